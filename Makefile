@@ -7,7 +7,7 @@ EXAMPLES ?= 40
 CLIENTS := $(patsubst tests/real_clients/locks/%.lock,%,$(wildcard tests/real_clients/locks/*.lock))
 PEERS := airbyte-source-salesforce tap-salesforce
 
-.PHONY: help setup demo up dashboards test test-heavy test-observability test-any-schema test-clients lint prose docs format bench bench-day bench-peers bench-writeback lock clean
+.PHONY: help setup demo up dashboards test test-heavy test-incidents test-observability test-any-schema test-clients test-console lint prose docs format bench bench-day bench-peers bench-writeback lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -38,11 +38,27 @@ test: setup  ## every test; starts the real parts that it needs
 test-heavy: setup  ## proofs that take minutes each: a demo with a generated catalogue, 800 fields of any kind
 	@$(BIN)/python -m pytest -m heavy -o faulthandler_timeout=1800 $(ARGS)
 
+test-incidents: setup  ## thirty incidents on running engines: named, ended by the runbook's command, and clean again
+	@$(BIN)/python -m pytest -m service -o faulthandler_timeout=1800 tests/incidents $(ARGS)
+
 test-any-schema: setup  ## random schemas and values by every way in; EXAMPLES=40
 	@TIDEGATE_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -o faulthandler_timeout=7200 tests/service/test_any_schema.py $(ARGS)
 
 test-clients: setup $(CLIENTS:%=.venv-clients/%/.installed) .venv-clients/node/.installed  ## clients that others wrote, against the sandbox org
 	@$(BIN)/python -m pytest -m real_client tests/real_clients $(ARGS)
+
+test-console: setup .venv-clients/console/.installed  ## every page of the console in Chromium: accessibility, policy, pictures in var/console
+	@$(BIN)/python -m pytest -m browser tests/service/test_console_browser.py $(ARGS)
+
+.venv-clients/console/.installed: $(addprefix tests/console/,playwright.lock package.json package-lock.json .npmrc)
+	@command -v chromium >/dev/null || { echo "make test-console needs Chromium: apt-get install --no-install-recommends chromium fonts-dejavu-core"; exit 1; }
+	@command -v npm >/dev/null || { echo "make test-console needs npm, for axe-core: apt-get install npm"; exit 1; }
+	@echo "installing playwright and axe (once)"
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@cp $(filter-out $<,$^) $(@D)/
+	@npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
 
 .venv-clients/node/.installed: $(addprefix tests/real_clients/,package.json package-lock.json .npmrc)
 	@echo "installing the clients for node (once)"

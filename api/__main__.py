@@ -6,9 +6,9 @@ import sys
 import uvicorn
 
 from api.app import build_api
-from clients.telemetry.log_setup import set_up_logs
 from schemas.errors import SettingsError, TidegateError
-from workers.settings import load_settings
+from workers.settings import Settings, load_settings
+from workers.telemetry import telemetry
 
 _LOG = logging.getLogger("api")
 _DRAIN_SECONDS = 8
@@ -18,12 +18,16 @@ def main() -> int:
     """Serve where the settings say. Exit code 2: a setting is wrong; 1: it could not be started."""
     try:
         settings = load_settings()
-        set_up_logs(settings.log, org=settings.salesforce.org_id, process="api")
-        served = build_api(settings).served
+        with telemetry(settings, "api"):
+            _serve(settings)
     except TidegateError as error:
         sys.stderr.write(f"Error: {error}\n")
         return 2 if isinstance(error, SettingsError) else 1
-    where = settings.api
+    return 0
+
+
+def _serve(settings: Settings) -> None:
+    served, where = build_api(settings).served, settings.api
     if not where.tokens and where.oidc is None:
         _LOG.warning(
             "no token is known, so every request is refused; `tidegate api token NAME --role …` makes one"
@@ -41,7 +45,6 @@ def main() -> int:
         server_header=False,
         timeout_graceful_shutdown=_DRAIN_SECONDS,
     )
-    return 0
 
 
 if __name__ == "__main__":

@@ -8,11 +8,13 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from starlette.types import ASGIApp
 
-from api.dependencies import open_api_parts
+from api.console.app import TwoDoors, build_console
+from api.dependencies import Dependencies, open_api_parts
 from api.docs_page import HEADERS, docs_page
 from api.middleware.auth import Authentication, Gate
 from api.middleware.body_limit import BodyLimit
 from api.middleware.request_id import RequestIds
+from api.middleware.traces import Traces
 from api.openapi import describe
 from api.problems import handle_problems
 from api.routes import ROUTERS
@@ -57,15 +59,24 @@ def build_api(settings: Settings) -> Api:
         redoc_url=None,
         lifespan=lifespan,
         # Its records of failures quote what was sent; ours do not.
-        telemetry={"logs": False, "auto_configure": False},
+        # Its spans have the query; `Traces` makes ours.
+        telemetry={"tracing": False, "logs": False, "auto_configure": False},
     )
     for router in ROUTERS:
         app.include_router(router)
     handle_problems(app)
     describe(app)
     app.add_api_route("/v1/docs", _docs_of(app), include_in_schema=False)
-    limited = BodyLimit(app, settings.api.max_body_bytes)
-    return Api(RequestIds(Authentication(limited, Gate(settings.api))), app)
+    gate = Gate(settings.api)
+
+    def parts() -> Dependencies:
+        found: Dependencies = app.state.parts
+        return found
+
+    most = settings.api.max_body_bytes
+    console = BodyLimit(build_console(settings, gate, parts), most)
+    limited = Traces(BodyLimit(app, most))
+    return Api(RequestIds(TwoDoors(console, Authentication(limited, gate))), app)
 
 
 def _docs_of(app: FastAPI) -> Callable[[], Awaitable[HTMLResponse]]:

@@ -12,8 +12,10 @@ from fastapi import Depends, Request
 from temporalio.client import Client
 
 from clients.database.audit_log import AuditLog
+from clients.database.console_sessions import EndedSessions
 from clients.database.idempotency_keys import RequestKeys
 from clients.storage.objects import ObjectStore
+from clients.telemetry.spans import SpanRef
 from clients.temporal.run_views import web_ui_url
 from clients.temporal.writeback_queues import WritebackQueues
 from clients.warehouse import Warehouse
@@ -28,6 +30,7 @@ from workers.clients import catalogue_file, connect_temporal, following, open_wa
 from workers.intake import writeback_intake, writeback_queues
 from workers.metrics.serve import sdk_runtime
 from workers.settings import Settings
+from workers.status import StatusLook
 
 _EXCHANGES_AT_ONCE = 4
 """Of guests, from one process: more than ten in all stall a stock Temporal server."""
@@ -44,10 +47,12 @@ class Dependencies:
     warehouse: Warehouse
     audit: AuditLog
     keys: RequestKeys
+    ended: EndedSessions
     intake: WritebackIntake
     looks: WritebackQueries
     writebacks: WritebackStore
     queues: WritebackQueues
+    look: StatusLook
     exchanges: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_EXCHANGES_AT_ONCE))
 
     @property
@@ -83,9 +88,11 @@ async def open_api_parts(settings: Settings) -> AsyncIterator[Dependencies]:
             warehouse=warehouse,
             audit=stack.enter_context(closing(AuditLog(dsn))),
             keys=stack.enter_context(closing(RequestKeys(dsn))),
+            ended=stack.enter_context(closing(EndedSessions(dsn))),
             intake=stack.enter_context(writeback_intake(settings, catalogue, store, warehouse)),
             looks=stack.enter_context(closing(WritebackQueries(dsn))),
             writebacks=stack.enter_context(closing(WritebackStore(dsn))),
+            look=stack.enter_context(closing(StatusLook(settings, client))),
             queues=await stack.enter_async_context(writeback_queues(client, settings)),
         )
 
@@ -100,5 +107,12 @@ async def _caller(request: Request) -> Caller:
     return caller
 
 
+async def _parent_span(request: Request) -> SpanRef | None:
+    found: SpanRef | None = request.state.parent_span
+    return found
+
+
 Parts = Annotated[Dependencies, Depends(_parts)]
 CalledBy = Annotated[Caller, Depends(_caller)]
+ParentSpan = Annotated[SpanRef | None, Depends(_parent_span)]
+"""The caller's span; None when the request names none."""

@@ -24,6 +24,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.backfill.plan import PlanBackfill
 from activities.backfill.read_part import ReadPart
 from activities.ingest.land_rows import RowLanding, RowLandings
+from activities.ingest.landing_span import LandingTime
 from clients.governor.leases import Leases
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.session import Session, SessionSource
@@ -46,7 +47,7 @@ _UNLIMITED = 1_000_000_000_000
 class RawLanding(RowLanding):
     """Landing that ends with the manifest."""
 
-    async def start(self, manifest: Manifest) -> None:
+    async def start(self, manifest: Manifest, landing: LandingTime | None = None) -> None:
         """Nothing is to be done with it."""
 
     async def follow(self, manifest: Manifest) -> None:

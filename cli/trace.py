@@ -1,46 +1,16 @@
 """tidegate trace: one record's way, from the event to the row."""
 
 import asyncio
-from contextlib import closing
-from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import Annotated, Any
 
-import psycopg
 import typer
 from rich.table import Table
 
 from cli.options import DEFAULT_HOME, Home, SettingsFile
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
-from cli.state import local_settings, workflow_url
-from clients.warehouse.psycopg_errors import translated_psycopg
-from clients.warehouse.sql import apply as sql
-from clients.writeback.queries import Row, WritebackQueries
-from schemas.catalogue import ObjectSpec
-from schemas.ids import batch_workflow_id
-from workers.clients import decided_catalogue, open_warehouse
-from workers.settings import Settings
-
-_MOST_WRITEBACKS = 100
-
-
-@dataclass(frozen=True)
-class TraceStep:
-    """One change of the record, with where it came from and when it became visible."""
-
-    change_type: str
-    changed_at: datetime
-    received_at: datetime
-    committed_at: datetime | None
-    changed_fields: str | None
-    """Columns; None for a whole record."""
-    commit_user: str | None
-    change_origin: str | None
-    batch: str
-    positions: str
-    raw_file: str
-    workflow: str
-    workflow_url: str | None
+from cli.state import local_settings
+from clients.writeback.queries import Row
+from workers.record_trace import trace_record
 
 
 def trace(
@@ -54,7 +24,7 @@ def trace(
 
     Example: tidegate trace 500Tg0000000001AAA
     """
-    found = asyncio.run(asyncio.to_thread(_find, local_settings(settings, home), record_id))
+    found = asyncio.run(asyncio.to_thread(trace_record, local_settings(settings, home), record_id))
     if found is None:
         say(
             f"No change of {record_id} is in the warehouse. Check the id, and `tidegate status` for quarantine."
@@ -64,114 +34,6 @@ def trace(
         print_json(found)
     else:
         _show(found)
-
-
-def _find(settings: Settings, record_id: str) -> dict[str, Any] | None:
-    with closing(open_warehouse(settings)) as warehouse:
-        catalogue = decided_catalogue(settings, warehouse)
-    prefix = record_id[:3]
-    specs = [spec for spec in catalogue.objects.values() if spec.key_prefix == prefix]
-    dsn = settings.warehouse.dsn.get_secret_value()
-    with translated_psycopg("the warehouse"), psycopg.connect(dsn, connect_timeout=5) as connection:
-        for spec in specs:
-            steps = _steps(connection, spec, record_id, settings)
-            if steps:
-                return {
-                    "record_id": record_id,
-                    "object": spec.name,
-                    "steps": [asdict(step) for step in steps],
-                    "current": _current(connection, spec, record_id),
-                    "quality": _quality(connection, record_id),
-                    "versions": _versions(connection, spec, record_id),
-                    "quarantined": _quarantined(connection, record_id),
-                    "writebacks": _writebacks(settings, record_id),
-                }
-        refused = _quarantined(connection, record_id)
-    written = _writebacks(settings, record_id)
-    if not refused and not written:
-        return None
-    return {"record_id": record_id, "steps": [], "quarantined": refused, "writebacks": written}
-
-
-def _steps(
-    connection: psycopg.Connection, spec: ObjectSpec, record_id: str, settings: Settings
-) -> list[TraceStep]:
-    query = f"""
-        SELECT c.change_type, c.changed_at, c.received_at, l.committed_at, c.changed_fields, c.commit_user,
-               c.change_origin, c.batch, l.lane, l.start_position, l.end_position, l.raw_key
-        FROM {sql.change_table(spec)} AS c
-        LEFT JOIN {sql.LEDGER} AS l ON l.batch = c.batch AND l.object = %s
-        WHERE c.record_id LIKE %s ORDER BY c.change_order
-    """
-    steps = []
-    for *facts, batch, lane, start, end, raw_key in connection.execute(
-        query.encode(), (spec.name, f"{record_id}%")
-    ):
-        workflow = batch_workflow_id(settings.salesforce.org_id, lane or "", start or "")
-        found = (
-            *facts,
-            batch,
-            f"{start} to {end}",
-            raw_key or "",
-            workflow,
-            workflow_url(settings, workflow),
-        )
-        steps.append(TraceStep(*found))
-    return steps
-
-
-def _current(connection: psycopg.Connection, spec: ObjectSpec, record_id: str) -> dict[str, Any] | None:
-    names = ["version", "is_deleted", "is_complete", "unknown_fields", "changed_at", "applied_at"]
-    query = f"SELECT {', '.join(names)} FROM {sql.current_table(spec)} WHERE record_id LIKE %s"
-    row = connection.execute(query.encode(), (f"{record_id}%",)).fetchone()
-    return None if row is None else dict(zip(names, row, strict=True))
-
-
-def _versions(connection: psycopg.Connection, spec: ObjectSpec, record_id: str) -> list[dict[str, Any]]:
-    if not spec.history:
-        return []
-    names = ["version", "valid_from", "valid_to", "is_current", "is_deleted"]
-    query = (
-        f"SELECT {', '.join(names)} FROM {sql.history_table(spec)} WHERE record_id LIKE %s ORDER BY version"
-    )
-    return [
-        dict(zip(names, row, strict=True)) for row in connection.execute(query.encode(), (f"{record_id}%",))
-    ]
-
-
-def _quarantined(connection: psycopg.Connection, record_id: str) -> list[dict[str, Any]]:
-    names = ["batch", "position", "reason", "detail", "quarantined_at", "resolved_at", "resolved_by"]
-    query = f"SELECT {', '.join(names)} FROM {sql.QUARANTINE} WHERE record_id LIKE %s ORDER BY quarantined_at"
-    return [
-        dict(zip(names, row, strict=True)) for row in connection.execute(query.encode(), (f"{record_id}%",))
-    ]
-
-
-def _quality(connection: psycopg.Connection, record_id: str) -> list[dict[str, Any]]:
-    names = [
-        "field",
-        "rule",
-        "severity",
-        "state",
-        "detail",
-        "first_seen_at",
-        "last_seen_at",
-        "seen",
-        "resolved_at",
-        "resolved_by",
-        "acknowledged_at",
-    ]
-    query = (
-        f"SELECT {', '.join(names)} FROM {sql.QUALITY} WHERE record_id LIKE %s ORDER BY first_seen_at, field"
-    )
-    return [
-        dict(zip(names, row, strict=True)) for row in connection.execute(query.encode(), (f"{record_id}%",))
-    ]
-
-
-def _writebacks(settings: Settings, record_id: str) -> list[Row]:
-    with closing(WritebackQueries(settings.operational.dsn.get_secret_value())) as looks:
-        return looks.of_record(record_id, _MOST_WRITEBACKS)
 
 
 def _show(found: dict[str, Any]) -> None:
@@ -188,6 +50,7 @@ def _show(found: dict[str, Any]) -> None:
     for step in {step["batch"]: step for step in found["steps"]}.values():
         OUT.print(f"batch {step['batch']}: positions {step['positions']}, raw file {step['raw_file']}")
         OUT.print(f"  {step['workflow_url'] or step['workflow']}")
+        OUT.print(f"  trace {step['trace_url'] or step['trace_id']}", markup=False)
     if current := found.get("current"):
         deleted = ", deleted" if current["is_deleted"] else ""
         whole = "" if current["is_complete"] else ", incomplete: no whole record was seen yet"

@@ -10,7 +10,6 @@ import typer
 import uvloop
 
 from cli.output import say
-from clients.telemetry.log_setup import set_up_logs
 from schemas.errors import UnavailableError
 from workers.lanes import ensure_lanes
 from workers.metrics.serve import serving_metrics
@@ -19,6 +18,7 @@ from workers.reconciliations import ensure_reconciliations
 from workers.roles import Role
 from workers.schedules import ensure_watches
 from workers.settings import Settings, load_settings
+from workers.telemetry import telemetry
 
 _RETRY_SECONDS = 2.0
 
@@ -34,8 +34,8 @@ def worker(
     Example: tidegate worker --role lanes
     """
     loaded = load_settings(settings)
-    set_up_logs(loaded.log, org=loaded.salesforce.org_id, process=f"worker-{role}")
-    uvloop.run(_serve(loaded, role))
+    with telemetry(loaded, f"worker-{role}"):
+        uvloop.run(_serve(loaded, role))
 
 
 async def _serve(settings: Settings, role: Role) -> None:

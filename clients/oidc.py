@@ -1,10 +1,11 @@
 """An OpenID Connect issuer: checks the signed tokens that it gives out, with the keys that it
-publishes.
+publishes, and turns the code of a login into one.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import jwt
 
 from schemas.errors import UnavailableError
@@ -22,6 +23,52 @@ class IssuerAddress:
     issuer: str
     audience: str
     jwks_url: str
+
+
+@dataclass(frozen=True)
+class LoginCode:
+    """The code that an issuer gave a browser, and what proves that the login was ours."""
+
+    token_url: str
+    client_id: str
+    client_secret: str | None
+    """None: a public client, which `verifier` alone protects."""
+    code: str
+    verifier: str
+    """Of PKCE (RFC 7636): its hash went out with the login."""
+    redirect_uri: str
+
+
+_PATIENCE_SECONDS = 10.0
+
+
+async def exchange_code(login: LoginCode) -> str | None:
+    """The ID token for a code (RFC 6749, 4.1.3), unchecked; None when the issuer refuses the code.
+
+    Raises:
+        UnavailableError: The issuer does not answer, or not with tokens.
+    """
+    form = {
+        "grant_type": "authorization_code",
+        "client_id": login.client_id,
+        "code": login.code,
+        "code_verifier": login.verifier,
+        "redirect_uri": login.redirect_uri,
+    }
+    if login.client_secret is not None:
+        form["client_secret"] = login.client_secret
+    try:
+        async with httpx.AsyncClient(timeout=_PATIENCE_SECONDS, trust_env=True) as http:
+            response = await http.post(login.token_url, data=form, headers={"Accept": "application/json"})
+        if response.is_client_error:
+            return None
+        found = response.raise_for_status().json()["id_token"]
+    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        detail = (
+            f"its token_url gave no ID token ({type(error).__name__}); check TIDEGATE_API__CONSOLE__LOGIN"
+        )
+        raise UnavailableError(system="The token issuer", detail=detail) from error
+    return str(found)
 
 
 class TokenIssuer:

@@ -32,7 +32,7 @@ class RecheckedBudget(Message):
 
 
 class RecheckAnswer(Message):
-    """What a recheck found."""
+    """The result of a recheck."""
 
     budgets: tuple[RecheckedBudget, ...] = ()
     """Of the budgets asked for; empty when nothing was read."""

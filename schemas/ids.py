@@ -130,6 +130,19 @@ def trace_id_of(workflow_id: str) -> str:
     return hashlib.sha256(workflow_id.encode()).hexdigest()[:32]
 
 
+def root_span_id_of(workflow_id: str) -> str:
+    """Span id of the first span in a workflow's trace, 16 hex digits: to link there without
+    storing it.
+    """
+    return hashlib.sha256(workflow_id.encode()).hexdigest()[32:48]
+
+
+def is_page_batch(workflow_id: str) -> bool:
+    """True for a batch that a backfill, a repair or a refresh has landed, a page of rows."""
+    kind, _, rest = workflow_id.partition("/")
+    return kind == "batch" and rest.partition("/")[2].startswith(PAGE_LANES)
+
+
 def batch_name(lane: str, start: str) -> str:
     """Name of a batch in tables: unique in one warehouse, which holds one org."""
     return f"{lane}/{start}"
@@ -194,6 +207,8 @@ def refused_key(org: str, lane: str, start: str, object_name: str) -> str:
 
 READING_LANES = ("backfill-", "reread-")
 """Prefix of the lanes that backfills make."""
+PAGE_LANES = (*READING_LANES, "refresh-")
+"""Prefix of the lanes whose batches are pages of rows that were read."""
 
 
 def lane_kind(lane: str) -> str:

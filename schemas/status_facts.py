@@ -208,10 +208,32 @@ class UnknownWritebacks(Message):
     oldest_sent_at: AwareDatetime
 
 
+class LatencySpread(Message):
+    """Seconds."""
+
+    p50: float
+    p95: float
+    p99: float
+    most: float
+
+
+class WritebackLatency(Message):
+    """Duration of an object's writebacks of the last hour, as of `clients.writeback.stats`."""
+
+    object: str
+    writebacks: int
+    late: int
+    sent: LatencySpread
+    done: LatencySpread
+    echoed: int
+    echo: LatencySpread | None
+
+
 class WritebackFacts(Message):
     """The operational store's answers."""
 
     standings: tuple[WritebackStanding, ...]
+    latencies: tuple[WritebackLatency, ...] = ()
     pauses: tuple[PauseView, ...]
     unknown: tuple[UnknownWritebacks, ...] = ()
 

@@ -29,6 +29,7 @@ from transforms.catalogue.warehouse_names import within
 from transforms.pii import Protector
 from workers.addresses import s3_address
 from workers.settings import Settings
+from workers.telemetry import temporal_plugins
 
 _log = logging.getLogger(__name__)
 _NO_TABLE = "42P01"
@@ -66,6 +67,7 @@ async def connect_temporal(
             namespace=where.namespace,
             data_converter=pydantic_data_converter,
             lazy=lazy,
+            plugins=temporal_plugins(),
             runtime=runtime,
         )
     except RuntimeError as error:

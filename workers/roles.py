@@ -18,6 +18,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.runtime.error_interceptor import ErrorTranslationInterceptor
 from activities.runtime.log_interceptor import LogFieldsInterceptor
 from activities.runtime.org_interceptor import OrgGuardInterceptor
+from activities.runtime.span_interceptor import SpanInterceptor
 from schemas import names
 from workers.queues import (
     Activities,
@@ -91,6 +92,7 @@ def _activity_worker(process: Process, row: ServedQueue) -> Worker:
         task_queue=row.queue,
         activities=row.activities(process),
         interceptors=[
+            SpanInterceptor(),
             LogFieldsInterceptor(),
             ErrorTranslationInterceptor(),
             OrgGuardInterceptor(process.parts.settings.salesforce.org_id),

@@ -38,6 +38,7 @@ from schemas.settings.services import (
     TemporalSettings,
     WarehouseSettings,
 )
+from schemas.settings.telemetry import TelemetrySettings
 from schemas.settings.writeback import WritebackSettings
 
 DEFAULT_FILE = Path("var/settings.json")
@@ -78,6 +79,7 @@ class Settings(BaseSettings):
     """Path of the catalogue file. Default: the one that comes with the package."""
     api: ApiSettings = ApiSettings()
     log: LogSettings = LogSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     metrics: MetricsSettings = MetricsSettings()
 
     @classmethod

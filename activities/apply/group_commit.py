@@ -8,9 +8,11 @@ that gets the object's turn takes every waiting batch, and later ones find their
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from clients.metrics.changes import object_label
 from clients.metrics.work import GROUP_BATCHES
+from clients.telemetry.spans import AttributeValue, SpanKind, SpanRef, SpanSpec, current_span, span
 from schemas.errors import TerminalError
 from schemas.ingest.messages import ApplyInput, ApplyResult
 from schemas.ingest.raw import Form
@@ -22,7 +24,13 @@ MOST_BESIDE_LANES = 20_000
 """
 
 ApplyGroup = Callable[[Sequence[ApplyInput]], list[ApplyResult]]
-_Waiter = tuple[ApplyInput, "asyncio.Future[ApplyResult]"]
+
+
+class _Waiter(NamedTuple):
+    item: ApplyInput
+    outcome: "asyncio.Future[ApplyResult]"
+    step: SpanRef | None
+    """The span of the batch's step; None where no spans are made."""
 
 
 class GroupCommit:
@@ -45,7 +53,7 @@ class GroupCommit:
         """
         name = item.staged.object
         outcome: asyncio.Future[ApplyResult] = asyncio.get_running_loop().create_future()
-        waiter = (item, outcome)
+        waiter = _Waiter(item, outcome, current_span())
         self._waiting[name].append(waiter)
         if name not in self._turns:
             self._turns[name] = asyncio.create_task(self._take_turn(name))
@@ -75,7 +83,7 @@ class GroupCommit:
         lanes: list[_Waiter] = []
         pages: list[_Waiter] = []
         for waiter in self._waiting[name]:
-            (pages if waiter[0].manifest.form is Form.ROWS else lanes).append(waiter)
+            (pages if waiter.item.manifest.form is Form.ROWS else lanes).append(waiter)
         if not lanes or not pages:
             self._pages_are_due.discard(name)
             return self._take_of(name, lanes or pages, MOST_CHANGES)
@@ -91,8 +99,8 @@ class GroupCommit:
         taken: list[_Waiter] = []
         batches: set[str] = set()
         for waiter in some:
-            batch = waiter[0].manifest.batch
-            changes += waiter[0].staged.landed
+            batch = waiter.item.manifest.batch
+            changes += waiter.item.staged.landed
             if taken and (changes > most or batch in batches):
                 break
             batches.add(batch)
@@ -101,16 +109,17 @@ class GroupCommit:
         return taken
 
     async def _apply_group(self, group: list[_Waiter]) -> None:
-        items = [item for item, _ in group]
+        items = [waiter.item for waiter in group]
         GROUP_BATCHES.labels(object_label(items[0].staged.object)).observe(len(items))
         try:
-            results = list(zip(group, await asyncio.to_thread(self.apply, items), strict=True))
+            with span(_commit_of(group)):
+                results = list(zip(group, await asyncio.to_thread(self.apply, items), strict=True))
         except Exception as error:
             await self._fail(group, error)
             return
-        for (_, outcome), result in results:
-            if not outcome.done():
-                outcome.set_result(result)
+        for waiter, result in results:
+            if not waiter.outcome.done():
+                waiter.outcome.set_result(result)
 
     async def _fail(self, group: list[_Waiter], error: Exception) -> None:
         """A batch that cannot be applied must not hold up the others: they go on one by one."""
@@ -118,6 +127,19 @@ class GroupCommit:
             for waiter in group:
                 await self._apply_group([waiter])
             return
-        for _, outcome in group:
-            if not outcome.done():
-                outcome.set_exception(error)
+        for waiter in group:
+            if not waiter.outcome.done():
+                waiter.outcome.set_exception(error)
+
+
+def _commit_of(group: Sequence[_Waiter]) -> SpanSpec:
+    """A span in the trace of the first batch that is recorded, with links to the others'."""
+    steps = [waiter.step for waiter in group if waiter.step is not None and waiter.step.is_sampled]
+    facts: dict[str, AttributeValue] = {
+        "tidegate.object": group[0].item.staged.object,
+        "tidegate.batches": len(group),
+        "tidegate.changes": sum(waiter.item.staged.landed for waiter in group),
+    }
+    return SpanSpec(
+        "warehouse.commit", facts, SpanKind.CLIENT, parent=next(iter(steps), None), links=steps[1:]
+    )

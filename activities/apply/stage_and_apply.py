@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from temporalio import activity
 
@@ -13,13 +14,15 @@ from clients.metrics.changes import timed
 from clients.metrics.work import BATCH_SECONDS
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
+from clients.telemetry.spans import SpanRef, first_span_of, is_on, link_span
 from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.errors import LedgerImbalanceError
-from schemas.ids import refused_key, staged_key
+from schemas.ids import refused_key, staged_key, writeback_batch_id
 from schemas.ingest.messages import ApplyInput, ApplyResult, StagedObject, StageInput, StageResult
 from schemas.ingest.raw import Manifest
 from transforms.ingest.stage import stage_batch
+from transforms.writeback.echo import batch_of_origin
 
 _COMPRESSION = "lz4"
 """Staged files live for minutes and are read once: cheap to write beats small."""
@@ -66,6 +69,7 @@ class BatchActivities:
             raise imbalance(manifest, name, typed=typed, refused=len(refused))
         where = None
         if changes is not None and typed:
+            link_span(_writebacks_of(manifest.org, name, changes))
             where = staged_key(manifest.org, manifest.lane, manifest.start, self.catalogue.object(name).table)
             self.store.put(where, _parquet(changes))
         refused_where = None
@@ -92,6 +96,15 @@ def imbalance(manifest: Manifest, name: str, *, typed: int, refused: int) -> Led
         duplicate=0,
         quarantined=refused,
     )
+
+
+def _writebacks_of(org: str, name: str, changes: pa.Table) -> list[SpanRef]:
+    """First spans of our own batches of writebacks whose changes these are, by their origin."""
+    if not is_on():
+        return []
+    origins = pc.unique(changes["change_origin"]).to_pylist()
+    batches = {batch for origin in origins if (batch := batch_of_origin(origin or ""))}
+    return [first_span_of(writeback_batch_id(org, name, batch)) for batch in sorted(batches)]
 
 
 def _parquet(table: pa.Table) -> bytes:

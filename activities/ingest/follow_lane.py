@@ -26,6 +26,7 @@ from temporalio.common import (
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, WorkflowAlreadyStartedError
 
 from activities.ingest.landing_buffer import NO_TIMES, BatchLimits, CommitTimes, LandingBuffer
+from activities.ingest.landing_span import LandingTime, landing_span
 from activities.ingest.pulse import LANDING, LISTENING, Pulse, moment_of
 from activities.repair.retention_gap import RetentionGapReporter
 from activities.runtime.heartbeat import heartbeating
@@ -34,6 +35,7 @@ from clients.metrics.work import BATCH_SECONDS, BUFFER_BYTES, BUFFER_EVENTS, EVE
 from clients.salesforce.streaming.stream import StreamMessage
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
+from clients.telemetry.spans import SpanKind, SpanSpec, span
 from schemas import names
 from schemas.errors import ReplayExpiredError, StreamBrokenError
 from schemas.ids import ORIGIN
@@ -45,6 +47,7 @@ from transforms.pii import Protector
 STRETCH = timedelta(hours=1)
 """Duration of one activity's following before its workflow may continue as new."""
 _TICK_SECONDS = 0.25
+START = SpanSpec("start workflow", kind=SpanKind.PRODUCER)
 _OPENS_WITHIN = timedelta(seconds=60)
 """Silence that counts until the stream says how long it may be silent."""
 
@@ -202,14 +205,14 @@ class _Follower:
     async def _land(self) -> None:
         self._pulse.begin(LANDING)
         activity.heartbeat(*self.told())
-        times = self._buffer.commit_times()
+        times, landing = self._buffer.commit_times(), LandingTime()
         with timed(BATCH_SECONDS, "land"):
             manifest, is_ours = await asyncio.to_thread(
                 self._chain.land, self._buffer.peek(), start=self.position, after_hole=self._is_after_hole
             )
         if is_ours:
             count_landed(manifest)
-        await self._advance(manifest, times if is_ours else NO_TIMES)
+        await self._advance(manifest, times if is_ours else NO_TIMES, landing.landed(is_ours=is_ours))
         self._pulse.begin(LISTENING)
         if self.is_open_at_new and not is_ours:
             # The other one subscribed earlier, and what came between its last event and our first
@@ -217,11 +220,13 @@ class _Follower:
             raise StreamBrokenError(lane=manifest.lane, detail="another follower has landed first")
         self.is_open_at_new = self._is_after_hole = False
 
-    async def _advance(self, manifest: Manifest, times: CommitTimes = NO_TIMES) -> None:
+    async def _advance(
+        self, manifest: Manifest, times: CommitTimes = NO_TIMES, landing: LandingTime | None = None
+    ) -> None:
         """The batch is durable: start its workflow, then let go of its events and of the old
         position.
         """
-        await start_batch(self._parent.client, manifest, times.oldest_ms)
+        await start_batch(self._parent.client, manifest, times.oldest_ms, landing)
         self._pulse.landed(times.newest_ms)
         self._buffer.drop_through(int(manifest.end))
         self.position = manifest.end
@@ -241,12 +246,19 @@ def draining() -> ApplicationError:
     )
 
 
-async def start_batch(client: Client, manifest: Manifest, oldest_ms: int | None = None) -> None:
+async def start_batch(
+    client: Client, manifest: Manifest, oldest_ms: int | None = None, landing: LandingTime | None = None
+) -> None:
     """Start the batch's workflow, unless it runs already or has succeeded.
 
-    `oldest_ms`: commit time of its oldest change (epoch milliseconds), for those who look how
-    long it waits; None: not known.
+    `oldest_ms`: commit time of its oldest change (epoch milliseconds), to see how long it waits;
+    None: not known. `landing`: when this process landed it; None = it was found landed.
     """
+    with landing_span(manifest, landing), span(START):
+        await _start(client, manifest, oldest_ms)
+
+
+async def _start(client: Client, manifest: Manifest, oldest_ms: int | None) -> None:
     oldest_at = manifest.first_received_at if oldest_ms is None else moment_of(oldest_ms)
     attributes = TypedSearchAttributes(
         [

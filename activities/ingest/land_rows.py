@@ -15,6 +15,7 @@ import pyarrow as pa
 from temporalio.client import Client, WorkflowFailureError
 
 from activities.ingest.follow_lane import start_batch
+from activities.ingest.landing_span import LandingTime
 from clients.metrics.changes import count_landed, timed
 from clients.metrics.work import BATCH_SECONDS
 from clients.storage.chain import Chain, RowFacts
@@ -106,9 +107,9 @@ class RowLanding:
         await self.start(manifest)
         await self.follow(manifest)
 
-    async def start(self, manifest: Manifest) -> None:
+    async def start(self, manifest: Manifest, landing: LandingTime | None = None) -> None:
         """Have the batch begun, unless it was."""
-        await start_batch(self.client, manifest)
+        await start_batch(self.client, manifest, landing=landing)
 
     async def follow(self, manifest: Manifest) -> None:
         """Count the batch when it is applied; returns when not too many are under way."""
@@ -136,13 +137,14 @@ class RowLanding:
         return manifest.end
 
     async def _land_and_start(self, piece: pa.Table, start: str, end: str, facts: RowFacts) -> Manifest:
+        landing = LandingTime()
         with timed(BATCH_SECONDS, "land"):
             manifest, is_ours = await asyncio.to_thread(
                 self.chain.land_rows, piece, start=start, end=end, facts=facts
             )
         if is_ours:
             count_landed(manifest)
-        await self.start(manifest)
+        await self.start(manifest, landing.landed(is_ours=is_ours))
         return manifest
 
     async def _settle(self, when: str) -> None:

@@ -18,6 +18,7 @@ from temporalio.client import Client
 
 from activities.ingest.follow_lane import STRETCH, draining, start_batch
 from activities.ingest.landing_buffer import NO_TIMES, BatchLimits, CommitTimes
+from activities.ingest.landing_span import LandingTime
 from activities.ingest.poll_buffer import PollBuffer
 from activities.ingest.pulse import LANDING, LISTENING, READING, Pulse
 from activities.runtime.heartbeat import heartbeating
@@ -186,11 +187,12 @@ class _Poller:
         self._pulse.begin(LANDING)
         table, times = await asyncio.to_thread(self._buffer.table), self._buffer.commit_times()
         self._buffer.clear()
+        landing = LandingTime()
         with timed(BATCH_SECONDS, "land"):
             manifest, is_ours = await asyncio.to_thread(self._chain.land, table, start=self.position)
         if is_ours:
             count_landed(manifest)
-        await self._advance(manifest, times if is_ours else NO_TIMES)
+        await self._advance(manifest, times if is_ours else NO_TIMES, landing.landed(is_ours=is_ours))
         self._pulse.begin(READING)
         if not is_ours:
             await self._adopt_chain()
@@ -235,9 +237,11 @@ class _Poller:
         is_later = self._request.start_at is not None and self._origin.modstamp_ms > landed.modstamp_ms
         return self._origin if is_later else landed
 
-    async def _advance(self, manifest: Manifest, times: CommitTimes = NO_TIMES) -> None:
+    async def _advance(
+        self, manifest: Manifest, times: CommitTimes = NO_TIMES, landing: LandingTime | None = None
+    ) -> None:
         """The batch is durable: start its workflow, then let go of the old position."""
-        await start_batch(self._parent.client, manifest, times.oldest_ms)
+        await start_batch(self._parent.client, manifest, times.oldest_ms, landing)
         self._pulse.landed(times.newest_ms)
         self.position = manifest.end
         self._batches += 1

@@ -1,5 +1,5 @@
-"""The pulse of a lane's follower, which it sends with its heartbeats. It distinguishes "nothing new"
-from "nothing heard", and nobody has to ask the follower for it.
+"""The pulse of a lane's follower, which it sends with its heartbeats. It distinguishes "nothing
+new" from "nothing heard", and nobody has to ask the follower for it.
 
 It is the last of a heartbeat's details, as JSON. The first one is the position, as ever.
 """

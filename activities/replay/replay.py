@@ -3,7 +3,8 @@ through the present code.
 """
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -19,9 +20,11 @@ from activities.replay.skip_unchanged import headers_of, settled_shares
 from activities.runtime.heartbeat import heartbeating
 from clients.storage.landed_batches import BatchPage
 from clients.storage.objects import ObjectStore
+from clients.telemetry.spans import Sampling, SpanSpec, is_on, record_span
 from clients.warehouse import Warehouse
 from schemas import names
 from schemas.catalogue import Catalogue
+from schemas.ingest.raw import Manifest
 from schemas.replay import (
     FindBatchesInput,
     FoundBatches,
@@ -113,7 +116,7 @@ class ReplaySteps:
             for shares in pool.map(partial(self._shares, request, settled), landed):
                 for name, share in shares.items():
                     by_object.setdefault(name, []).append(share)
-        known = sum(settled.values())
+        began_ns, known = time.time_ns(), sum(settled.values())
         counts = ReplayCounts(batches=len(landed), changes=known, duplicate=known)
         redrive = partial(Redriver(warehouse, self.catalogue).redrive, record=record)
         # An object's transaction waits for the warehouse most of the time, and for no other
@@ -121,6 +124,7 @@ class ReplaySteps:
         with ThreadPoolExecutor(_APPLIERS, thread_name_prefix="redrive") as pool:
             for some in pool.map(redrive, by_object.values()):
                 counts = counts.plus(some)
+        _record_spans([each.manifest for each in landed], request, began_ns)
         return counts
 
     def _shares(
@@ -137,3 +141,17 @@ class ReplaySteps:
     @property
     def _restager(self) -> Restager:
         return Restager(self.store, self.catalogue, self.reprotector)
+
+
+def _record_spans(manifests: Sequence[Manifest], request: RedriveInput, began_ns: int) -> None:
+    """A span a batch, in the batch's own trace; it links to the step at hand."""
+    ended_ns = time.time_ns()
+    for manifest in manifests if is_on() else ():
+        spec = SpanSpec(
+            "batch.redrive",
+            {"tidegate.batch": manifest.batch, "tidegate.into_shadow": request.shadow is not None},
+            workflow_id=manifest.workflow_id,
+            sampling=Sampling.PAGES,
+            began_ns=began_ns,
+        )
+        record_span(spec, ended_ns)

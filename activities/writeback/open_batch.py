@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from activities.writeback.collections import Outcomes
 from activities.writeback.entries import entries_to_send
+from clients.telemetry.spans import SpanRef, parse_traceparent
 from clients.writeback.batch_queries import StoredBatch
 from clients.writeback.batches import WritebackBatches
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec, relationship_name
@@ -25,6 +26,8 @@ class OpenBatch:
     key_field: str
     """The external id field by which the entries are written."""
     entries: tuple[ToSend, ...]
+    accepted_in: tuple[SpanRef, ...] = ()
+    """Spans in which the entries were accepted, each once."""
 
     @property
     def records(self) -> set[str]:
@@ -79,7 +82,9 @@ async def open_batch(
     if left and not entries:
         return None
     key_field = rows[0].key_field if rows else ""
-    return OpenBatch(stored, catalogue.object(stored.object), key_field, tuple(entries))
+    traces = (parse_traceparent(row.traceparent) for row in rows)
+    accepted_in = tuple(dict.fromkeys(each for each in traces if each is not None))
+    return OpenBatch(stored, catalogue.object(stored.object), key_field, tuple(entries), accepted_in)
 
 
 def _in_doubt(left: Outcomes) -> Outcomes:

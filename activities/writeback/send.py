@@ -33,6 +33,7 @@ from clients.salesforce.call_count import CallCount, counting_calls
 from clients.salesforce.http import OrgHttp, Sessions
 from clients.salesforce.records_by_external_id import RecordsByKey
 from clients.salesforce.request import Deadline
+from clients.telemetry.spans import link_span
 from clients.writeback.batch_former import BatchFormer
 from clients.writeback.batches import WritebackBatches
 from clients.writeback.pauses import Pauses
@@ -83,6 +84,7 @@ class WritebackSteps:
         batch = await self._open(request.batch)
         if batch is None:
             return SentBatch(is_known=True)
+        link_span(batch.accepted_in)
         if batch.stored.state is BatchState.SENT:
             return SentBatch(is_known=False)
         async with heartbeating():

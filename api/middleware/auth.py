@@ -42,11 +42,12 @@ class Gate:
                 found = Caller(name=known.name, role=known.role)
         if found is None and self._issuer is not None and self._oidc is not None:
             claims = await asyncio.to_thread(self._issuer.claims, token)
-            return None if claims is None else _signed_for(claims, self._oidc)
+            return None if claims is None else signed_for(claims, self._oidc)
         return found
 
 
-def _signed_for(claims: dict[str, Any], oidc: OidcSettings) -> Caller | None:
+def signed_for(claims: dict[str, Any], oidc: OidcSettings) -> Caller | None:
+    """The caller of checked claims, with the highest role that they name; None: they name none."""
     said = claims.get(oidc.role_claim, [])
     roles = {oidc.roles.get(str(each)) for each in (said if isinstance(said, list) else [said])}
     highest = max((role for role in roles if role is not None), key=_RANK.index, default=None)

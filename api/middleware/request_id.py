@@ -56,7 +56,11 @@ class RequestIds:
                 state["error"] = error
                 if not status:
                     await response_of(unexpected(), request_id)(scope, receive, with_id)
-            _log(scope, status, time.monotonic() - began)
+            # The request's span has ended, and its line is still to name it.
+            span = state.get("span")
+            ids = {} if span is None else {"trace_id": span.trace_id, "span_id": span.span_id}
+            with log_fields(**ids):
+                _log(scope, status, time.monotonic() - began)
 
 
 def _log(scope: Scope, status: int, seconds: float) -> None:

@@ -16,6 +16,7 @@ from api.routes import (
     quarantine,
     reconciliations,
     replays,
+    status,
 )
 from api.routes.writeback import control as writeback_control, files as writeback_files, writebacks
 from api.runs.kinds import RunResource
@@ -24,6 +25,7 @@ from api.runs.routes import run_router
 RUNS: tuple[RunResource, ...] = (backfills.RESOURCE, replays.RESOURCE, reconciliations.RESOURCE)
 
 ROUTERS: tuple[APIRouter, ...] = (
+    status.router,
     *map(run_router, RUNS),
     lanes.router,
     budgets.router,

@@ -11,6 +11,7 @@ from api.dependencies import Dependencies, Parts
 from api.openapi import documented
 from clients.warehouse.sql import ledger as sql
 from schemas.access import CallerRole
+from schemas.ids import batch_workflow_id, trace_id_of
 
 router = APIRouter(prefix="/v1/ledger", tags=["ledger"])
 Part = Annotated[str, Query(max_length=255, description="Only those; left out: any.")]
@@ -33,6 +34,8 @@ class LedgerRow(BaseModel):
     last_changed_at: datetime | None
     last_received_at: datetime
     committed_at: datetime
+    trace_id: str
+    """Trace of the batch, 32 hex digits."""
 
 
 class Ledger(BaseModel):
@@ -55,7 +58,14 @@ async def ledger(
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
 ) -> Ledger:
     found = await asyncio.to_thread(_found, parts, lane, object, until, limit)
-    return Ledger(rows=[LedgerRow(**dict(zip(LedgerRow.model_fields, row, strict=True))) for row in found])
+    return Ledger(rows=[_row(parts.org, row) for row in found])
+
+
+def _row(org: str, row: tuple[Any, ...]) -> LedgerRow:
+    names = [name for name in LedgerRow.model_fields if name != "trace_id"]
+    facts = dict(zip(names, row, strict=True))
+    workflow_id = batch_workflow_id(org, facts["lane"], facts["start_position"])
+    return LedgerRow(**facts, trace_id=trace_id_of(workflow_id))
 
 
 def _found(

@@ -16,7 +16,7 @@ from clients.temporal.runs import RunExistsError, Started, content, start_run
 from schemas.access import Caller
 from schemas.message import Message
 
-_APART = "~"
+RUN_ID_SLASH = "~"
 """Stands for the `/` of a workflow id in a run's id: a letter of URLs that no object, lane or
 window has.
 """
@@ -71,11 +71,11 @@ class RunResource:
 
     def run_id(self, org: str, workflow_id: str) -> str:
         """A run's id in URLs: `Case~2026-11-01..2026-11-08`."""
-        return workflow_id.removeprefix(self.kind.prefix(org)).replace("/", _APART)
+        return workflow_id.removeprefix(self.kind.prefix(org)).replace("/", RUN_ID_SLASH)
 
     def workflow_of(self, org: str, run_id: str) -> str:
         """The workflow id behind a run's id in URLs."""
-        return self.kind.prefix(org) + run_id.replace(_APART, "/")
+        return self.kind.prefix(org) + run_id.replace(RUN_ID_SLASH, "/")
 
     def url(self, run_id: str) -> str:
         """Where a run's state is."""

@@ -157,18 +157,10 @@ def _add_view(router: APIRouter, resource: RunResource) -> None:
 
 
 def _add_act(router: APIRouter, resource: RunResource, act: RunAct) -> None:
-    signal_name, summary = _ACTS[act]
+    _, summary = _ACTS[act]
 
     async def steer(id: str, body: Reason, parts: Parts, caller: CalledBy) -> Steered:  # noqa: A002
-        found = await _found(parts, resource, id)
-        request = PauseInput(by=caller.name, reason=body.reason)
-        is_told = found.status == "running" and await signal(
-            parts.client, found.workflow_id, signal_name, request
-        )
-        if not is_told:
-            detail = f"This {resource.noun} has ended ({found.status}); there is nothing to {act}. GET {resource.url(id)} shows its result."
-            raise ProblemError(HTTPStatus.CONFLICT, "has-ended", detail)
-        return Steered(act=act, by=caller.name, workflow_id=found.workflow_id, state_url=resource.url(id))
+        return await steer_run(parts, resource, id, PauseInput(by=caller.name, reason=body.reason), act)
 
     router.add_api_route(
         f"/{{id}}/{act}",
@@ -179,6 +171,25 @@ def _add_act(router: APIRouter, resource: RunResource, act: RunAct) -> None:
         summary=summary,
         **documented(CallerRole.OPERATOR, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
     )
+
+
+async def steer_run(
+    parts: Dependencies, resource: RunResource, run_id: str, request: PauseInput, act: RunAct
+) -> Steered:
+    """Pause, resume or cancel a run, which puts it on record.
+
+    Raises:
+        ProblemError: There is no such run, or it has ended.
+    """
+    found = await _found(parts, resource, run_id)
+    is_told = found.status == "running" and await signal(
+        parts.client, found.workflow_id, _ACTS[act][0], request
+    )
+    if not is_told:
+        url = resource.url(run_id)
+        detail = f"This {resource.noun} has ended ({found.status}); there is nothing to {act}. GET {url} shows its result."
+        raise ProblemError(HTTPStatus.CONFLICT, "has-ended", detail)
+    return Steered(act=act, by=request.by, workflow_id=found.workflow_id, state_url=resource.url(run_id))
 
 
 async def _found(parts: Dependencies, resource: RunResource, run_id: str) -> RunDescription:

@@ -54,6 +54,7 @@ def up(
         home, fresh=fresh, ports=ports, planner=planner, api_port=api, catalogue=catalogue, metrics=True
     ) as running:
         show_endpoints(running.endpoints)
+        OUT.print(f"Console      http://127.0.0.1:{api}/console")
         OUT.print(f"HTTP API     http://127.0.0.1:{api}/v1/docs   token in {home / 'api.token'}")
         OUT.print(f"metrics      for Prometheus' file_sd_configs: {metrics_file(home)}")
         OUT.print("Try, in another terminal: tidegate sandbox traffic, tidegate status --watch")

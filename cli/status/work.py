@@ -1,25 +1,22 @@
 """Writebacks and other running work in `tidegate status`: replays, re-reads, drift."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import psycopg
 from temporalio.client import Client
 
 from clients.temporal.run_views import list_runs
-from clients.warehouse.sql import apply as sql
 from clients.writeback.pauses import pause_line
-from clients.writeback.queries import WritebackQueries
-from clients.writeback.stats import Latency, QueueStats
+from clients.writeback.stats import Latency, QueueStats, Spread
 from schemas import names
 from schemas.ids import replay_workflow_id
+from schemas.status_facts import WritebackFacts, WritebackLatency
 from schemas.writeback.control import PauseView
-from workers.settings import Settings
 
 _MOST_RUNS = 50
+_NO_TIME = Spread(0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -71,28 +68,36 @@ class OtherWork:
             yield f"drift: {self.drift:,} fields need somebody: tidegate drift"
 
 
-def writebacks(settings: Settings) -> WritebackLine:
-    """Ask the operational store. Blocks."""
-    with closing(WritebackQueries(settings.operational.dsn.get_secret_value())) as looks:
-        return WritebackLine(looks.standings(), looks.latencies(), looks.pauses())
-
-
-async def other_work(client: Client, connection: psycopg.Connection, org: str) -> OtherWork:
-    """Ask Temporal and the warehouse."""
-    rereads = (
-        f"SELECT object, COUNT(*) FROM {sql.REREAD} WHERE closed_at IS NULL GROUP BY object ORDER BY object"
+def writebacks(facts: WritebackFacts) -> WritebackLine:
+    """The operational store's answers, as they are shown."""
+    return WritebackLine(
+        [QueueStats(**each.model_dump()) for each in facts.standings],
+        [_latency_of(each) for each in facts.latencies],
+        list(facts.pauses),
     )
-    drift = f"""
-        SELECT COUNT(*) FROM {sql.DRIFT} AS d
-        JOIN (SELECT object, field, MAX(revision) AS newest FROM {sql.DRIFT} GROUP BY object, field) AS n ON n.newest = d.revision
-        WHERE d.advice <> ''
-    """
-    found = {name: int(count) for name, count in connection.execute(rereads.encode())}
-    row = connection.execute(drift.encode()).fetchone()
+
+
+async def running_replays(client: Client, org: str) -> dict[str, str]:
+    """Key -> stage. Asks Temporal."""
     prefix = replay_workflow_id(org, "")
     runs, _ = await list_runs(client, names.REPLAY_WORKFLOW, prefix, status="running", most=_MOST_RUNS)
-    replays = {each.workflow_id.removeprefix(prefix): each.stage for each in runs}
-    return OtherWork(replays, found, 0 if row is None else int(row[0]))
+    return {each.workflow_id.removeprefix(prefix): each.stage for each in runs}
+
+
+def _latency_of(found: WritebackLatency) -> Latency:
+    spreads = {
+        name: None if value is None else Spread(**value.model_dump())
+        for name, value in (("sent", found.sent), ("done", found.done), ("echo", found.echo))
+    }
+    return Latency(
+        found.object,
+        found.writebacks,
+        found.late,
+        sent=spreads["sent"] or _NO_TIME,
+        done=spreads["done"] or _NO_TIME,
+        echoed=found.echoed,
+        echo=spreads["echo"],
+    )
 
 
 def _standing(found: QueueStats | None, now: datetime) -> Sequence[str]:

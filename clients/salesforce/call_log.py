@@ -1,15 +1,17 @@
-"""One log line a call to Salesforce, without ids, queries and values.
+"""One log line and one span a call to Salesforce, without ids, queries and values.
 
 httpx logs whole URLs. A writeback by external id has the id in its query, so httpx is silent and
-this line takes its place.
+this line takes its place. A call outside of a step that is traced has no span.
 """
 
 import logging
 import re
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Self
 
+from clients.telemetry.spans import NO_SPAN, OpenSpan, SpanKind, SpanSpec, is_on, span
 from schemas.errors import TidegateError
 from schemas.governor import LeaseClass
 
@@ -53,17 +55,32 @@ class CallLine:
     """From the host on; a query is not looked at."""
     lease_class: LeaseClass
     _began: float = field(default_factory=time.monotonic)
+    _held: ExitStack = field(default_factory=ExitStack)
+    _span: OpenSpan = NO_SPAN
 
     def answered(self, status: int) -> None:
         """A good answer is a line of level DEBUG, a refusal one of level INFO."""
+        self._span.note({"http.response.status_code": status})
+        if status >= _FIRST_REFUSAL:
+            self._span.fail(str(status))
         level = logging.DEBUG if status < _FIRST_REFUSAL else logging.INFO
         self._write(level, "Salesforce answered", status)
 
     def __enter__(self) -> Self:
+        if is_on():
+            facts = {
+                "http.request.method": self.method,
+                "url.template": path_template(self.path),
+                "tidegate.lease_class": self.lease_class.value,
+            }
+            self._span = self._held.enter_context(span(SpanSpec("salesforce.call", facts, SpanKind.CLIENT)))
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         """An error of ours in place of an answer is a line of level WARNING."""
+        if isinstance(error, Exception):
+            self._span.fail(type(error.__cause__ or error).__name__)
+        self._held.close()
         if isinstance(error, TidegateError):
             kind = type(error.__cause__ or error).__name__
             self._write(logging.WARNING, "Salesforce did not answer", None, kind)

@@ -51,7 +51,7 @@ class LoginBackoff:
         self._has_worked, self._is_wanted = True, False
 
     def failed(self, error: TidegateError) -> TidegateError:
-        """A login failed; returns what its callers are to be told.
+        """A login failed; returns the error for its callers.
 
         A login that worked before is given two more attempts: a refusal can be a moment's.
         """

@@ -9,7 +9,15 @@ import psycopg
 from clients.database.engine import session_options
 from clients.warehouse.psycopg_errors import translated_psycopg
 from clients.warehouse.shadow.schemas import in_schemas, schemas_of
-from clients.warehouse.sql.apply import QUALITY, TABLES_OF_OPS, change_table, current_table, tables_of
+from clients.warehouse.sql.apply import (
+    LEDGER,
+    QUALITY,
+    QUARANTINE,
+    TABLES_OF_OPS,
+    change_table,
+    current_table,
+    tables_of,
+)
 from clients.warehouse.sql.scorecard import views
 from schemas.catalogue import Catalogue
 from schemas.column_names import short_name
@@ -86,6 +94,10 @@ def _indexes(catalogue: Catalogue, prefix: str) -> Iterator[str]:
     }
     for name, columns in parts.items():
         yield f"CREATE INDEX IF NOT EXISTS {name} ON {in_schemas(QUALITY, prefix)} {columns}"
+    # A look at the engine asks for the last hours, of a ledger of years.
+    yield f"CREATE INDEX IF NOT EXISTS ledger_committed ON {in_schemas(LEDGER, prefix)} (committed_at)"
+    open_rows = "(reason, quarantined_at) WHERE resolved_at IS NULL AND acknowledged_at IS NULL"
+    yield f"CREATE INDEX IF NOT EXISTS quarantine_waiting ON {in_schemas(QUARANTINE, prefix)} {open_rows}"
     for spec in catalogue.objects.values():
         if looks_at_others(spec, catalogue):
             # What was applied since the last look is read.

@@ -53,22 +53,24 @@ class WarehouseLook:
 
         Raises `UnavailableError` or `CredentialsRejectedError` when the warehouse gives none.
         """
-        with translated_psycopg(_SYSTEM):
-            connection = self._connected()
-            ends = time.monotonic() + self._seconds
-            found = {name: _asked(connection, ask, ends) for name, ask in _QUESTIONS.items()}
-            if connection.closed:
-                raise psycopg.OperationalError("the connection was lost")
-        return WarehouseFacts(**found)
+        ends = time.monotonic() + self._seconds
+        try:
+            with translated_psycopg(_SYSTEM):
+                connection = self._connected()
+                return WarehouseFacts(
+                    **{name: _asked(connection, ask, ends) for name, ask in _QUESTIONS.items()}
+                )
+        except BaseException:
+            self.close()
+            raise
 
     def abort(self) -> None:
         """End what `ask` waits for, from another thread: a frozen server ends nothing by itself."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            shut_down(connection)
+        if self._connection is not None:
+            shut_down(self._connection)
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Give the connection back; not while `ask` runs."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()

@@ -72,6 +72,8 @@ class StoredWriteback:
     attempts: int
     replaced: dict[str, Any] | None
     record_id: str | None
+    traceparent: str | None = None
+    """Of the span that accepted it; None: there was none."""
 
 
 def read_batch(connection: sa.Connection, batch: str) -> tuple[StoredBatch, list[StoredWriteback]]:

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
+from clients.telemetry.spans import SpanKind, SpanSpec, span
 from clients.writeback.parent_locks import LockNames, named_locks
 from clients.writeback.store import WritebackStore
 from schemas.writeback.messages import (
@@ -30,9 +31,9 @@ INTAKE_LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext('tidegate intake'))
 """Held by intake until the transaction ends: numbers become visible in their order."""
 _INSERT = sa.text("""
     INSERT INTO writeback (caller, key, fingerprint, object, key_field, external_id, fields, deadline, priority, may_create, mode,
-        only_if, unchanged_since, parents, state, not_before, accepted_at)
+        only_if, unchanged_since, parents, state, not_before, accepted_at, traceparent)
     SELECT :caller, r.key, r.fingerprint, r.object, r.key_field, r.external_id, r.fields, r.deadline, r.priority, r.may_create,
-        r.mode, r.only_if, r.unchanged_since, r.parents, :state, :now, :now
+        r.mode, r.only_if, r.unchanged_since, r.parents, :state, :now, :now, :traceparent
     FROM ROWS FROM (json_to_recordset(CAST(:rows AS json)) AS (key text, fingerprint text, object text, key_field text,
         external_id text, fields jsonb, deadline timestamptz, priority smallint, may_create boolean, mode text, only_if jsonb,
         unchanged_since timestamptz, parents text[])) WITH ORDINALITY AS r (key, fingerprint, object, key_field, external_id, fields,
@@ -75,13 +76,14 @@ class WritebackIntake:
         self._locks = locks
         self._clock = clock
 
-    def submit(self, caller: str, items: Sequence[object]) -> Intake:
+    def submit(self, caller: str, items: Sequence[object], *, traceparent: str | None = None) -> Intake:
         """Accept what can be accepted; the answer comes after the commit.
 
         Args:
             caller: Whose keys they are.
             items: `WritebackRequest`s, or the JSON objects that should be some. What is wrong
                 with one concerns no other.
+            traceparent: The caller's span (W3C), kept where no spans are made; None: none.
 
         Raises:
             UnavailableError: The store does not answer; the same request may be sent again.
@@ -93,7 +95,10 @@ class WritebackIntake:
         rows = [
             _row(each, request.prints[each.index], locks[each.index], request.now) for each in request.first
         ]
-        return request.answer(self._kept(caller, rows, request))
+        facts = {"tidegate.writebacks": len(rows)}
+        with span(SpanSpec("writeback.accept", facts, SpanKind.PRODUCER)) as accepting:
+            trace = traceparent if accepting.ref is None else accepting.ref.traceparent
+            return request.answer(self._kept(caller, rows, request, trace))
 
     def prepare(self, items: Sequence[object]) -> tuple[list[dict[str, Any]], tuple[RefusedWriteback, ...]]:
         """Check without storing: the writebacks that `submit` would store, with the `index` of
@@ -113,11 +118,14 @@ class WritebackIntake:
         """Give the connections back."""
         self._store.close()
 
-    def _kept(self, caller: str, rows: list[dict[str, Any]], request: "_Request") -> dict[str, _Kept]:
+    def _kept(
+        self, caller: str, rows: list[dict[str, Any]], request: "_Request", traceparent: str | None
+    ) -> dict[str, _Kept]:
         """Store the rows whose keys are free; returns what every key of the request stands for
         now.
         """
-        values = {"caller": caller, "state": str(WritebackState.WAITING), "now": request.now}
+        state = str(WritebackState.WAITING)
+        values = {"caller": caller, "state": state, "now": request.now, "traceparent": traceparent}
         kept: dict[str, _Kept] = {}
         with self._store.begin() as connection:
             connection.execute(INTAKE_LOCK)

@@ -4,13 +4,14 @@ from dataclasses import asdict
 
 import psycopg
 import sqlalchemy as sa
+from sqlalchemy.exc import ProgrammingError
 
 from clients.database.engine import session_options, translated_database
 from clients.warehouse.status_look import shut_down
 from clients.writeback.pauses import pause_views
-from clients.writeback.stats import queue_stats, unknown_outcomes
+from clients.writeback.stats import latencies, queue_stats, unknown_outcomes
 from schemas.status import LOOK_SECONDS
-from schemas.status_facts import UnknownWritebacks, WritebackFacts, WritebackStanding
+from schemas.status_facts import UnknownWritebacks, WritebackFacts, WritebackLatency, WritebackStanding
 
 
 class OperationalLook:
@@ -32,11 +33,22 @@ class OperationalLook:
         self._connection: psycopg.Connection | None = None
         sa.event.listen(self._engine, "connect", self._keep)
 
-    def ask(self) -> WritebackFacts:
-        """Counts by object, and pauses. Blocks. Raises `UnavailableError`."""
+    def ask(self) -> WritebackFacts | None:
+        """Counts by object, and pauses; None when the store refuses the question, as before a
+        worker has made its tables. Blocks. Raises `UnavailableError`.
+        """
+        try:
+            return self._ask()
+        except ProgrammingError:
+            return None
+
+    def _ask(self) -> WritebackFacts:
         with translated_database(), self._engine.connect() as connection:
             return WritebackFacts(
                 standings=tuple(WritebackStanding(**asdict(row)) for row in queue_stats(connection)),
+                latencies=tuple(
+                    WritebackLatency.model_validate(asdict(row)) for row in latencies(connection)
+                ),
                 pauses=tuple(pause_views(connection)),
                 unknown=tuple(UnknownWritebacks(**asdict(row)) for row in unknown_outcomes(connection)),
             )
@@ -47,7 +59,7 @@ class OperationalLook:
             shut_down(self._connection)
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Give the connection back; not while `ask` runs."""
         self._engine.dispose()
 
     def _keep(self, connection: psycopg.Connection, _record: object) -> None:

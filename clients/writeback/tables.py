@@ -56,6 +56,8 @@ WRITEBACK = sa.Table(
     sa.Column("sent_at", _TIME),
     sa.Column("done_at", _TIME),
     sa.Column("echoed_at", _TIME),  # when its change came back
+    # W3C traceparent of the span that accepted it, or of its caller; null: there was none
+    sa.Column("traceparent", sa.CHAR(55)),
     sa.UniqueConstraint("caller", "key", name="writeback_of_a_key"),
 )
 sa.Index(

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from schemas.access import OUR_NAMES, CallerRole
 from schemas.settings.base import SettingsGroup, renamed
+from schemas.settings.console import ConsoleSettings
 
 CALLER_NAME = r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$"
 
@@ -51,11 +52,18 @@ class ApiSettings(SettingsGroup):
     """Accepted bearer tokens. `tidegate api token` makes a token and prints its entry."""
     oidc: OidcSettings | None = None
     """OpenID Connect issuer. None = listed tokens only."""
+    console: ConsoleSettings = ConsoleSettings()
     max_body_bytes: int = Field(
         default=16 * 1024 * 1024, ge=1_024, validation_alias=renamed("max_body_bytes", old="most_bytes")
     )
     """Bytes of a request body. 50,000 IDs take 1.1 MB, 10,000 writebacks of 1,500 bytes take 15 MB.
     """
+
+    @model_validator(mode="after")
+    def _console_logs_in_by_a_known_issuer(self) -> Self:
+        if self.console.login is not None and (self.oidc is None or self.console.public_url is None):
+            raise ValueError("console.login needs oidc (who issues) and console.public_url (where to return)")
+        return self
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

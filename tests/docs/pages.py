@@ -22,6 +22,11 @@ def sandbox_page() -> str:
             org.store.close()
 
 
+def runbook_copy() -> str:
+    """The console's copy of docs/runbook.md, which ships with the package."""
+    return (DOCS / "runbook.md").read_text(encoding="utf-8")
+
+
 PAGES: Mapping[str, Callable[[], str]] = MappingProxyType(
     {
         "settings.md": settings_page.page,
@@ -29,5 +34,6 @@ PAGES: Mapping[str, Callable[[], str]] = MappingProxyType(
         "cli.md": cli_page.page,
         "api_routes.md": api_page.page,
         "sandbox.md": sandbox_page,
+        "../api/console/runbook.txt": runbook_copy,
     }
 )

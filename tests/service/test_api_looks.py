@@ -269,5 +269,5 @@ async def test_it_is_ready_when_every_part_answers(api: ServedApi) -> None:
     response = await api.ask("GET", "/readyz", "")
     assert response.json() == {
         "ready": True,
-        "parts": {"temporal": True, "warehouse": True, "operational_store": True, "s3": True},
+        "parts": {"temporal": True, "warehouse": True, "operational_store": True, "s3": True, "kms": True},
     }

@@ -27,7 +27,9 @@ LONG_FUNCTIONS: dict[str, str] = {
     "sandbox/org/auth/routes.py routes": "a table of routes",
 }
 """Functions over `MOST_FUNCTION_LINES`, and what they are."""
-MANY_PARAMETERS: dict[str, str] = {}
+MANY_PARAMETERS: dict[str, str] = {
+    "clients/telemetry/otel.py should_sample": "the signature is OpenTelemetry's",
+}
 """Functions over `MOST_PARAMETERS`, and why; signatures of commands aside: there, a parameter is
 an option.
 """

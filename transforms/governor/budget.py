@@ -65,9 +65,13 @@ class BudgetBook(BaseModel):
     paused_until: float = 0.0
     paused_because: str = ""
     refused_at: float = 0.0
-    """When the org last said that the allocation is used up, while that is believed; 0 = it is not."""
+    """When the org last said that the allocation is used up, while that is believed; 0 = it is
+    not.
+    """
     set_aside: dict[int, int] = {}
-    """Of `recent`, what the refusal is believed to count: it counts again when the refusal does not."""
+    """Of `recent`, what the refusal is believed to count: it counts again when the refusal does
+    not.
+    """
 
     def used_at_most(self) -> int:
         """The org's possible count by now, without others' spending since the reading."""
@@ -214,7 +218,9 @@ class BudgetBook(BaseModel):
         self.paused_because = f"the org refused ({refusal.kind}) at {_clock(at)}"
 
     def let_time_pass(self, now: float) -> None:
-        """End the leases and the refusal whose time is over, and forget what is older than a day."""
+        """End the leases and the refusal whose time is over, and forget what is older than a
+        day.
+        """
         if now >= self.paused_until:
             self.refused_at = 0.0
         for key, lease in list(self.leases.items()):

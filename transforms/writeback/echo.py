@@ -57,6 +57,13 @@ def came_from(origin: str, client: str) -> bool:
     return f"client={client}" in origin.split(";")
 
 
+def batch_of_origin(origin: str) -> str | None:
+    """The batch of writebacks that a change's origin names; None for another client's."""
+    mark = f"client={CLIENT_PREFIX}"
+    parts = [each.removeprefix(mark) for each in origin.split(";") if each.startswith(mark)]
+    return parts[0] if parts else None
+
+
 def _is_echo(sent: Unechoed, change: Returned, us: str) -> bool:
     if change.at < whole_second(sent.sent_at):
         return False

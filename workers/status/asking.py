@@ -33,14 +33,26 @@ class AskingThread:
         self._name = name
         self._abort = abort
         self._running: threading.Thread | None = None
+        self._answer: asyncio.Future[Any] | None = None
+        self._began = 0.0
+
+    def has_ended(self, seconds: float = LOOK_SECONDS) -> bool:
+        """True when no thread asks any more; one that does is ended and waited for."""
+        if self._running is None or not self._running.is_alive():
+            return True
+        self._abort()
+        self._running.join(seconds)
+        return not self._running.is_alive()
 
     async def ask(self, work: Callable[[], T]) -> T:
-        """Run `work` in a thread, and return its result.
+        """Run `work` in a thread, and return its result; while one runs, its result.
 
-        A cancelled caller leaves the thread behind; until it ends, the part is not asked again
-        (`StillAskedError`).
+        A caller that waits no more leaves the thread behind. Until it ends, the part is not asked
+        again (`StillAskedError`).
         """
         if self._running is not None and self._running.is_alive():
+            if self._answer is not None and time.monotonic() - self._began < LOOK_SECONDS:
+                return await asyncio.shield(self._answer)
             self._abort()
             raise StillAskedError
         loop = asyncio.get_running_loop()
@@ -54,11 +66,15 @@ class AskingThread:
             else:
                 _settle(loop, answer, result, None)
 
+        self._answer, self._began = answer, time.monotonic()
         self._running = threading.Thread(target=run, daemon=True, name=f"status-{self._name}")
         self._running.start()
         try:
-            return await answer
+            return await asyncio.shield(answer)
         except asyncio.CancelledError:
+            if not answer.done():
+                answer.set_exception(StillAskedError())
+                answer.exception()  # those who share it get it; nobody has to
             self._abort()
             raise
 

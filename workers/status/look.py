@@ -117,9 +117,12 @@ class StatusLook:
 
     def close(self) -> None:
         """Give the connections back."""
-        self._warehouse.abort()
-        self._operational.abort()
-        self._operational.close()
+        for thread, close in (
+            (self._threads["warehouse"], self._warehouse.close),
+            (self._threads["operational"], self._operational.close),
+        ):
+            if thread.has_ended():
+                close()
 
     async def _ask_salesforce(self) -> ServedVersions:
         return await served_versions(self.settings.salesforce.login_url.rstrip("/"))
@@ -135,7 +138,7 @@ class StatusLook:
         remotes: dict[str, Answer[object]],
         temporal: TemporalAnswers,
         warehouse: Answer[WarehouseFacts],
-        operational: Answer[WritebackFacts],
+        operational: Answer[WritebackFacts | None],
     ) -> LookFacts:
         settings, budgets = self.settings, temporal.budgets
         reconciliation = settings.reconciliation

@@ -8,12 +8,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
-from api.dependencies import CalledBy, Parts
+from api.dependencies import CalledBy, Dependencies, ParentSpan, Parts
 from api.openapi import documented
 from api.problems import FieldProblem, ProblemError, not_found
 from api.routes.writeback.preview import dry_run_of
 from clients.writeback.queries import Row, WritebackFilter
 from schemas.access import Caller, CallerRole
+from schemas.ids import trace_id_of, writeback_batch_id
 from schemas.writeback.messages import (
     MOST_OF_A_REQUEST,
     Intake,
@@ -79,6 +80,8 @@ class WritebackListed(BaseModel):
     sent_at: datetime | None
     done_at: datetime | None
     echoed_at: datetime | None
+    trace_id: str | None
+    """Trace of the batch; null before it is in one."""
 
 
 class Attempt(BaseModel):
@@ -141,6 +144,7 @@ async def submit(
     body: Submission,
     parts: Parts,
     caller: CalledBy,
+    theirs: ParentSpan,
     response: Response,
     *,
     dry_run: Annotated[
@@ -161,7 +165,8 @@ async def submit(
     if dry_run:
         response.status_code = HTTPStatus.OK
         return await dry_run_of(parts, items, shows_values=_sees_all(caller))
-    intake = await asyncio.to_thread(parts.intake.submit, caller.name, items)
+    trace = None if theirs is None else theirs.traceparent
+    intake = await asyncio.to_thread(parts.intake.submit, caller.name, items, traceparent=trace)
     if not intake.accepted:
         raise _all_refused(intake.refused)
     new = {each.index for each in intake.accepted if each.is_new}
@@ -203,7 +208,11 @@ async def listed(
         object=query.object, state=query.state, caller=whose, key=query.key, batch=query.batch
     )
     rows = await asyncio.to_thread(parts.looks.page, chosen, query.limit, before=query.before)
-    return WritebackPage(writebacks=[WritebackListed(**_columns(row, WritebackListed)) for row in rows])
+    return WritebackPage(
+        writebacks=[
+            WritebackListed(**_columns(row, WritebackListed), trace_id=_trace_of(parts, row)) for row in rows
+        ]
+    )
 
 
 @router.get(
@@ -219,7 +228,12 @@ async def view(
         raise not_found("writeback", "/v1/writebacks")
     attempts = await asyncio.to_thread(parts.looks.attempts, number)
     tried = [Attempt(**_columns(each, Attempt)) for each in attempts]
-    return WritebackView(**_columns(row, WritebackView), tried=tried)
+    return WritebackView(**_columns(row, WritebackView), tried=tried, trace_id=_trace_of(parts, row))
+
+
+def _trace_of(parts: Dependencies, row: Row) -> str | None:
+    batch = row["batch"]
+    return trace_id_of(writeback_batch_id(parts.org, row["object"], batch)) if batch else None
 
 
 def _sees_all(caller: Caller) -> bool:

@@ -72,3 +72,8 @@ def find_newest_past_change() -> str:
 def find_batch_beginning() -> str:
     """The first commit and receipt times of an applied batch, null before; parameter: the batch."""
     return f"SELECT MIN(first_changed_at), MIN(first_received_at) FROM {LEDGER} WHERE batch = %s"
+
+
+def find_batch() -> str:
+    """Every object's row of one batch, with its raw file; parameter: the batch."""
+    return f"SELECT {_FACTS}, raw_key, first_received_at FROM {LEDGER} WHERE batch = %s ORDER BY object"

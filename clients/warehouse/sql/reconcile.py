@@ -6,7 +6,14 @@ times do.
 
 from collections.abc import Sequence
 
-from clients.warehouse.sql.apply import QUALITY, REBUILT, change_table, current_table, history_table
+from clients.warehouse.sql.apply import (
+    QUALITY,
+    REBUILT,
+    RECONCILIATION,
+    change_table,
+    current_table,
+    history_table,
+)
 from schemas.catalogue import ObjectSpec
 from schemas.ingest.change_types import WHOLE
 from schemas.quality import Rule
@@ -231,3 +238,12 @@ def _in_ranges(count: int) -> str:
 
 def _between(*, is_last: bool, of: str = "c") -> str:
     return f"{of}.record_id > %s" if is_last else f"{of}.record_id > %s AND {of}.record_id <= %s"
+
+
+def list_reconciliations(limit: int) -> str:
+    """The `limit` newest ones; parameters: the object twice, empty for any."""
+    return (
+        "SELECT object, window_name, depth, as_of, verdict, org_records, warehouse_records, found, repaired, altered, calls, "
+        f"began_at, ended_at, isolated FROM {RECONCILIATION} WHERE (%s = '' OR object = %s) "
+        f"ORDER BY ended_at DESC, object LIMIT {limit}"
+    )

@@ -104,23 +104,28 @@ def _form(world: World, object_name: str) -> dict[str, object]:
 
 
 def _copy_statement(records: Records) -> str:
-    """Takes a row number last; before it id, modstamp, external id, number."""
-    own = {"CreatedDate": "?2", "LastModifiedDate": "?2", "ExternalId__c": "?3", "CaseNumber": "?4"}
+    """Its parameters are the keys of `_rows`: `copied` is a row number."""
+    own = {
+        "CreatedDate": ":stamp",
+        "LastModifiedDate": ":stamp",
+        "ExternalId__c": ":external_id",
+        "CaseNumber": ":number",
+    }
     if records.spec.name.endswith("__c"):
-        own["Name"] = "?1"
+        own["Name"] = ":id"
     columns = list(records.spec.fields)
     selected = ", ".join(own.get(name, f'"{name}"') for name in columns)
     names = ", ".join(f'"{name}"' for name in columns)
     table = records.spec.name
     return (
         f'INSERT INTO "{table}" (Id, IsDeleted, SystemModstamp, {names}) '
-        f'SELECT ?1, 0, ?2, {selected} FROM "{table}" WHERE rowid = ?5'
+        f'SELECT :id, 0, :stamp, {selected} FROM "{table}" WHERE rowid = :copied'
     )
 
 
 def _rows(
     org: Org, records: Records, plan: FillPlan, prototypes: list[int]
-) -> Iterator[tuple[str, str, str, str, int]]:
+) -> Iterator[dict[str, str | int]]:
     count = plan.records - len(prototypes)
     beginning = _beginning(org, plan)
     step = timedelta(days=plan.days) / max(count, 1)
@@ -131,13 +136,13 @@ def _rows(
         moment = beginning + step * number
         if int(moment.timestamp()) != second:
             second, stamp = int(moment.timestamp()), _stamp(moment)
-        yield (
-            record_id,
-            stamp,
-            f"{tag}-{number:09d}",
-            f"{records.ids.counter:08d}",
-            prototypes[number % len(prototypes)],
-        )
+        yield {
+            "id": record_id,
+            "stamp": stamp,
+            "external_id": f"{tag}-{number:09d}",
+            "number": f"{records.ids.counter:08d}",
+            "copied": prototypes[number % len(prototypes)],
+        }
 
 
 def _beginning(org: Org, plan: FillPlan) -> datetime:

@@ -44,7 +44,7 @@ async def follow_until(
         environment.info = dataclasses.replace(environment.info, heartbeat_details=[hint])
     positions: list[str] = []
 
-    def on_heartbeat(position: str) -> None:
+    def on_heartbeat(position: str, _pulse: str) -> None:
         if position not in positions:
             positions.append(position)
             heard(position)

@@ -1,0 +1,1 @@
+"""The console at `/console`: the engine's state for a person, in a browser."""

@@ -1,0 +1,110 @@
+"""The org changes its mind: credentials, permissions, limits, memory and locks."""
+
+import pytest
+
+from tests.incidents.engine import RunningEngine
+from tests.incidents.writebacks import discard_all, known_case, submit_one, wait_for_state
+from tests.support.builders.waiting import wait_for
+
+pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.incident]
+
+LANE = "changes"
+
+
+def test_revoked_credentials_pause_the_lane(engine: RunningEngine) -> None:
+    refusal = {"status": 400, "code": "invalid_grant", "message": "inactive user"}
+    engine.org.fault("http", "status", match="/services/oauth2/token", **refusal)
+    engine.org.expire_sessions()
+    engine.org.ask("POST", "disconnect")  # a stream that is open goes on without a session
+    engine.undo.callback(engine.tidegate, "lane", "resume", LANE)
+
+    told = engine.wait_for_problem("lane.paused", LANE)
+    assert "credentials" in told.text
+
+    engine.org.clear()
+    assert engine.runbook("credentials-refused", LANE=LANE, REASON="unlocked").code == 0
+    engine.wait_until_clean()
+
+
+def test_a_lost_permission_pauses_the_lane(engine: RunningEngine) -> None:
+    engine.undo.callback(engine.tidegate, "lane", "resume", LANE)
+    engine.org.permit(view_all_data=False)
+    engine.org.ask("POST", "disconnect")
+
+    engine.wait_for_problem("lane.paused", LANE)
+
+    engine.org.permit(view_all_data=True)
+    assert engine.runbook("a-permission-is-missing", LANE=LANE, REASON="given back").code == 0
+    engine.wait_until_clean()
+
+
+def test_locked_rows_kill_writebacks_until_they_are_retried(engine: RunningEngine) -> None:
+    engine.undo.callback(discard_all, engine)
+    _, external_id = known_case(engine)
+    code = "UNABLE_TO_LOCK_ROW"
+    engine.org.fault("row", "error", match="Case", code=code, message="unable to obtain exclusive access")
+    number = submit_one(engine, external_id, Subject="locked")
+
+    engine.wait_for_problem("writeback.dead", "Case")
+
+    engine.org.clear()
+    assert engine.runbook("locked-rows", OBJECT="Case").code == 0
+    wait_for_state(engine, number, "done")
+    engine.wait_until_clean()
+
+
+def test_a_forgotten_position_is_read_again_by_itself(engine: RunningEngine) -> None:
+    engine.stop_worker("lanes")
+    record, _ = engine.org.case(Subject="in the hole")
+    engine.org.ask("POST", "retention", {"seconds": 0})
+    engine.org.ask("POST", "retention", {"seconds": 86_400})
+    engine.start_worker("lanes")
+
+    wait_for(lambda: "lane.hole" in engine.runbook("the-event-bus-has-forgotten-the-position").out, every=1)
+    # The hole is read once everything up to its end can be seen, by the org's clock.
+    engine.org.ask("POST", "clock", {"advance_seconds": 30})
+    wait_for(lambda: engine.tidegate("trace", record).code == 0, every=1)
+    wait_for(lambda: not engine.open_rereads(), every=1)
+    engine.wait_until_clean()
+
+
+def test_a_lowered_limit_is_refused_by_the_governor_and_seen_within_a_reading(engine: RunningEngine) -> None:
+    used = engine.org.ask("GET", "meters")["api_calls"]["used"]
+    before = engine.org.ask("GET", "meters")["api_calls"]["maximum"]
+    engine.org.meter("api_calls", maximum=used + 5)
+
+    engine.wait_for_problem("budget.refused", "api_calls")
+    assert f"{used + 5:,}" in engine.runbook("the-orgs-limit-was-lowered").out
+
+    engine.org.meter("api_calls", maximum=before)
+    engine.wait_until_clean()
+
+
+def test_spent_delivered_events_are_named_with_the_lane_that_waits(engine: RunningEngine) -> None:
+    meters = engine.org.ask("GET", "meters")["delivered_events"]
+    engine.org.meter("delivered_events", maximum=meters["used"])
+    engine.undo.callback(engine.restart_lane, LANE)
+
+    engine.wait_for_problem("budget.refused", "delivered_events")
+    engine.wait_for_notice("lane.waiting", LANE)
+    assert "delivered_events" in engine.runbook("delivered-events-are-spent").out
+
+    engine.org.meter("delivered_events", maximum=meters["maximum"])
+    engine.restart_lane(LANE)
+    wait_for(lambda: not engine.has_notice("lane.waiting"))
+    engine.wait_until_clean()
+
+
+def test_a_noisy_neighbour_is_told_from_ourselves(engine: RunningEngine) -> None:
+    """The last of the module: what it has spent stays in the forecast for an hour."""
+    most = engine.org.ask("GET", "meters")["api_calls"]["maximum"]
+    engine.org.ask("POST", "neighbour", {"calls_per_minute": 600})
+    engine.org.later(lambda: engine.org.ask("DELETE", "neighbour"))
+    engine.org.meter("api_calls", used=most // 2)
+
+    engine.wait_for_problem("budget.exhausts", "api_calls")
+    assert "others" in engine.runbook("another-application-spends-the-calls").out
+
+    engine.org.ask("DELETE", "neighbour")
+    engine.org.meter("api_calls", used=0, maximum=most * 1_000)
+    engine.wait_until_clean()

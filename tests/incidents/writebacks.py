@@ -1,0 +1,51 @@
+"""Writebacks of an incident: one is submitted as a sender does, and its state is waited for."""
+
+import json
+from typing import Any
+
+from tests.incidents.engine import RunningEngine
+from tests.support.builders.waiting import wait_for
+
+
+def known_case(engine: RunningEngine) -> tuple[str, str]:
+    """A Case that the change log has: a writeback to a record that has just been made is held.
+    Returns its id and its external id.
+    """
+    record, external_id = engine.org.case()
+    wait_for(lambda: engine.tidegate("trace", record).code == 0, every=0.3)
+    return record, external_id
+
+
+def submit_one(engine: RunningEngine, external_id: str, **fields: str) -> int:
+    """Submit a writeback of a Case; returns its number."""
+    sets = [word for name, value in fields.items() for word in ("--set", f"{name}={value}")]
+    words = ["writeback", "submit", "--object", "Case", "--external-id", external_id, *sets]
+    ended = engine.tidegate(*words, "--no-create", "--json")
+    assert ended.code == 0, str(ended)
+    return max(int(each["number"]) for each in _listed(engine))
+
+
+def wait_for_state(engine: RunningEngine, number: int, state: str) -> dict[str, Any]:
+    """The writeback, once it is in that state."""
+    seen: list[dict[str, Any]] = [{}]
+
+    def has_come() -> bool:
+        seen[0] = json.loads(engine.tidegate("writeback", "show", str(number), "--json").out)
+        return seen[0]["state"] == state
+
+    wait_for(has_come, every=0.5, why=lambda: seen[0])
+    return seen[0]
+
+
+def discard_all(engine: RunningEngine) -> None:
+    """Let everything go that nobody will send any more."""
+    for state in ("dead", "held", "superseded"):
+        engine.tidegate(
+            "writeback", "discard", "--state", state, "--object", "Case", "--reason", "the test ends"
+        )
+
+
+def _listed(engine: RunningEngine) -> list[dict[str, Any]]:
+    found = json.loads(engine.tidegate("writeback", "list", "--object", "Case", "--json").out)
+    rows: list[dict[str, Any]] = found["writebacks"]
+    return rows
