@@ -142,13 +142,23 @@ def _run() -> int:
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else EXIT_FAILED if ended.code else 0
     except TidegateError as error:
-        if _debug:
-            raise
-        TALK.print(f"[bold red]Error:[/] {escape(str(error))}", markup=True)
-        return _exit_code(error)
+        return _told(error)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+    except Exception as error:
+        # Its module imports the client of each remote, which a command that works can do without.
+        outage_of = import_module("cli.outages").outage_of
+        if (outage := outage_of(error)) is None or _debug:
+            raise
+        return _told(outage)
     return 0
+
+
+def _told(error: TidegateError) -> int:
+    if _debug:
+        raise error
+    TALK.print(f"[bold red]Error:[/] {escape(str(error))}", markup=True)
+    return _exit_code(error)
 
 
 def _leave(code: int) -> NoReturn:

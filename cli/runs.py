@@ -3,6 +3,7 @@ their lists.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from cli.output import OUT, print_json, progress_bar, say
 from cli.state import workflow_url
@@ -19,13 +21,16 @@ from clients.temporal.run_kinds import RunKind
 from clients.temporal.run_views import RunDescription, look, progress as run_progress, query
 from clients.temporal.runs import Started, start_run
 from schemas import names
-from schemas.errors import UnavailableError
+from schemas.errors import ActRefusedError, UnavailableError
 from schemas.message import Message
 from workers.clients import connect_temporal
 from workers.settings import Settings
 
 S = TypeVar("S", bound=Message)
 _LOOK_EVERY = 0.5
+_LOOK_LATER = 2.0
+LONGEST_SILENCE = 600.0
+"""Seconds for which a command waits for a Temporal that does not answer."""
 _RUNNING = "running"
 
 
@@ -107,22 +112,64 @@ def _tell_start(
 
 
 async def _follow(client: Client, asked: Asked[S], started: Started) -> Ended[S]:
+    silence = _Silence(asked.show)
     done = 0.0
     with progress_bar(asked.title, total=1.0) as bar:
         while True:
-            found = await look(client, started.workflow_id)
-            if found is None:
-                raise UnavailableError(system="Temporal", detail=f"{started.workflow_id} is gone")
-            if found.status != _RUNNING:
-                state, trouble = await outcome(client, asked.kind, found, asked.state)
-                return Ended(started, state, trouble)
-            state, detail = await _state(client, asked, found)
+            try:
+                seen = await _look(client, asked, started)
+                silence.is_over()
+            except (UnavailableError, RPCError) as error:
+                silence.goes_on(error)
+                bar.update(completed=done, detail="Temporal does not answer")
+                await asyncio.sleep(_LOOK_LATER)
+                continue
+            if isinstance(seen, Ended):
+                return seen
+            state, detail = seen
             if state is not None:
                 done, detail = asked.share(state), asked.words(state)
-                if asked.waits(state):
-                    return Ended(started, state, "")
             bar.update(completed=done, detail=detail)
             await asyncio.sleep(_LOOK_EVERY)
+
+
+async def _look(client: Client, asked: Asked[S], started: Started) -> Ended[S] | tuple[S | None, str]:
+    """One look: the run's end, or its state and a word about it."""
+    found = await look(client, started.workflow_id)
+    if found is None:
+        raise ActRefusedError(
+            detail=f"{started.workflow_id} is gone. Somebody has deleted it; start it again."
+        )
+    if found.status != _RUNNING:
+        state, trouble = await outcome(client, asked.kind, found, asked.state)
+        return Ended(started, state, trouble)
+    state, detail = await _state(client, asked, found)
+    return Ended(started, state, "") if state is not None and asked.waits(state) else (state, detail)
+
+
+class _Silence:
+    """Temporal does not answer while a run is waited for: the run goes on, so the wait does."""
+
+    def __init__(self, show: str) -> None:
+        self._show = show
+        self._since: float | None = None
+
+    def is_over(self) -> None:
+        if self._since is not None:
+            say("Temporal answers again.")
+        self._since = None
+
+    def goes_on(self, error: Exception) -> None:
+        """Say so once; raise `UnavailableError` when it has been too long."""
+        now = time.monotonic()
+        if self._since is None:
+            self._since = now
+            say(
+                f"Temporal does not answer. The run does not end by that; waiting. See it later with: {self._show}"
+            )
+        if now - self._since > LONGEST_SILENCE:
+            detail = f"no answer for {LONGEST_SILENCE:.0f} s. The run does not end by that; see it with: {self._show}"
+            raise UnavailableError(system="Temporal", detail=detail) from error
 
 
 async def _state(client: Client, asked: Asked[S], found: RunDescription) -> tuple[S | None, str]:

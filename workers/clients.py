@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.runtime import Runtime
+from temporalio.service import RPCError
 
 from clients.concurrency import run_to_completion
 from clients.database.audit_log import AuditLog
@@ -32,6 +33,10 @@ from workers.settings import Settings
 from workers.telemetry import temporal_plugins
 
 _log = logging.getLogger(__name__)
+CONNECTED_WITHIN = 20.0
+"""Seconds: a Temporal that takes the connection and says nothing would be waited for without
+end.
+"""
 _NO_TABLE = "42P01"
 """SQLSTATE undefined_table: https://www.postgresql.org/docs/current/errcodes-appendix.html."""
 
@@ -62,15 +67,16 @@ async def connect_temporal(
     """
     where = settings.temporal
     try:
-        return await Client.connect(
-            where.address,
-            namespace=where.namespace,
-            data_converter=pydantic_data_converter,
-            lazy=lazy,
-            plugins=temporal_plugins(),
-            runtime=runtime,
-        )
-    except RuntimeError as error:
+        async with asyncio.timeout(CONNECTED_WITHIN):
+            return await Client.connect(
+                where.address,
+                namespace=where.namespace,
+                data_converter=pydantic_data_converter,
+                lazy=lazy,
+                plugins=temporal_plugins(),
+                runtime=runtime,
+            )
+    except (RuntimeError, TimeoutError, RPCError) as error:
         detail = f"no answer at {where.address}; start it, or set TIDEGATE_TEMPORAL__ADDRESS"
         raise UnavailableError(system="Temporal", detail=detail) from error
 

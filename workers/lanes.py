@@ -15,18 +15,21 @@ from schemas.ingest.messages import LaneInput
 from schemas.planner import PlannerInput
 from schemas.repair import RepairInput
 from schemas.settings.ingest import LaneSettings
+from workers.lane_handover import hand_over_to_lanes, hand_over_to_planner
 from workers.settings import Settings
 from workflows import LaneWorkflow
 
 
 async def ensure_lanes(client: Client, settings: Settings) -> None:
     """Start the planner, or the workflow of every configured lane; one that runs already is left
-    alone.
+    alone. What an earlier start followed the other way is paused first.
     """
     await ensure_repairs(client, settings.salesforce.org_id)
     if settings.planner.on:
+        await hand_over_to_planner(client, settings)
         await _ensure_planner(client, settings)
         return
+    await hand_over_to_lanes(client, settings)
     for lane in settings.lanes:
         await _ensure_lane(client, settings.salesforce.org_id, lane)
 

@@ -81,7 +81,8 @@ class GovernorWorkflow:
 
         Processes that hold a refusal ask again within `ASK_AGAIN`.
         """
-        if request.only_refused and not self._books.is_refused:
+        refused = self._books.refused
+        if request.only_refused and not refused:
             return RecheckAnswer()
         act = Act(
             act="budget.recheck",
@@ -92,7 +93,7 @@ class GovernorWorkflow:
         )
         self._acts.append(act)
         readings = await self._read_limits()
-        found = self._books.recheck(request.budget, readings, self._now())
+        found = self._books.recheck(request.budget, refused, readings, self._now())
         self._show()
         return RecheckAnswer(budgets=found, trouble="" if readings else self._trouble)
 

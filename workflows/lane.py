@@ -116,6 +116,8 @@ class LaneWorkflow:
         """Stop following after what has been landed; the org's event bus keeps the rest for 72
         hours.
         """
+        if request.is_handover and self._paused:
+            return  # an operator, or an earlier hand-over, paused it
         self._paused, self._paused_by, self._paused_at = True, request.by, workflow.now()
         self._because = f"paused by {request.by}: {request.reason or 'no reason given'}"
         self._interrupt = True
@@ -124,6 +126,8 @@ class LaneWorkflow:
     @workflow.signal(name=names.RESUME)
     def resume(self, request: PauseInput) -> None:
         """Follow again from the position."""
+        if request.is_handover and not self._because.startswith(f"paused by {request.by}: "):
+            return
         if request.skip_from is not None:
             self._lane = self._lane.model_copy(update={"skip_from": request.skip_from})
         self._paused, self._paused_by, self._paused_at = False, "", None

@@ -110,6 +110,10 @@ class PauseInput(Message):
     reason: str = ""
     skip_from: str | None = None
     """Only of `resume`, and only for a stream: as of `LaneInput`."""
+    is_handover: bool = False
+    """True = a start goes over from lanes to planner or back: it pauses only a lane that runs, and
+    resumes only one that a hand-over has paused.
+    """
 
 
 class MovePositionInput(Message):

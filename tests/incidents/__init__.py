@@ -1,3 +1,3 @@
 """Incidents that are caused on a running engine: the look names the cause, the runbook's command
-mends it, and the look is clean again.
+ends it, and the look is clean again.
 """

@@ -1,4 +1,4 @@
-"""What `tidegate status --check` says, as an operator reads it."""
+"""The answer of `tidegate status --check`, as an operator reads it."""
 
 import json
 import re

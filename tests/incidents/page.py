@@ -7,7 +7,7 @@ from pathlib import Path
 
 PAGE = Path(__file__).parents[2] / "docs" / "runbook.md"
 PARTS = ("Shows.", "Means.", "Do.", "Over.")
-"""What every entry has, in this order."""
+"""Parts of every entry, in this order."""
 _HEADING = re.compile(r"^(#{2,3}) (.+)$", re.MULTILINE)
 _PART = re.compile(r"^\*\*(Shows|Means|Do|Over)\.\*\*", re.MULTILINE)
 _FENCE = re.compile(r"^```\n(.*?)^```$", re.MULTILINE | re.DOTALL)

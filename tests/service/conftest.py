@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,14 @@ import pytest_asyncio
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from clients.database.audit_log import AuditLog
+from clients.dependencies import Clients
 from clients.storage.objects import ObjectStore, S3Address
 from clients.warehouse.postgres import PostgresWarehouse
+from schemas.catalogue import default_catalogue
 from tests.databases import new_database
+from tests.support.builders.bus import protector
+from tests.support.engines.lanes_of_org import OrgLanes, serving_lanes
 from tests.support.engines.served_api import ServedApi, served_api
 from tests.support.engines.served_org import served_org
 from tests.support.engines.small_engine import SmallEngine, serving_engine
@@ -26,6 +32,19 @@ async def engine(
         made = SmallEngine(client, served, store, warehouse, database, org=f"b{uuid.uuid4().hex[:10]}")
         async with serving_engine(made) as engine:
             yield engine
+
+
+@pytest.fixture
+async def lanes(
+    client: Client, store: ObjectStore, database_with_tables: str, tmp_path: Path
+) -> AsyncIterator[OrgLanes]:
+    """Serving; its org is empty, and no lane is started yet."""
+    audit, warehouse = AuditLog(database_with_tables), PostgresWarehouse(database_with_tables)
+    clients = Clients(client, store, warehouse, default_catalogue(), audit, protector())
+    async with serving_lanes(clients, tmp_path, read_every=timedelta(hours=1)) as served:
+        yield served
+    audit.close()
+    warehouse.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,5 @@
-"""A look at the engine on real parts: whichever of them is frozen, refuses or is missing, the rest is
-shown, in time, and the missing one is never shown as good.
+"""A look at the engine on real parts: whichever of them is frozen, refuses or is missing, the rest
+is shown, in time, and the missing one is never shown as good.
 """
 
 import asyncio

@@ -67,6 +67,7 @@ FROZEN = {
     "MOVE_POSITION": "move_position",
     "LANE_STATE": "state",
     "EXCHANGE": "exchange",
+    "RECHECK": "recheck",
     "BOOKS": "books",
     "PIN": "pin",
     "UNPIN": "unpin",

@@ -60,19 +60,23 @@ class BudgetLedger(BaseModel):
             self.books[refusal.budget].refuse(refusal)
 
     @property
-    def is_refused(self) -> bool:
-        """True while a refusal of a used-up allocation holds some budget back."""
-        return any(book.is_refused for book in self.books.values())
+    def refused(self) -> frozenset[Budget]:
+        """Budgets that the refusal of a used-up allocation holds back."""
+        return frozenset(name for name, book in self.books.items() if book.is_refused)
 
     def recheck(
-        self, wanted: Budget | None, readings: tuple[Reading, ...], now: float
+        self,
+        wanted: Budget | None,
+        refused: frozenset[Budget],
+        readings: tuple[Reading, ...],
+        now: float,
     ) -> tuple[RecheckedBudget, ...]:
         """Take in readings that an operator asked for; they outweigh refusals where they show room.
 
-        `wanted`: refusals of this budget only; None = of every one.
+        `wanted`: refusals of this budget only; None = of every one. `refused`: those that were held
+        back when the org was asked.
         """
         chosen = [name for name in self.books if wanted in (None, name)]
-        refused = {name for name in chosen if self.books[name].is_refused}
         for reading in readings:
             book = self.books[reading.budget]
             book.recheck(reading, self.terms) if reading.budget in chosen else book.read(reading)

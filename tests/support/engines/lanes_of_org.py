@@ -2,6 +2,7 @@
 every event and call is leased.
 """
 
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities import audit, governor, ingest
+from activities import audit, governor, ingest, planner
 from activities.ingest.landing_buffer import BatchLimits
 from activities.runtime.error_interceptor import ErrorTranslationInterceptor
 from clients.dependencies import Clients
@@ -51,14 +52,21 @@ class OrgLanes:
     client: Client
     served: ServedOrg
     org: Org
+    settings: Settings
+    tag: str
 
     async def follow(self, lane: str) -> None:
         """Start one of `LANES`."""
-        await start_lane(self.client, LANES[lane].model_copy(update={"org": self.org.org_id}))
+        where = {"org": self.org.org_id, "lane": self.name(lane)}
+        await start_lane(self.client, LANES[lane].model_copy(update=where))
+
+    def name(self, lane: str) -> str:
+        """Of a lane of this test: its chain is empty when the test begins."""
+        return f"{lane}-{self.tag}"
 
     async def lane(self, lane: str) -> SeenLane:
         """The lane as its workflow says."""
-        found = await find_lane(self.client, self.org.org_id, lane)
+        found = await find_lane(self.client, self.org.org_id, self.name(lane))
         assert found is not None
         return found
 
@@ -70,7 +78,7 @@ class OrgLanes:
     async def follower(self, lane: str) -> FollowerView | None:
         """The lane's activity."""
         name = names.POLL_LANE if LANES[lane].way is Way.POLL else names.FOLLOW_LANE
-        return await follower_view(self.client, self.org.org_id, lane, name)
+        return await follower_view(self.client, self.org.org_id, self.name(lane), name)
 
     async def has_come(self, lane: str, position: str) -> bool:
         """True when the follower has landed through another position than `position`."""
@@ -94,7 +102,8 @@ async def serving_lanes(clients: Clients, folder: Path, **budgets: Any) -> Async
     made, port = ensure_certificates(folder), free_port()
     pubsub = PubSubAddress("127.0.0.1", port, made.certificate, made.key)
     async with served_org(folder, pubsub=pubsub) as served, AsyncExitStack() as stack:
-        settings = _settings(served, port, made.ca_file, GovernorConfig(**budgets))
+        tag = uuid.uuid4().hex[:8]
+        settings = _settings(served, port, made.ca_file, GovernorConfig(**budgets), tag)
         workflows = Worker(
             clients.temporal,
             task_queue=names.WORKFLOW_QUEUE,
@@ -119,7 +128,7 @@ async def serving_lanes(clients: Clients, folder: Path, **budgets: Any) -> Async
                 max_heartbeat_throttle_interval=timedelta(seconds=0.1),
             )
             await stack.enter_async_context(worker)
-        yield OrgLanes(clients.temporal, served, org)
+        yield OrgLanes(clients.temporal, served, org, settings, tag)
 
 
 def _steps(clients: Clients, settings: Settings, org: Org) -> list[Any]:
@@ -129,10 +138,11 @@ def _steps(clients: Clients, settings: Settings, org: Org) -> list[Any]:
         *ingest.poll_activities(clients, org, source_opener(settings, clients.catalogue, org), rule),
         *governor.activities(org),
         *audit.activities(clients),
+        *planner.activities(clients, settings.budgets, frozenset()),
     ]
 
 
-def _settings(served: ServedOrg, port: int, ca_file: Path, budgets: GovernorConfig) -> Settings:
+def _settings(served: ServedOrg, port: int, ca_file: Path, budgets: GovernorConfig, tag: str) -> Settings:
     who = served.org.identity
     return Settings(
         salesforce=SalesforceSettings(
@@ -148,7 +158,7 @@ def _settings(served: ServedOrg, port: int, ca_file: Path, budgets: GovernorConf
         operational={"dsn": "postgresql://o"},
         budgets=budgets,
         lanes=(
-            LaneSettings(name="old", channel=CHANNEL),
-            LaneSettings(name="new", channel=CHANNEL, transport="pubsub"),
+            LaneSettings(name=f"old-{tag}", channel=CHANNEL),
+            LaneSettings(name=f"new-{tag}", channel=CHANNEL, transport="pubsub"),
         ),
     )

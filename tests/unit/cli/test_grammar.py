@@ -24,10 +24,10 @@ OLD = {*RENAMED, *REPLACED} - {"--key", "--reason", "--state"}
 """Spellings of the release before that no command has any more. --key is the key of a writeback,
 --state a filter.
 """
-READ_ONLY = {"status", "trace", "budget", "plan", "doctor", "audit", "config", "worker", "api", "catalogue"}
+READ_ONLY = {"status", "trace", "plan", "doctor", "audit", "config", "worker", "api", "catalogue"}
 LOCAL = {"demo", "up", "sandbox"}
 ACTS = {"start", "pause", "resume", "cancel", "drop", "redrive", "acknowledge", "discard", "release", "move"}
-ACTS |= {"pin", "unpin", "submit", "drain", "retry", "undo", "refresh", "drift"}
+ACTS |= {"pin", "unpin", "submit", "drain", "retry", "undo", "refresh", "drift", "recheck"}
 
 
 def walk(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:

@@ -135,3 +135,44 @@ def test_six_streams_may_each_hold_what_a_poll_can_bring() -> None:
     line = LeaseLine(budget=Budget.DELIVERED_EVENTS, lease_class=POLLING, granted=0, spent=0, want=want)
     [answer] = made.exchange(Exchange(process="lanes", lines=(line,)), NOW).lines
     assert answer.granted == want
+
+
+def refuse(made: BudgetLedger, now: float) -> None:
+    at = datetime.fromtimestamp(now, UTC)
+    refusal = Refusal(
+        budget=Budget.API_CALLS, kind=RefusalKind.QUOTA, at=at, retry_after=timedelta(minutes=15)
+    )
+    made.take_in((), (refusal,))
+
+
+def reading(now: float, *, maximum: int = MAXIMUM, used: int = 0) -> Reading:
+    at = datetime.fromtimestamp(now, UTC)
+    return Reading(budget=Budget.API_CALLS, maximum=maximum, used=used, at=at)
+
+
+def test_a_reading_of_a_raised_allocation_ends_the_refusal() -> None:
+    made = books()
+    refuse(made, NOW + 10)
+    made.take_in((reading(NOW + 20),), ())
+    assert take(made, WRITEBACK, 5, NOW + 21) == 0
+    made.take_in((reading(NOW + 30, maximum=2 * MAXIMUM, used=MAXIMUM),), ())
+    assert take(made, WRITEBACK, 5, NOW + 31) == 5
+
+
+def test_a_recheck_ends_a_refusal_where_there_is_room_and_counts_what_the_reading_may_miss() -> None:
+    made = books()
+    calls(made).prepay(700, NOW + 5)
+    refuse(made, NOW + 10)
+    full = reading(NOW + 20, used=MAXIMUM)
+    [held] = made.recheck(Budget.API_CALLS, made.refused, (full,), NOW + 20)
+    assert (held.was_refused, held.paused_until is not None) == (True, True)
+    [free] = made.recheck(Budget.API_CALLS, made.refused, (reading(NOW + 30, used=40),), NOW + 30)
+    assert (free.was_refused, free.paused_until, free.used) == (True, None, 740)
+    assert take(made, WRITEBACK, 5, NOW + 31) == 5
+
+
+def test_a_recheck_of_another_budget_leaves_a_refusal_as_it_is() -> None:
+    made = books()
+    refuse(made, NOW + 10)
+    made.recheck(Budget.DELIVERED_EVENTS, made.refused, (reading(NOW + 30),), NOW + 30)
+    assert take(made, WRITEBACK, 5, NOW + 31) == 0

@@ -9,7 +9,17 @@ import pytest
 
 from clients.governor.leases import Leases
 from schemas.errors import BudgetSpentError, UnavailableError
-from schemas.governor import Budget, Exchange, GovernorConfig, LeaseAnswer, LeaseClass, Reading
+from schemas.governor import (
+    ASK_AGAIN,
+    Budget,
+    Exchange,
+    GovernorConfig,
+    LeaseAnswer,
+    LeaseClass,
+    Reading,
+    Refusal,
+    RefusalKind,
+)
 from tests.support.engines.local_governor import GREEDY, LocalGovernor
 
 CALLS, LONG = Budget.API_CALLS, Budget.LONG_CALLS
@@ -147,4 +157,31 @@ async def test_an_answer_to_an_exchange_of_an_ended_lease_is_not_believed() -> N
     leases = Leases(Slow(), clock=watch, patience=timedelta(seconds=1))
     with pytest.raises((UnavailableError, BudgetSpentError)):
         await leases.take(CALLS, POLLING)
+    await leases.close()
+
+
+def refusal_of(watch: Watch) -> Refusal:
+    at = datetime.fromtimestamp(watch.now, UTC)
+    return Refusal(budget=CALLS, kind=RefusalKind.QUOTA, at=at, retry_after=timedelta(minutes=15))
+
+
+async def test_a_refusal_is_asked_about_again_after_half_a_minute_and_not_before() -> None:
+    watch = Watch()
+    asked = governor(watch=watch)
+    leases = Leases(asked, clock=watch)
+    await leases.take(CALLS, POLLING)
+    leases.refuse(refusal_of(watch))
+    with pytest.raises(BudgetSpentError) as refused:
+        await leases.take(CALLS, POLLING)
+    assert refused.value.retry_after <= ASK_AGAIN
+    before = asked.exchanges
+    # The governor forgets it, and the process does not know yet.
+    book = asked.books.books[CALLS]
+    book.paused_until = book.refused_at = 0.0
+    book.used = 0
+    with pytest.raises(BudgetSpentError):
+        await leases.take(CALLS, POLLING)
+    assert asked.exchanges <= before + 1
+    watch.now += ASK_AGAIN.total_seconds()
+    await leases.take(CALLS, POLLING)
     await leases.close()
