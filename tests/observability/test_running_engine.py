@@ -151,7 +151,7 @@ def test_a_frozen_warehouse_raises_the_alert_of_changes_that_wait(watched: Watch
             why=lambda: f"only {watched.prometheus.firing()} fire",
         )
         assert "TidegateRemoteUnknown" in watched.prometheus.firing()
-    # What burnt of the objective is told for as long as its windows last; that it waits is not.
+    # The burn alerts go on for as long as their windows reach back.
     wait_for(
         lambda: not {"TidegateChangesWait", "TidegateRemoteUnknown"} & watched.prometheus.firing(),
         seconds=240,
