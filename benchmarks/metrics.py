@@ -1,4 +1,4 @@
-"""Processor time of metrics in a batch: `python -m benchmarks.metrics`.
+"""The cost of metrics for a batch: `python -m benchmarks.metrics`.
 
 The three histograms of a batch's changes, as columns and as single observations.
 """

@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from prometheus_client import generate_latest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 
@@ -25,6 +26,7 @@ from activities.apply.stage_and_apply import BatchActivities
 from activities.ingest.follow_lane import FollowLane
 from activities.ingest.landing_buffer import BatchLimits
 from activities.runtime.error_interceptor import ErrorTranslationInterceptor
+from clients.metrics.registry import REGISTRY
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
@@ -239,6 +241,7 @@ async def test_marks_are_nowhere_and_the_harmless_value_is_where_it_belongs(
     assert len(histories) > 3
     assert [kept for kept in histories if holds(kept, MARK)] == []
     assert [record.getMessage() for record in records.records if MARK in logged(record)] == []
+    assert [line for line in generate_latest(REGISTRY).decode().splitlines() if MARK in line] == []
 
     found = {key.partition("/")[0] for key, kept in objects.items() if holds(kept, CLEAR)}
     assert found == {"raw", "staged"}

@@ -1,8 +1,12 @@
 """Labels have few values: nothing that a record, a caller or a broken message holds becomes one."""
 
+from types import SimpleNamespace
+
 import pytest
+from prometheus_client import generate_latest
 from prometheus_client.core import HistogramMetricFamily
 
+from api.middleware.metrics import observe_request
 from clients.metrics import work
 from clients.metrics.batch_histogram import BatchHistogram
 from clients.metrics.calls import api_label
@@ -72,3 +76,13 @@ def test_lanes_of_readings_are_told_by_their_kind() -> None:
     assert lane_kind("changes") == lane_kind("my-lane") == "lane"
     assert lane_kind(part_lane("case", "w", 1, 1)) == "backfill"
     assert lane_kind(records_lane("case", "w", "key")) == "reread"
+
+
+def test_a_request_is_labelled_by_its_route_and_never_by_its_path() -> None:
+    route = SimpleNamespace(path="/v1/writebacks/{number}")
+    observe_request({"method": "GET", "path": "/v1/writebacks/7", "route": route}, 200, 0.1)
+    observe_request({"method": "BREW", "path": "/v1/ada@example.org"}, 404, 0.1)
+    shown = generate_latest(REGISTRY).decode()
+    assert 'route="/v1/writebacks/{number}",status="200"' in shown
+    assert 'method="other",route="unmatched",status="404"' in shown
+    assert "ada@example.org" not in shown
