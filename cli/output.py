@@ -30,7 +30,8 @@ EXIT_CODES = {
     EXIT_OK: "It is done, and what was asked holds.",
     EXIT_FAILED: "It is done and does not hold, or the run failed: a difference is left, the audit log is broken.",
     EXIT_REFUSED: "The command line or a setting is wrong, or a run of that name was asked something else.",
-    EXIT_UNAVAILABLE: "A remote system does not answer. The same command may work later.",
+    EXIT_UNAVAILABLE: "A remote system does not answer. The same command may work later. "
+    "A run that was started goes on, and the last line says how to look at it.",
     EXIT_NO_PLAN: "`plan`: no plan keeps every object fresh within every budget. The output says what would help.",
     EXIT_ISOLATED: "`reconcile`: nothing differs but fields whose value does not fit. They are unknown in the warehouse.",
     EXIT_INTERRUPTED: "Ctrl-C. A run that was started goes on.",

@@ -30,6 +30,8 @@ from clients.warehouse.sql import (
     repair,
     replay,
     scorecard,
+    slices,
+    status,
     writeback,
 )
 from schemas.catalogue import default_catalogue
@@ -55,6 +57,8 @@ MODULES = (
     scorecard,
     shadow_sql,
     shadow_schemas,
+    slices,
+    status,
     writeback,
 )
 
@@ -74,6 +78,7 @@ ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
         (table, columns, "shadow_rehearsal_", 5) for table, columns in COMPARED.items()
     ],
     ("count",): [(1,), (500,)],
+    ("limit",): [(1,), (500,)],
     ("acknowledged",): [(False,), (True,)],
     ("count", "acknowledged"): [(5, False), (5, True)],
     ("spec", "columns"): [(spec, [field_column("name", spec.fields["OwnerId"])]) for spec in SPECS],
