@@ -73,9 +73,11 @@ def watched() -> Iterator[Watched]:
         with running_all(folder, fresh=True, api_port=port, metrics=True) as running:
             wait_for_followers(running.endpoints)
             start_traffic(running.endpoints.salesforce.control_url, rate=RATE, seconds=LONG_SECONDS, seed=1)
-            client = TidegateClient(f"http://127.0.0.1:{port}", local_token(folder)[0], tries=12)
             (folder / "prometheus").mkdir()
-            with watching(metrics_file(folder), folder / "prometheus") as prometheus:
+            with (
+                TidegateClient(f"http://127.0.0.1:{port}", local_token(folder)[0], tries=12) as client,
+                watching(metrics_file(folder), folder / "prometheus") as prometheus,
+            ):
                 yield Watched(running, prometheus, client)
 
 
