@@ -52,6 +52,10 @@ def look(browser: Browser, theme: str, given: list[str]) -> list[dict]:
 def cut_off(browser: Browser, url: str, token: str) -> dict:
     """The words of the overview when its stream never comes, and when its session was ended."""
     page = browser.new_page()
+    sign_in(page, url, token)  # nothing is cached: the extension must be there before htmx begins
+    page.wait_for_selector("#live-state[data-state=live]", timeout=60_000)
+    page.close()
+    page = browser.new_page()
     page.route("**/*stream=1*", lambda route: route.abort())
     sign_in(page, url, token)
     said = banner(page)
