@@ -73,9 +73,10 @@ def refused_call(response: httpx.Response, call: str, refusal: Refusal | None) -
     if status == httpx.codes.UNAUTHORIZED:
         return SessionEndedError(detail=f"{code} {message}")
     if refusal is not None:
-        # The governor knows of the refusal, so the next try asks it first, and sends nothing in
-        # vain.
-        again = min(refusal.retry_after, ASK_AGAIN)
+        # An allocation can be raised at any time. The governor knows of the refusal, so the next
+        # try asks it first, and sends nothing in vain.
+        is_quota = refusal.kind is RefusalKind.QUOTA
+        again = min(refusal.retry_after, ASK_AGAIN) if is_quota else refusal.retry_after
         return RateLimitedError(system=SYSTEM, detail=f"{call}: {code} {message}", retry_after=again)
     if code == "INVALID_FIELD" and _is_reading(call):
         return SchemaChangedError(call=call, detail=message)
