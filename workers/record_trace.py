@@ -3,6 +3,7 @@
 It shows times, batches and names of fields, never a value of the record.
 """
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -106,29 +107,19 @@ def _steps(
 
 def _current(connection: psycopg.Connection, spec: ObjectSpec, record_id: str) -> dict[str, Any] | None:
     names = ["version", "is_deleted", "is_complete", "unknown_fields", "changed_at", "applied_at"]
-    query = f"SELECT {', '.join(names)} FROM {sql.current_table(spec)} WHERE record_id LIKE %s"
-    row = connection.execute(query.encode(), (f"{record_id}%",)).fetchone()
-    return None if row is None else dict(zip(names, row, strict=True))
+    return next(iter(_rows_of(connection, sql.current_table(spec), names, record_id, by="version")), None)
 
 
 def _versions(connection: psycopg.Connection, spec: ObjectSpec, record_id: str) -> list[dict[str, Any]]:
     if not spec.history:
         return []
     names = ["version", "valid_from", "valid_to", "is_current", "is_deleted"]
-    query = (
-        f"SELECT {', '.join(names)} FROM {sql.history_table(spec)} WHERE record_id LIKE %s ORDER BY version"
-    )
-    return [
-        dict(zip(names, row, strict=True)) for row in connection.execute(query.encode(), (f"{record_id}%",))
-    ]
+    return _rows_of(connection, sql.history_table(spec), names, record_id, by="version")
 
 
 def _quarantined(connection: psycopg.Connection, record_id: str) -> list[dict[str, Any]]:
     names = ["batch", "position", "reason", "detail", "quarantined_at", "resolved_at", "resolved_by"]
-    query = f"SELECT {', '.join(names)} FROM {sql.QUARANTINE} WHERE record_id LIKE %s ORDER BY quarantined_at"
-    return [
-        dict(zip(names, row, strict=True)) for row in connection.execute(query.encode(), (f"{record_id}%",))
-    ]
+    return _rows_of(connection, sql.QUARANTINE, names, record_id, by="quarantined_at")
 
 
 def _quality(connection: psycopg.Connection, record_id: str) -> list[dict[str, Any]]:
@@ -145,12 +136,16 @@ def _quality(connection: psycopg.Connection, record_id: str) -> list[dict[str, A
         "resolved_by",
         "acknowledged_at",
     ]
-    query = (
-        f"SELECT {', '.join(names)} FROM {sql.QUALITY} WHERE record_id LIKE %s ORDER BY first_seen_at, field"
-    )
-    return [
-        dict(zip(names, row, strict=True)) for row in connection.execute(query.encode(), (f"{record_id}%",))
-    ]
+    return _rows_of(connection, sql.QUALITY, names, record_id, by="first_seen_at, field")
+
+
+def _rows_of(
+    connection: psycopg.Connection, table: str, names: Sequence[str], record_id: str, *, by: str
+) -> list[dict[str, Any]]:
+    """The record's rows of a table, the columns `names` of each, sorted by `by`."""
+    query = f"SELECT {', '.join(names)} FROM {table} WHERE record_id LIKE %s ORDER BY {by}"
+    rows = connection.execute(query.encode(), (f"{record_id}%",))
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _writebacks(settings: Settings, record_id: str) -> list[Row]:

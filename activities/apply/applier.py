@@ -127,7 +127,7 @@ class Applier:
 
 
 def _observe(fresh: Sequence[BatchSlice]) -> None:
-    """Count what was committed just now."""
+    """Count the changes of the commit."""
     committed_at = _now()
     for share in fresh:
         count_applied(share.result())

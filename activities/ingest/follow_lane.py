@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Protocol
 
 from temporalio import activity
@@ -26,11 +27,11 @@ from temporalio.common import (
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, WorkflowAlreadyStartedError
 
 from activities.ingest.landing_buffer import NO_TIMES, BatchLimits, CommitTimes, LandingBuffer
-from activities.ingest.landing_span import LandingTime, landing_span
+from activities.ingest.landing_span import LandingTime, land_measured, landing_span
 from activities.ingest.pulse import LANDING, LISTENING, Pulse, moment_of
 from activities.repair.retention_gap import RetentionGapReporter
 from activities.runtime.heartbeat import heartbeating
-from clients.metrics.changes import count_landed, timed
+from clients.metrics.changes import timed
 from clients.metrics.work import BATCH_SECONDS, BUFFER_BYTES, BUFFER_EVENTS, EVENTS_RECEIVED
 from clients.salesforce.streaming.stream import StreamMessage
 from clients.storage.chain import Chain
@@ -205,16 +206,13 @@ class _Follower:
     async def _land(self) -> None:
         self._pulse.begin(LANDING)
         activity.heartbeat(*self.told())
-        times, landing = self._buffer.commit_times(), LandingTime()
-        with timed(BATCH_SECONDS, "land"):
-            manifest, is_ours = await asyncio.to_thread(
-                self._chain.land, self._buffer.peek(), start=self.position, after_hole=self._is_after_hole
-            )
-        if is_ours:
-            count_landed(manifest)
-        await self._advance(manifest, times if is_ours else NO_TIMES, landing.landed(is_ours=is_ours))
+        times, raw = self._buffer.commit_times(), self._buffer.peek()
+        manifest, landing = await land_measured(
+            partial(self._chain.land, raw, start=self.position, after_hole=self._is_after_hole)
+        )
+        await self._advance(manifest, times if landing.is_ours else NO_TIMES, landing)
         self._pulse.begin(LISTENING)
-        if self.is_open_at_new and not is_ours:
+        if self.is_open_at_new and not landing.is_ours:
             # The other one subscribed earlier, and what came between its last event and our first
             # is not here.
             raise StreamBrokenError(lane=manifest.lane, detail="another follower has landed first")

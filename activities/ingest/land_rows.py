@@ -10,14 +10,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pyarrow as pa
 from temporalio.client import Client, WorkflowFailureError
 
 from activities.ingest.follow_lane import start_batch
-from activities.ingest.landing_span import LandingTime
-from clients.metrics.changes import count_landed, timed
-from clients.metrics.work import BATCH_SECONDS
+from activities.ingest.landing_span import LandingTime, land_measured
 from clients.storage.chain import Chain, RowFacts
 from clients.storage.objects import ObjectStore
 from schemas.backfill import BackfillCounts
@@ -137,14 +136,9 @@ class RowLanding:
         return manifest.end
 
     async def _land_and_start(self, piece: pa.Table, start: str, end: str, facts: RowFacts) -> Manifest:
-        landing = LandingTime()
-        with timed(BATCH_SECONDS, "land"):
-            manifest, is_ours = await asyncio.to_thread(
-                self.chain.land_rows, piece, start=start, end=end, facts=facts
-            )
-        if is_ours:
-            count_landed(manifest)
-        await self.start(manifest, landing.landed(is_ours=is_ours))
+        land = partial(self.chain.land_rows, piece, start=start, end=end, facts=facts)
+        manifest, landing = await land_measured(land)
+        await self.start(manifest, landing)
         return manifest
 
     async def _settle(self, when: str) -> None:

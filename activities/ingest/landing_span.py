@@ -1,10 +1,13 @@
 """The first span of a batch's trace: it was landed, and its workflow is started."""
 
+import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from clients.metrics.changes import count_landed, timed
+from clients.metrics.work import BATCH_SECONDS
 from clients.telemetry.spans import Sampling, SpanKind, SpanSpec, record_span, span
 from schemas.ids import is_page_batch
 from schemas.ingest.raw import Manifest
@@ -22,6 +25,20 @@ class LandingTime:
         """The raw file and the manifest are durable; False: they are another follower's."""
         self.ended_ns, self.is_ours = time.time_ns(), is_ours
         return self
+
+
+async def land_measured(land: Callable[[], tuple[Manifest, bool]]) -> tuple[Manifest, LandingTime]:
+    """Land a batch in a thread, and count it when it is ours.
+
+    Args:
+        land: Returns the manifest; False beside it = another follower has landed that batch.
+    """
+    landing = LandingTime()
+    with timed(BATCH_SECONDS, "land"):
+        manifest, is_ours = await asyncio.to_thread(land)
+    if is_ours:
+        count_landed(manifest)
+    return manifest, landing.landed(is_ours=is_ours)
 
 
 @contextmanager

@@ -73,7 +73,7 @@ class PollBuffer:
         return pa.Table.from_arrays(arrays, schema=RAW_SCHEMA)
 
     def commit_times(self) -> CommitTimes:
-        """Of what is held."""
+        """Commit times of the rows in the buffer."""
         return CommitTimes.of(self._committed_ms)
 
     def clear(self) -> None:

@@ -12,19 +12,18 @@ from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 from temporalio import activity
 from temporalio.client import Client
 
 from activities.ingest.follow_lane import STRETCH, draining, start_batch
 from activities.ingest.landing_buffer import NO_TIMES, BatchLimits, CommitTimes
-from activities.ingest.landing_span import LandingTime
+from activities.ingest.landing_span import LandingTime, land_measured
 from activities.ingest.poll_buffer import PollBuffer
 from activities.ingest.pulse import LANDING, LISTENING, READING, Pulse
 from activities.runtime.heartbeat import heartbeating
 from activities.runtime.schema_check import asking_for_a_check
-from clients.metrics.changes import count_landed, timed
-from clients.metrics.work import BATCH_SECONDS
 from clients.salesforce.polling import Deletions, PolledSource
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
@@ -187,16 +186,12 @@ class _Poller:
         self._pulse.begin(LANDING)
         table, times = await asyncio.to_thread(self._buffer.table), self._buffer.commit_times()
         self._buffer.clear()
-        landing = LandingTime()
-        with timed(BATCH_SECONDS, "land"):
-            manifest, is_ours = await asyncio.to_thread(self._chain.land, table, start=self.position)
-        if is_ours:
-            count_landed(manifest)
-        await self._advance(manifest, times if is_ours else NO_TIMES, landing.landed(is_ours=is_ours))
+        manifest, landing = await land_measured(partial(self._chain.land, table, start=self.position))
+        await self._advance(manifest, times if landing.is_ours else NO_TIMES, landing)
         self._pulse.begin(READING)
-        if not is_ours:
+        if not landing.is_ours:
             await self._adopt_chain()
-        return is_ours
+        return landing.is_ours
 
     async def _land_rest(self, deletions: Deletions | None, end: PolledPosition) -> None:
         """Land what has no position of its own, as a batch that ends where the window does."""

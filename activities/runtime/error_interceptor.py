@@ -53,13 +53,15 @@ def as_application_error(error: TidegateError) -> ApplicationError:
 
 
 def _category(error: TidegateError) -> ApplicationErrorCategory:
-    """BENIGN for what is part of normal work: Temporal neither counts nor logs it as a failure."""
+    """BENIGN for an error of normal work: Temporal neither counts nor logs it as a failure."""
     is_expected = isinstance(error, TransientError) and error.is_expected
     return ApplicationErrorCategory.BENIGN if is_expected else ApplicationErrorCategory.UNSPECIFIED
 
 
 def _log_failure(error: TidegateError) -> None:
-    """One line a failure. What is tried again by itself shows no frames: they say nothing new."""
+    """Write one line for each failure. A step that is tried again shows no frames: they add
+    nothing.
+    """
     facts = error_facts(error)
     if not isinstance(error, TransientError):
         _LOG.error("the step failed for good", extra={"facts": facts, "frames": error_frames(error)})

@@ -24,7 +24,7 @@ from schemas.reconcile import Depth
 _LANE = {
     "pause": "It stops after what has been landed. The org's event bus keeps the rest for 72 hours; then changes are lost to the "
     "stream, and are read again by query.",
-    "resume": "It follows again from its position. What came meanwhile arrives first.",
+    "resume": "It follows again from its position. Changes of the time between arrive first.",
 }
 _RUN = {
     "pause": "It does nothing more until somebody resumes it.",
