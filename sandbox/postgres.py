@@ -93,7 +93,7 @@ def start_postgres(
         arguments = ["--auth=trust", "--encoding=utf8", "--locale=C", "-U", "postgres", "--no-sync"]
         create_command_function("initdb")(arguments, pgdata=folder, user=user)
     if logins is not None:
-        _admit_everybody_with_a_password(folder / "pg_hba.conf")
+        _ask_for_passwords(folder / "pg_hba.conf", logins)
     (folder / "postmaster.pid").unlink(missing_ok=True)
     command = [
         str(POSTGRES_BIN_PATH / "postgres"),
@@ -121,11 +121,14 @@ def dsn(port: int, database: str) -> str:
     return f"postgresql://postgres@127.0.0.1:{port}/{database}"
 
 
-def _admit_everybody_with_a_password(path: Path) -> None:
-    rule = "host all all all scram-sha-256"
-    if rule not in path.read_text():
-        with path.open("a") as lines:
-            lines.write(f"{rule}\n")
+def _ask_for_passwords(path: Path, logins: Logins) -> None:
+    """Everybody from elsewhere needs the password, and the users from here, too."""
+    rules = [f"host all {name} all scram-sha-256" for name in logins.users]
+    written = path.read_text()
+    first = [rule for rule in rules if rule not in written]
+    last = "host all all all scram-sha-256"
+    lines = [*first, written.rstrip("\n"), *([] if last in written.splitlines() else [last])]
+    path.write_text("\n".join(lines) + "\n")
 
 
 def _create_logins(port: int, logins: Logins) -> None:

@@ -11,6 +11,8 @@ from typing import Literal
 import psycopg
 from psycopg.errors import InsufficientPrivilege
 
+from clients.database.address import Database
+from clients.database.connect import connect_postgres, connect_redshift
 from clients.doctor import redshift_types
 from clients.doctor.warehouse_server import examine_server
 from clients.warehouse import postgres_tables
@@ -32,7 +34,7 @@ class WarehouseAddress:
     """The warehouse's address. `kind` as in the settings."""
 
     kind: Literal["postgres", "redshift"]
-    dsn: str
+    dsn: Database
 
 
 def examine_warehouse(address: WarehouseAddress, catalogue: Catalogue | None) -> list[CheckResult]:
@@ -58,9 +60,9 @@ def _connected(address: WarehouseAddress) -> psycopg.Connection:
     # Redshift calls its encoding UNICODE, which psycopg does not know; in SQL_ASCII it would return
     # texts as bytes.
     if address.kind == "redshift":
-        return psycopg.connect(address.dsn, connect_timeout=5, client_encoding="utf8", prepare_threshold=None)
+        return connect_redshift(address.dsn, connect_timeout=5)
     limits = f"-cstatement_timeout={_STATEMENT_MS} -clock_timeout={_LOCK_MS}"
-    return psycopg.connect(address.dsn, connect_timeout=5, client_encoding="utf8", options=limits)
+    return connect_postgres(address.dsn, connect_timeout=5, client_encoding="utf8", options=limits)
 
 
 def _examine_rights(connection: psycopg.Connection, *, is_redshift: bool) -> list[CheckResult]:
