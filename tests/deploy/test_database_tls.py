@@ -65,8 +65,8 @@ def test_a_server_that_does_not_is_refused_by_every_driver(serve: Callable, tmp_
     ca, other = trustme.CA(), trustme.CA()
     named = "evil.example" if lie == "another name" else "db.example"
     address = serve(named, ca, bundle(ca if lie == "another name" else other, tmp_path, "trusted"))
-    with closing(PostgresWarehouse(address)) as warehouse:
-        with pytest.raises(UnavailableError, match="certificate"), warehouse.transaction():
-            pass
+    refused = pytest.raises(UnavailableError, match="certificate")
+    with closing(PostgresWarehouse(address)) as warehouse, refused, warehouse.transaction():
+        pass
     with closing(AuditLog(address)) as log, pytest.raises(UnavailableError, match="certificate"):
         log.ensure_tables()

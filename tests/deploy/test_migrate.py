@@ -98,7 +98,7 @@ async def test_an_engine_without_the_right_to_make_tables_runs_on_migrated_store
     again = await migrate(owner, grant_to=USER, by="ada")
     assert (again.warehouse, again.operational, again.temporal) == ([], [], [])
     with closing(AuditLog(address)) as log:
-        assert [(act.act, act.by) for _, act in log.rows()][0] == ("migrate", "ada")
+        assert next((act.act, act.by) for _, act in log.rows()) == ("migrate", "ada")
 
 
 async def test_the_engines_user_can_add_to_the_audit_log_and_not_change_it(

@@ -100,9 +100,8 @@ def test_a_password_that_the_secret_does_not_know_yet_is_refused_by_name(
     address = warehouse_address(WarehouseSettings(**rotation.parts(guarded_database)))
     with closing(PostgresWarehouse(address)) as warehouse:
         rotation.change("unknown")
-        with pytest.raises(CredentialsRejectedError, match="TIDEGATE_WAREHOUSE"):
-            with warehouse.transaction() as transaction:
-                transaction.fetch("SELECT 1")
+        with pytest.raises(CredentialsRejectedError, match="TIDEGATE_WAREHOUSE"), warehouse.transaction():
+            pass
         rotation.rotate("known")
         with warehouse.transaction() as transaction:
             assert transaction.fetch("SELECT 1") == [(1,)]

@@ -32,12 +32,14 @@ def worker(
     file = folder / f"{role}.json"
     file.write_text(json.dumps(settings | {"health": {"port": port}}))
     command = [sys.executable, "-m", "cli.main", "worker", "--role", role, "--settings", str(file)]
-    with (folder / f"{role}.log").open("wb") as log:
-        with subprocess.Popen(command, stdout=log, stderr=log) as process:
-            try:
-                yield process, f"http://127.0.0.1:{port}"
-            finally:
-                process.kill()
+    with (
+        (folder / f"{role}.log").open("wb") as log,
+        subprocess.Popen(command, stdout=log, stderr=log) as process,
+    ):
+        try:
+            yield process, f"http://127.0.0.1:{port}"
+        finally:
+            process.kill()
 
 
 def answer(url: str) -> httpx.Response | None:

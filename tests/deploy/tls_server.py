@@ -34,12 +34,14 @@ def _serve(client: socket.socket, port: int, context: ssl.SSLContext) -> None:
         if client.recv(8) != _SSL_REQUEST:
             return  # a client that would speak in the clear
         client.sendall(b"S")
-        with closing(context.wrap_socket(client, server_side=True)) as secured:
-            with closing(socket.create_connection(("127.0.0.1", port))) as server:
-                back = threading.Thread(target=_copy, args=(server, secured), daemon=True)
-                back.start()
-                _copy(secured, server)
-                back.join()
+        with (
+            closing(context.wrap_socket(client, server_side=True)) as secured,
+            closing(socket.create_connection(("127.0.0.1", port))) as server,
+        ):
+            back = threading.Thread(target=_copy, args=(server, secured), daemon=True)
+            back.start()
+            _copy(secured, server)
+            back.join()
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:
