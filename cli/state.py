@@ -13,7 +13,8 @@ from schemas.errors import SettingsError
 from workers.settings import Settings, load_settings
 
 SANDBOX_URL_VARIABLE = "TIDEGATE_SANDBOX_URL"
-"""Environment variable with the prefix of the sandbox org's own routes, for a sandbox in containers.
+"""Environment variable with the prefix of the sandbox org's own routes, for a sandbox in
+containers.
 """
 
 

@@ -13,7 +13,9 @@ _DEBIAN = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 def ca_bundle(own_variable: str = "") -> str | None:
-    """PEM file that the environment names: `own_variable` of a client first. None = it names none."""
+    """PEM file that the environment names: `own_variable` of a client first. None = it names
+    none.
+    """
     return os.environ.get(own_variable) or os.environ.get(VARIABLE) or None
 
 

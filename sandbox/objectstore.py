@@ -24,7 +24,9 @@ KEY_ALIAS = "alias/tidegate"
 
 
 def start_objectstore(group: ProcessGroup, folder: Path, *, port: int, host: str = LOOPBACK) -> Child:
-    """Start S3 and KMS on `port` of `host` with state in `folder`; returns when bucket and key exist."""
+    """Start S3 and KMS on `port` of `host` with state in `folder`; returns when bucket and key
+    exist.
+    """
     child = _start(group, folder, port, host)
     if _ensure_key(port):
         child.stop()

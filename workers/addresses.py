@@ -67,7 +67,9 @@ def salesforce_sessions(settings: SalesforceSettings) -> SessionSource:
 
 
 def salesforce_address(settings: SalesforceSettings) -> SalesforceAddress:
-    """The token endpoint and the login, with secrets in plaintext. Blocks when they are references."""
+    """The token endpoint and the login, with secrets in plaintext. Blocks when they are
+    references.
+    """
     return SalesforceAddress(
         login_url=settings.login_url.rstrip("/"),
         client_id=settings.client_id,

@@ -27,7 +27,9 @@ class WorkerHealth:
     """Why it is not ready; "" = it is."""
 
     started: bool = False
-    """True from the first moment at which the workers polled: there is work to finish at the end."""
+    """True from the first moment at which the workers polled: there is work to finish at the
+    end.
+    """
 
     def now_ready(self) -> None:
         """The workers poll."""

@@ -18,8 +18,8 @@ SYSTEM = "the operational store"
 def open_engine(
     dsn: Database, *, pool_size: int = 2, max_overflow: int = 10, **asked: str | int
 ) -> sa.Engine:
-    """Connections to the store, made when they are needed; a few are kept. `asked`: other parameters
-    of libpq than the usual ones.
+    """Connections to the store, made when they are needed; a few are kept. `asked`: other
+    parameters of libpq than the usual ones.
     """
     parameters: dict[str, Any] = {"connect_timeout": 5, "options": session_options()} | asked
 

@@ -30,8 +30,8 @@ class TlsDemand:
     """Prefix of the settings, such as `TIDEGATE_WAREHOUSE`, for errors."""
 
     def applied(self, url: str) -> str:
-        """The URL, made to demand what the settings do. Raises `SettingsError` for one that asks for
-        less, or that is none.
+        """The URL, made to demand what the settings do. Raises `SettingsError` for one that asks
+        for less, or that is none.
         """
         try:
             given = conninfo_to_dict(url)

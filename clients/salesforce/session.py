@@ -100,8 +100,8 @@ class SessionSource:
         address: SalesforceAddress | Callable[[], SalesforceAddress],
         on_refused: Callable[[], None] = lambda: None,
     ) -> None:
-        """`address`: or what makes it at each login, from secrets that may be rotated; it may block.
-        `on_refused` is called when a login was refused.
+        """`address`: or what makes it at each login, from secrets that may be rotated; it may
+        block. `on_refused` is called when a login was refused.
         """
         self._address = address
         self._on_refused = on_refused

@@ -33,7 +33,9 @@ class S3Settings(SettingsGroup):
     raw: DataClassSettings = DataClassSettings()
     """Batches as received, and their manifests: `raw/`, `chain/`."""
     staged: DataClassSettings = DataClassSettings()
-    """Typed changes on their way to the warehouse: `staged/`, `load/`. They may expire after days."""
+    """Typed changes on their way to the warehouse: `staged/`, `load/`. They may expire after
+    days.
+    """
     keys: DataClassSettings = DataClassSettings()
     """The wrapped data key: `keys/`. It must never expire."""
     intake: DataClassSettings = DataClassSettings()

@@ -25,7 +25,8 @@ CA_BUNDLE = os.environ.get("SSL_CERT_FILE", "")
 """A network that signs TLS itself names its authorities here."""
 _PACKAGES = ("docker.io", "mmdebstrap")
 _WITHOUT_NETWORK = (
-    # Containers of one compose network reach each other; nothing of this machine's network is changed.
+    # Containers of one compose network reach each other; nothing of this machine's network is
+    # changed.
     "--iptables=false",
     "--ip6tables=false",
     "--ip-forward=false",

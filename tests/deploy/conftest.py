@@ -20,7 +20,9 @@ REGION = "eu-central-1"
 
 @pytest.fixture(scope="session")
 def aws_port(parts: ProcessGroup) -> int:
-    """Secrets Manager and Parameter Store of the emulator, which the sandbox starts without them."""
+    """Secrets Manager and Parameter Store of the emulator, which the sandbox starts without
+    them.
+    """
     port, folder = free_port(), parts.folder / "aws"
     environment = {
         "SERVICES": "secretsmanager,ssm,s3,kms",

@@ -15,7 +15,7 @@ class Proxy:
     targets: list[str] = field(default_factory=list)
     """host:port of every request, in order."""
     routes: dict[str, int] = field(default_factory=dict)
-    """Host -> port of this machine where it really is."""
+    """host:port -> port of this machine where it really is."""
 
 
 @asynccontextmanager
@@ -36,8 +36,9 @@ async def _serve(proxy: Proxy, reader: asyncio.StreamReader, writer: asyncio.Str
         first, _, rest = head.partition(b"\r\n")
         method, target, version = first.decode().split()
         place = urlsplit(target if "://" in target else f"//{target}")
-        proxy.targets.append(f"{place.hostname}:{place.port or 80}")
-        port = proxy.routes.get(place.hostname or "")
+        asked = f"{place.hostname}:{place.port or 80}"
+        proxy.targets.append(asked)
+        port = proxy.routes.get(asked)
         if port is None:
             writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
             writer.close()

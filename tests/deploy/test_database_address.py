@@ -1,4 +1,6 @@
-"""Databases in parts: the URL that is made of them, and the proof that is demanded of the server."""
+"""Databases in parts: the URL that is made of them, and the proof that is demanded of the
+server.
+"""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,6 @@
-"""A database that is not on this machine must prove its name to every driver that we connect with."""
+"""A database that is not on this machine must prove its name to every driver that we connect
+with.
+"""
 
 import ssl
 from collections.abc import Callable

@@ -30,7 +30,9 @@ class Rotation:
         self.secrets.create_secret(Name=self.name, SecretString=self._value(FIRST_PASSWORD))
 
     def rotate(self, password: str) -> None:
-        """As RDS does: the database first, then the secret; sessions are ended, as by a failover."""
+        """As RDS does: the database first, then the secret; sessions are ended, as by a
+        failover.
+        """
         self.change(password)
         self.secrets.put_secret_value(SecretId=self.name, SecretString=self._value(password))
 

@@ -1,5 +1,5 @@
-"""A PostgreSQL server with TLS: the test's own server behind an end of TLS, which the packaged one is
-built without.
+"""A PostgreSQL server with TLS: the test's own server behind an end of TLS, which the packaged one
+is built without.
 """
 
 import socket
@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 
 _SSL_REQUEST = bytes([0, 0, 0, 8, 4, 210, 22, 47])
-"""Protocol of PostgreSQL, "SSL Session Encryption": the first message of a client that wants TLS."""
+"""Protocol of PostgreSQL, "SSL Session Encryption": the first message of a client that wants
+TLS.
+"""
 
 
 @contextmanager
