@@ -7,7 +7,7 @@ EXAMPLES ?= 40
 CLIENTS := $(patsubst tests/real_clients/locks/%.lock,%,$(wildcard tests/real_clients/locks/*.lock))
 PEERS := airbyte-source-salesforce tap-salesforce
 
-.PHONY: help setup demo up dashboards test test-heavy test-incidents test-observability test-any-schema test-clients test-console lint prose docs format bench bench-day bench-peers bench-writeback lock clean
+.PHONY: help setup demo up dashboards test test-heavy test-incidents test-observability test-any-schema test-clients test-compose test-console lint prose docs format bench bench-day bench-peers bench-writeback lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -49,6 +49,15 @@ test-clients: setup $(CLIENTS:%=.venv-clients/%/.installed) .venv-clients/node/.
 
 test-console: setup .venv-clients/console/.installed  ## every page of the console in Chromium: accessibility, policy, pictures in var/console
 	@$(BIN)/python -m pytest -m browser tests/service/api/test_console_browser.py $(ARGS)
+
+test-compose: setup .venv-clients/compose/.installed  ## the image and docker-compose.yml on a Docker daemon: traffic, killed containers, equal records; 10 minutes
+	@$(BIN)/python -m pytest -m compose -o faulthandler_timeout=3600 -p no:xdist tests/compose $(ARGS)
+
+.venv-clients/compose/.installed: tests/compose/compose.lock
+	@echo "installing Docker Compose (once)"
+	@$(PYTHON) -m venv $(@D)/venv
+	@$(@D)/venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
 
 .venv-clients/console/.installed: $(addprefix tests/console/,playwright.lock package.json package-lock.json .npmrc)
 	@command -v chromium >/dev/null || { echo "make test-console needs Chromium: apt-get install --no-install-recommends chromium fonts-dejavu-core"; exit 1; }
@@ -125,10 +134,15 @@ bench-peers: setup $(PEERS:%=.venv-clients/%/.installed)  ## rows a second of a 
 bench-writeback: setup .venv-clients/lht/.installed  ## ten thousand writebacks a minute during a surge, amid trouble, beside other senders
 	@$(BIN)/python -m benchmarks.writeback $(ARGS)
 
-lock: setup  ## write requirements.lock from pyproject.toml
+COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
+
+lock: setup  ## write requirements.lock from pyproject.toml, and the image's locks of the same pins
 	@$(BIN)/pip install --quiet uv
-	@$(BIN)/uv pip compile pyproject.toml --group sandbox --group dev --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
+	@$(COMPILE) pyproject.toml --group sandbox --group dev --output-file requirements.lock
+	@$(COMPILE) pyproject.toml --constraint requirements.lock --output-file deploy/image/runtime.lock
+	@$(COMPILE) pyproject.toml --group sandbox --constraint requirements.lock --output-file deploy/image/sandbox.lock
+	@$(COMPILE) deploy/image/build.in --constraint requirements.lock --output-file deploy/image/build.lock
+	@$(COMPILE) tests/compose/compose.in --output-file tests/compose/compose.lock
 
 clean:  ## forget the environment and all local state
 	@rm -rf $(VENV) .venv-clients var build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

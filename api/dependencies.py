@@ -25,7 +25,7 @@ from clients.writeback.queries import WritebackQueries
 from clients.writeback.store import WritebackStore
 from schemas.access import Caller
 from schemas.catalogue import Catalogue
-from workers.addresses import s3_address
+from workers.addresses import operational_address, s3_address
 from workers.clients import catalogue_file, connect_temporal, following, open_warehouse
 from workers.intake import writeback_intake, writeback_queues
 from workers.metrics.serve import sdk_runtime
@@ -73,7 +73,7 @@ async def open_api_parts(settings: Settings) -> AsyncIterator[Dependencies]:
     """Open every client. None of them connects before it is needed, so the API starts before its
     remote parts do.
     """
-    dsn = settings.operational.dsn.get_secret_value()
+    dsn = operational_address(settings.operational)
     client = await connect_temporal(settings, lazy=True, runtime=sdk_runtime(settings.metrics))
     store = await asyncio.to_thread(ObjectStore, s3_address(settings.s3))
     async with AsyncExitStack() as stack:

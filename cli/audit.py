@@ -11,8 +11,10 @@ from cli.grammar import CommandApp
 from cli.options import DEFAULT_HOME, Home, SettingsFile, Since, Until, time_range
 from cli.output import EXIT_FAILED, OUT, print_json
 from cli.state import local_settings
+from clients.database.address import DatabaseAddress
 from clients.database.audit_log import AuditLog
 from clients.writeback.audit_verify import broken_seals
+from workers.addresses import operational_address
 
 app = CommandApp(
     about="Show what operators did, and check that the log of it is whole.\n\nExample: tidegate audit list --since 2d",
@@ -75,6 +77,6 @@ def _log(settings: Path | None, home: Path) -> AuditLog:
     return log
 
 
-def _store(settings: Path | None, home: Path) -> str:
-    """The connection string of the operational store."""
-    return local_settings(settings, home).operational.dsn.get_secret_value()
+def _store(settings: Path | None, home: Path) -> DatabaseAddress:
+    """The address of the operational store."""
+    return operational_address(local_settings(settings, home).operational)

@@ -14,9 +14,11 @@ from cli.grammar import CommandApp
 from cli.options import DEFAULT_HOME, Home, SettingsFile
 from cli.output import EXIT_REFUSED, OUT, AsJson, print_json, say
 from cli.state import local_settings, settings_file
+from clients.database.tls import TlsDemand
 from schemas.catalogue import Catalogue, load_catalogue
-from schemas.errors import CatalogueError
+from schemas.errors import CatalogueError, SettingsError
 from schemas.planner import Way
+from schemas.secret_reference import secret_reference
 from workers.settings import DEFAULT_FILE, FILE_VARIABLE, Settings
 
 app = CommandApp(
@@ -129,9 +131,12 @@ def problems_of(settings: Settings) -> Iterator[str]:
     for name, file in (
         ("SALESFORCE__PRIVATE_KEY_FILE", settings.salesforce.private_key_file),
         ("SALESFORCE__CA_FILE", settings.salesforce.ca_file),
+        ("WAREHOUSE__CA_FILE", settings.warehouse.ca_file),
+        ("OPERATIONAL__CA_FILE", settings.operational.ca_file),
     ):
         if file is not None and not file.is_file():
             yield f"{_PREFIX}{name}: there is no file {file}. Correct the path."
+    yield from _weak_tls(settings)
     if settings.warehouse.kind == "redshift" and settings.warehouse.copy_role is None:
         yield f"{_PREFIX}WAREHOUSE__COPY_ROLE is missing. Redshift reads the bucket with it."
     try:
@@ -140,6 +145,18 @@ def problems_of(settings: Settings) -> Iterator[str]:
         yield f"{_PREFIX}CATALOGUE: {error}"
         return
     yield from _unknown(settings, catalogue)
+
+
+def _weak_tls(settings: Settings) -> Iterator[str]:
+    """Connection URLs that ask for less than the settings demand. References are not followed."""
+    for name, group in (("WAREHOUSE", settings.warehouse), ("OPERATIONAL", settings.operational)):
+        url = None if group.dsn is None else group.dsn.get_secret_value()
+        if url is None or secret_reference(url) is not None:
+            continue
+        try:
+            TlsDemand(group.tls, group.ca_file, f"{_PREFIX}{name}").applied(url)
+        except SettingsError as error:
+            yield str(error)
 
 
 def _unknown(settings: Settings, catalogue: Catalogue) -> Iterator[str]:

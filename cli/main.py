@@ -53,6 +53,7 @@ _COMMANDS: dict[Panel, dict[str, str]] = {
         "worker": "cli.worker:worker",
         "api": "cli.api:app",
         "metrics": "cli.metrics:metrics",
+        "migrate": "cli.migrate:migrate",
         "catalogue": "cli.catalogue:app",
         "config": "cli.config:app",
         "doctor": "cli.doctor:doctor",

@@ -16,6 +16,7 @@ from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.state import local_settings
 from clients.database.audit_log import AuditLog
 from schemas.quality_views import FindingChoice, FindingGroup, FindingRow, HoldView, ScoreRow
+from workers.addresses import operational_address
 from workers.clients import open_warehouse
 from workers.quality import DAYS, QualityActs, QualityLooks
 from workers.settings import Settings
@@ -163,7 +164,7 @@ def quality_acts(settings: Settings) -> Iterator[QualityActs]:
     """Operator acts, which are recorded."""
     with (
         closing(open_warehouse(settings)) as warehouse,
-        closing(AuditLog(settings.operational.dsn.get_secret_value())) as audit,
+        closing(AuditLog(operational_address(settings.operational))) as audit,
     ):
         yield QualityActs(warehouse, audit)
 

@@ -2,6 +2,7 @@
 look.
 """
 
+import os
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -10,6 +11,11 @@ from clients.temporal.run_views import web_ui_url
 from sandbox.endpoints import Endpoints
 from schemas.errors import SettingsError
 from workers.settings import Settings, load_settings
+
+SANDBOX_URL_VARIABLE = "TIDEGATE_SANDBOX_URL"
+"""Environment variable with the prefix of the sandbox org's own routes, for a sandbox in
+containers.
+"""
 
 
 def endpoints_file(state: Path) -> Path:
@@ -46,6 +52,11 @@ def read_endpoints(state: Path) -> Endpoints:
         ) from error
     except ValidationError as error:
         raise SettingsError(f"{endpoints_file(state)} is not readable; start the sandbox again.") from error
+
+
+def control_url(state: Path) -> str:
+    """Prefix of the sandbox org's own routes: of the environment, else of what `up` left."""
+    return os.environ.get(SANDBOX_URL_VARIABLE) or read_endpoints(state).salesforce.control_url
 
 
 def local_settings(named: Path | None, state: Path) -> Settings:

@@ -11,6 +11,7 @@ import uvloop
 
 from cli.output import say
 from schemas.errors import UnavailableError
+from workers.health import WorkerHealth, serving_health
 from workers.lanes import ensure_lanes
 from workers.metrics.serve import serving_metrics
 from workers.process import run_workers
@@ -39,24 +40,47 @@ def worker(
 
 
 async def _serve(settings: Settings, role: Role) -> None:
-    stop = asyncio.Event()
+    stop, health = asyncio.Event(), WorkerHealth()
+
+    def drain() -> None:
+        # First of all: whoever asks must hear that no work should be expected of this process.
+        health.not_ready("draining")
+        stop.set()
+
     for signal_ in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signal_, stop.set)
-    async with serving_metrics(settings.metrics, f"worker-{role}"):
-        await _work_until(stop, settings, role)
+        asyncio.get_running_loop().add_signal_handler(signal_, drain)
+    async with serving_health(settings.health, health), serving_metrics(settings.metrics, f"worker-{role}"):
+        working = asyncio.create_task(_work_until(stop, health, settings, role))
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if stop.is_set() and not health.started:
+            working.cancel()  # it only waits for remotes; there is nothing to finish
+        await _ended(working)
 
 
-async def _work_until(stop: asyncio.Event, settings: Settings, role: Role) -> None:
+async def _ended(working: "asyncio.Task[None]") -> None:
+    try:
+        await working
+    except asyncio.CancelledError:
+        if not working.cancelled():
+            raise
+
+
+async def _work_until(stop: asyncio.Event, health: WorkerHealth, settings: Settings, role: Role) -> None:
     while not stop.is_set():
         try:
             async with run_workers(settings, role) as client:
                 await ensure_lanes(client, settings)
                 await ensure_reconciliations(client, settings)
                 await ensure_watches(client, settings)
-                say(f"worker {role} is ready")
+                if not stop.is_set():
+                    health.now_ready()
+                    say(f"worker {role} is ready")
                 await stop.wait()
         except UnavailableError as error:
             # A worker that starts before its remote parts waits for them.
+            health.not_ready(str(error))
             logging.getLogger(__name__).warning("%s", error)
             await _pause(stop)
 

@@ -13,7 +13,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sandbox.ports import accepts_connections
+from sandbox.ports import LOOPBACK, accepts_connections
 from sandbox.processes import Child, ProcessGroup, wait_until
 
 REGION = "us-east-1"
@@ -23,13 +23,15 @@ BUCKET = "tidegate"
 KEY_ALIAS = "alias/tidegate"
 
 
-def start_objectstore(group: ProcessGroup, folder: Path, *, port: int) -> Child:
-    """Start S3 and KMS on `port` with state in `folder`; returns when bucket and key exist."""
-    child = _start(group, folder, port)
+def start_objectstore(group: ProcessGroup, folder: Path, *, port: int, host: str = LOOPBACK) -> Child:
+    """Start S3 and KMS on `port` of `host` with state in `folder`; returns when bucket and key
+    exist.
+    """
+    child = _start(group, folder, port, host)
     if _ensure_key(port):
         child.stop()
         group.discard(child)
-        child = _start(group, folder, port)
+        child = _start(group, folder, port, host)
     s3 = _client("s3", port)
     if BUCKET not in {bucket["Name"] for bucket in s3.list_buckets().get("Buckets", [])}:
         s3.create_bucket(Bucket=BUCKET)
@@ -40,12 +42,12 @@ def endpoint(port: int) -> str:
     return f"http://127.0.0.1:{port}"
 
 
-def _start(group: ProcessGroup, folder: Path, port: int) -> Child:
+def _start(group: ProcessGroup, folder: Path, port: int, host: str) -> Child:
     folder.mkdir(parents=True, exist_ok=True)
     environment = {
         "SERVICES": "s3,kms",
         "GATEWAY_PORT": str(port),
-        "BIND_HOST": "127.0.0.1",
+        "BIND_HOST": host,
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(folder / "objects"),
         "PERSIST_STATE": "1",

@@ -17,6 +17,8 @@ from random import SystemRandom
 
 from schemas.errors import SettingsError
 
+LOOPBACK = "127.0.0.1"
+"""Where the sandbox listens, unless a part runs as a service of its own."""
 _OWN_PORTS = range(15_000, 32_000)
 _TRIES = 200
 _CHANCE = SystemRandom()

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import warnings
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
@@ -25,6 +26,7 @@ with warnings.catch_warnings():
         ensure_user_exists,
     )
 
+from sandbox.ports import LOOPBACK
 from sandbox.processes import Child, ProcessGroup, wait_until
 
 SERVER_USER = "embedded_postgres"
@@ -61,19 +63,37 @@ _SETTINGS = {
 }
 
 
+@dataclass(frozen=True)
+class Logins:
+    """Who may connect from elsewhere than loopback, each by the same password."""
+
+    password: str = field(repr=False)
+    users: tuple[str, ...] = ()
+    """Beside the owner, `postgres`. Made when they are missing, without any right."""
+
+
 def start_postgres(
-    group: ProcessGroup, folder: Path, *, port: int, databases: tuple[str, ...], durable: tuple[str, ...] = ()
+    group: ProcessGroup,
+    folder: Path,
+    *,
+    port: int,
+    databases: tuple[str, ...],
+    durable: tuple[str, ...] = (),
+    host: str = LOOPBACK,
+    logins: Logins | None = None,
 ) -> Child:
-    """Start a server on `port` with `folder` as its data, made at first use; returns when
+    """Start a server on `port` of `host` with `folder` as its data, made at first use; returns when
     `databases` exist.
 
     In the `durable` ones of them a commit that was answered is kept when the server is killed;
-    of others the last second may be lost.
+    of others the last second may be lost. `logins` None: loopback alone may connect, as anybody.
     """
     user = _prepare_folder(folder)
     if not (folder / "PG_VERSION").exists():
         arguments = ["--auth=trust", "--encoding=utf8", "--locale=C", "-U", "postgres", "--no-sync"]
         create_command_function("initdb")(arguments, pgdata=folder, user=user)
+    if logins is not None:
+        _ask_for_passwords(folder / "pg_hba.conf", logins)
     (folder / "postmaster.pid").unlink(missing_ok=True)
     command = [
         str(POSTGRES_BIN_PATH / "postgres"),
@@ -82,7 +102,7 @@ def start_postgres(
         "-p",
         str(port),
         "-h",
-        "127.0.0.1",
+        host,
         "-k",
         "",
     ]
@@ -91,12 +111,35 @@ def start_postgres(
     child = group.start("postgres", command, user=user, stop_signal=signal.SIGINT)
     wait_until(lambda: _answers(port), child)
     _create_databases(port, databases, durable)
+    if logins is not None:
+        _create_logins(port, logins)
     return child
 
 
 def dsn(port: int, database: str) -> str:
     """Connection string of one database of the sandbox's server."""
     return f"postgresql://postgres@127.0.0.1:{port}/{database}"
+
+
+def _ask_for_passwords(path: Path, logins: Logins) -> None:
+    """Everybody from elsewhere needs the password, and the users from here, too."""
+    rules = [f"host all {name} all scram-sha-256" for name in logins.users]
+    written = path.read_text()
+    first = [rule for rule in rules if rule not in written]
+    last = "host all all all scram-sha-256"
+    lines = [*first, written.rstrip("\n"), *([] if last in written.splitlines() else [last])]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def _create_logins(port: int, logins: Logins) -> None:
+    with psycopg.connect(dsn(port, "postgres"), autocommit=True) as connection:
+        existing = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
+        for name in ("postgres", *logins.users):
+            if name not in existing:
+                connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
+            # A statement of this kind takes no parameters.
+            change = sql.SQL("ALTER ROLE {} PASSWORD {}")
+            connection.execute(change.format(sql.Identifier(name), sql.Literal(logins.password)))
 
 
 def _prepare_folder(folder: Path) -> str | None:

@@ -154,7 +154,7 @@ def _start_salesforce(
     ]
     child = group.start("salesforce", command)
     url = f"http://127.0.0.1:{ports.salesforce}"
-    wait_until(lambda: _healthy(url), child)
+    wait_until(lambda: is_healthy(url), child)
     return _salesforce_endpoint(folder, url, ports, child)
 
 
@@ -187,7 +187,8 @@ _IDENTITY = (
 )
 
 
-def _healthy(url: str) -> bool:
+def is_healthy(url: str) -> bool:
+    """True when the org at `url` serves."""
     try:
         return httpx.get(f"{url}/sandbox/health", timeout=2, trust_env=False).status_code == httpx.codes.OK
     except httpx.HTTPError:

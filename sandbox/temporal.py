@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sandbox.ports import accepts_connections
+from sandbox.ports import LOOPBACK, accepts_connections
 from sandbox.processes import Child, ProcessGroup, wait_until
 from schemas.names import NAMESPACE, SEARCH_ATTRIBUTES
 
@@ -37,12 +37,14 @@ def temporal_binary() -> str:
     return found
 
 
-def start_temporal(group: ProcessGroup, folder: Path, *, port: int, ui_port: int) -> Child:
-    """Start the server on `port` with the Web UI on `ui_port`; returns when it serves and the
-    namespace is set.
+def start_temporal(
+    group: ProcessGroup, folder: Path, *, port: int, ui_port: int, host: str = LOOPBACK
+) -> Child:
+    """Start the server on `port` of `host` with the Web UI on `ui_port`; returns when it serves and
+    the namespace is set.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    command = [temporal_binary(), "server", "start-dev", "--ip", "127.0.0.1"]
+    command = [temporal_binary(), "server", "start-dev", "--ip", host]
     command += ["--port", str(port), "--ui-port", str(ui_port), "--log-level", "error"]
     command += ["--db-filename", str(folder / "temporal.sqlite")]
     command += ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=1"]

@@ -26,7 +26,7 @@ from schemas.drift import DescribedShape
 from schemas.errors import CallRefusedError, CatalogueNotMadeError, UnavailableError
 from transforms.catalogue.render import Generated, render_catalogue
 from transforms.drift.check_catalogue import differences_of, missing_object, sorted_differences
-from workers.addresses import salesforce_address
+from workers.addresses import salesforce_sessions
 from workers.clients import connect_temporal
 from workers.doctor import streamed_objects
 from workers.org_purse import PaidBy, org_purse
@@ -70,7 +70,7 @@ async def generate_catalogue(settings: Settings, wanted: Wanted) -> Generation:
     Raises `CatalogueNotMadeError` with a line for each object that cannot be taken, and the
     errors of a remote that cannot be asked.
     """
-    sessions, client = SessionSource(salesforce_address(settings.salesforce)), await _temporal(settings)
+    sessions, client = salesforce_sessions(settings.salesforce), await _temporal(settings)
     with counting_calls() as count:
         names = list(dict.fromkeys(wanted.objects))
         selected: frozenset[str] | None = None
@@ -105,7 +105,7 @@ async def check_catalogue(settings: Settings, file: Path) -> CatalogueCheck:
     cannot be asked.
     """
     catalogue = load_catalogue(file)
-    sessions, client = SessionSource(salesforce_address(settings.salesforce)), await _temporal(settings)
+    sessions, client = salesforce_sessions(settings.salesforce), await _temporal(settings)
     with counting_calls() as count:
         async with _asking(settings, sessions, client, len(catalogue.objects)) as (org, paid_by):
             found = await _at_once(list(catalogue.objects), lambda name: _compared(org, catalogue, name))

@@ -28,7 +28,7 @@ from schemas.drift import RELOAD_EVERY
 from schemas.errors import SettingsError, StatementError, TidegateError, UnavailableError
 from transforms.catalogue.warehouse_names import within
 from transforms.pii import Protector
-from workers.addresses import s3_address
+from workers.addresses import operational_address, s3_address, warehouse_address
 from workers.settings import Settings
 from workers.telemetry import temporal_plugins
 
@@ -86,15 +86,15 @@ def open_warehouse(settings: Settings, *, prefix: str = "") -> Warehouse:
     shadow.
     """
     where = settings.warehouse
-    dsn = where.dsn.get_secret_value()
+    address = warehouse_address(where)
     if where.kind == "postgres":
-        return PostgresWarehouse(dsn, prefix=prefix)
+        return PostgresWarehouse(address, prefix=prefix)
     if where.copy_role is None:
         raise SettingsError(
             "Redshift needs TIDEGATE_WAREHOUSE__COPY_ROLE, the role with which COPY reads the bucket."
         )
     store = ObjectStore(s3_address(settings.s3))
-    return RedshiftWarehouse(dsn, store=store, copy_role=where.copy_role, prefix=prefix)
+    return RedshiftWarehouse(address, store=store, copy_role=where.copy_role, prefix=prefix)
 
 
 def catalogue_file(settings: Settings) -> Catalogue:
@@ -116,7 +116,7 @@ def open_clients(settings: Settings) -> ProcessClients:
     warehouse.ensure_tables(keep_names(warehouse, file))
     catalogue = LiveCatalogue.over(file, warehouse)
     warehouse.ensure_tables(catalogue)
-    audit = AuditLog(settings.operational.dsn.get_secret_value())
+    audit = AuditLog(operational_address(settings.operational))
     audit.ensure_tables()
     key = org_data_key(settings.salesforce.org_id, address, store)
     protector = Protector(key, catalogue)

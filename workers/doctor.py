@@ -32,7 +32,7 @@ from schemas.doctor import (
 from schemas.errors import CatalogueError, SettingsError, TidegateError
 from schemas.planner import Way
 from schemas.settings.ingest import LaneSettings
-from workers.addresses import s3_address
+from workers.addresses import operational_address, s3_address, warehouse_address
 from workers.clients import connect_temporal
 from workers.doctor_org import OrgLook
 from workers.settings import Settings
@@ -159,8 +159,8 @@ def _stores(
     settings: Settings, catalogue: Catalogue | None, deadline: DoctorDeadline
 ) -> Mapping[Remote, Callable[[], Awaitable[list[CheckResult]]]]:
     address = s3_address(settings.s3)
-    warehouse = WarehouseAddress(settings.warehouse.kind, settings.warehouse.dsn.get_secret_value())
-    store, org = settings.operational.dsn.get_secret_value(), settings.salesforce.org_id
+    warehouse = WarehouseAddress(settings.warehouse.kind, warehouse_address(settings.warehouse))
+    store, org = operational_address(settings.operational), settings.salesforce.org_id
     return {
         Remote.S3: lambda: asked("s3.bucket", lambda: in_thread(examine_bucket, address), deadline),
         Remote.KMS: lambda: asked("kms.key", lambda: in_thread(examine_key, org, address), deadline),

@@ -16,7 +16,7 @@ from clients.writeback.parent_locks import ParentLookup
 from schemas.catalogue import Catalogue
 from transforms.pii import Protector
 from transforms.writeback.validate import WritebackChecks
-from workers.addresses import s3_address
+from workers.addresses import operational_address, s3_address
 from workers.settings import Settings
 
 
@@ -36,7 +36,7 @@ def writeback_intake(
             catalogue.when_changed(protector.reload)
         return WritebackChecks(catalogue, protector, Describes(store, org).find)
 
-    intake = WritebackIntake(settings.operational.dsn.get_secret_value(), checks, parents.locks)
+    intake = WritebackIntake(operational_address(settings.operational), checks, parents.locks)
     try:
         yield intake
     finally:

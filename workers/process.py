@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from temporalio.client import Client
 
 from clients.writeback.store import WritebackStore
+from workers.addresses import operational_address
 from workers.clients import connect_temporal, following, open_clients
 from workers.metrics.serve import sdk_runtime
 from workers.queues import Process
@@ -35,7 +36,7 @@ async def run_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIterato
         if role is not Role.BATCHES:
             org = await stack.enter_async_context(open_org(client, settings))
         if role.includes(Role.WRITEBACKS):
-            store = WritebackStore(settings.operational.dsn.get_secret_value())
+            store = WritebackStore(operational_address(settings.operational))
             stack.callback(store.close)
         for worker in activity_workers(Process(parts, parts.clients(client), org, store), role):
             await stack.enter_async_context(worker)

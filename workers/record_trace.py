@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 
+from clients.database.connect import connect_postgres, connect_redshift
 from clients.temporal.run_views import web_ui_url
 from clients.warehouse.psycopg_errors import translated_psycopg
 from clients.warehouse.sql import apply as sql
@@ -18,6 +19,7 @@ from clients.writeback.queries import Row, WritebackQueries
 from schemas.catalogue import ObjectSpec, Pii
 from schemas.ids import batch_workflow_id, trace_id_of, writeback_batch_id
 from schemas.tables import quoted
+from workers.addresses import operational_address, warehouse_address
 from workers.clients import decided_catalogue, open_warehouse
 from workers.settings import Settings
 
@@ -54,8 +56,9 @@ def trace_record(settings: Settings, record_id: str) -> dict[str, Any] | None:
         catalogue = decided_catalogue(settings, warehouse)
     prefix = record_id[:3]
     specs = [spec for spec in catalogue.objects.values() if spec.key_prefix == prefix]
-    dsn = settings.warehouse.dsn.get_secret_value()
-    with translated_psycopg("the warehouse"), psycopg.connect(dsn, connect_timeout=5) as connection:
+    address = warehouse_address(settings.warehouse)
+    connect = connect_redshift if settings.warehouse.kind == "redshift" else connect_postgres
+    with translated_psycopg("the warehouse"), connect(address) as connection:
         for spec in specs:
             steps = _steps(connection, spec, record_id, settings)
             if steps:
@@ -149,7 +152,7 @@ def _rows_of(
 
 
 def _writebacks(settings: Settings, record_id: str) -> list[Row]:
-    with closing(WritebackQueries(settings.operational.dsn.get_secret_value())) as looks:
+    with closing(WritebackQueries(operational_address(settings.operational))) as looks:
         rows = looks.of_record(record_id, _MOST_WRITEBACKS)
     return [{**row, "trace_id": _trace_of(settings, row)} for row in rows]
 

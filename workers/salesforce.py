@@ -27,7 +27,7 @@ from schemas.catalogue import Catalogue
 from schemas.errors import BudgetSpentError, RateLimitedError
 from schemas.governor import Budget, LeaseClass, Refusal, RefusalKind
 from schemas.ingest.messages import FollowInput
-from workers.addresses import pubsub_address, salesforce_address
+from workers.addresses import pubsub_address, salesforce_sessions
 from workers.settings import Settings
 
 
@@ -42,7 +42,7 @@ class Org(OrgClients):
 @asynccontextmanager
 async def open_org(client: Client, settings: Settings) -> AsyncIterator[Org]:
     """The org's clients; what was leased and not used goes back when left."""
-    sessions = SessionSource(salesforce_address(settings.salesforce))
+    sessions = salesforce_sessions(settings.salesforce)
     governor = TemporalGovernor(client, settings.salesforce.org_id, settings.budgets)
     await governor.start()
     leases = Leases(governor)

@@ -25,6 +25,7 @@ from schemas.governor import GovernorConfig
 from schemas.settings.api import ApiSettings
 from schemas.settings.backfill import BackfillSettings
 from schemas.settings.drift import DriftSettings
+from schemas.settings.health import HealthSettings
 from schemas.settings.ingest import CutSettings, LaneSettings, PollingSettings
 from schemas.settings.log import LogSettings
 from schemas.settings.metrics import MetricsSettings
@@ -81,6 +82,7 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     metrics: MetricsSettings = MetricsSettings()
+    health: HealthSettings = HealthSettings()
 
     @classmethod
     def settings_customise_sources(

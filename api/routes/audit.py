@@ -11,6 +11,7 @@ from api.openapi import documented
 from clients.writeback.audit_verify import broken_seals
 from schemas.access import CallerRole
 from schemas.ingest.messages import Act
+from workers.addresses import operational_address
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
 
@@ -60,6 +61,6 @@ async def acts(
 async def verification(parts: Parts) -> AuditCheck:
     await asyncio.to_thread(parts.audit.ensure_tables)
     problems = await asyncio.to_thread(parts.audit.verify)
-    problems += await asyncio.to_thread(broken_seals, parts.settings.operational.dsn.get_secret_value())
+    problems += await asyncio.to_thread(broken_seals, operational_address(parts.settings.operational))
     newest = await asyncio.to_thread(parts.audit.page, 1)
     return AuditCheck(is_whole=not problems, acts=newest[0][0] if newest else 0, problems=problems)

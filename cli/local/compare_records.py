@@ -7,6 +7,7 @@ reconciliation's.
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -16,10 +17,17 @@ import httpx
 import orjson
 import psycopg
 
+from clients.database.address import Database
+from clients.database.connect import connect_postgres
+from clients.storage.data_key import org_data_key
+from clients.storage.objects import ObjectStore
 from clients.warehouse.sql import apply as sql
 from schemas.catalogue import Catalogue, FieldSpec, FieldType, ObjectSpec
 from schemas.tables import field_columns
 from transforms.pii import Protector
+from workers.addresses import s3_address, warehouse_address
+from workers.clients import decided_catalogue, open_warehouse
+from workers.settings import Settings
 
 _SHOWN = 20
 
@@ -39,10 +47,19 @@ class Comparison:
             self.shown.append(sentence)
 
 
-def compare_all(control_url: str, dsn: str, catalogue: Catalogue, protector: Protector) -> Comparison:
+def compare_engine(control_url: str, settings: Settings) -> Comparison:
+    """Compare every object of an engine's catalogue. Changes nothing, and needs the tables."""
+    address, org = s3_address(settings.s3), settings.salesforce.org_id
+    with closing(open_warehouse(settings)) as warehouse:
+        catalogue = decided_catalogue(settings, warehouse)
+        protector = Protector(org_data_key(org, address, ObjectStore(address)), catalogue)
+        return compare_all(control_url, warehouse_address(settings.warehouse), catalogue, protector)
+
+
+def compare_all(control_url: str, dsn: Database, catalogue: Catalogue, protector: Protector) -> Comparison:
     """Compare every object of the catalogue."""
     found = Comparison()
-    with httpx.Client(timeout=120, trust_env=False) as http, psycopg.connect(dsn) as connection:
+    with httpx.Client(timeout=120, trust_env=False) as http, connect_postgres(dsn) as connection:
         for spec in catalogue.objects.values():
             _compare_object(
                 spec, _org_records(http, control_url, spec), _rows(connection, spec), protector, found

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import psycopg
 from temporalio.client import Client
 
+from clients.database.connect import connect_postgres
 from clients.storage.objects import ObjectStore
 from clients.temporal.run_kinds import BACKFILL, RECONCILE
 from clients.temporal.runs import run_handle, start_run
@@ -20,7 +20,7 @@ from schemas.backfill import BackfillInput
 from schemas.catalogue import load_catalogue
 from schemas.reconcile import Depth, ReconcileInput, ReconcileState, Verdict
 from schemas.writeback.messages import WritebackState
-from workers.addresses import s3_address
+from workers.addresses import operational_address, s3_address
 from workers.clients import connect_temporal, open_warehouse
 from workers.intake import writeback_intake, writeback_queues
 from workers.settings import Settings
@@ -127,7 +127,7 @@ class DemoSteps:
         }
 
     def _ask(self, query: str, values: list[Any] | None = None) -> list[Any]:
-        with psycopg.connect(self.settings.operational.dsn.get_secret_value()) as connection:
+        with connect_postgres(operational_address(self.settings.operational)) as connection:
             return connection.execute(query.encode(), values).fetchall()
 
     async def _reconcile(self, client: Client) -> dict[str, Any]:

@@ -11,9 +11,9 @@ import typer
 
 from cli.grammar import CommandApp
 from cli.local.sandbox_packages import require_sandbox_packages
-from cli.options import DEFAULT_HOME, Home
-from cli.output import OUT, print_json, progress_bar, say
-from cli.state import read_endpoints, write_endpoints
+from cli.options import DEFAULT_HOME, Home, SettingsFile
+from cli.output import EXIT_FAILED, OUT, AsJson, print_json, progress_bar, say
+from cli.state import control_url, local_settings, write_endpoints
 from sandbox.endpoints import Endpoints
 from schemas.errors import SettingsError, UnavailableError
 
@@ -91,13 +91,37 @@ def traffic(
 
     Example: tidegate sandbox traffic --rate 120000 --seconds 120
     """
-    control = read_endpoints(home).salesforce.control_url
+    control = control_url(home)
     start_traffic(control, rate=rate, seconds=seconds, seed=seed, old_share=old_share)
     with progress_bar(f"{rate:,} changes a minute", seconds) as bar:
         while (now := traffic_state(control))["running"]:
             bar.update(completed=now["elapsed_seconds"], detail=f"{now['sent']:,} changes sent")
             time.sleep(0.5)
     print_json(traffic_state(control))
+
+
+@app.command("compare")
+def compare(
+    as_json: AsJson = False,
+    settings: SettingsFile = None,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Compare every record of the running sandbox's org with its curated row, field by field. Exits
+    1 when one differs. Against a real org that is `tidegate reconcile`.
+
+    Example: tidegate sandbox compare
+    """
+    from cli.local.compare_records import compare_engine
+
+    found = compare_engine(control_url(home), local_settings(settings, home))
+    if as_json:
+        print_json({"records": found.records, "different": found.different, "shown": found.shown})
+    else:
+        for sentence in found.shown:
+            OUT.print(sentence, markup=False)
+        OUT.print(f"{found.records:,} records compared, {found.different:,} differ")
+    if found.different:
+        raise typer.Exit(EXIT_FAILED)
 
 
 def _allowances(pairs: list[str]) -> dict[str, int]:

@@ -12,7 +12,7 @@ from cli.grammar import CommandApp
 from cli.local.sandbox import answered, app
 from cli.options import DEFAULT_HOME, Home
 from cli.output import print_json
-from cli.state import read_endpoints
+from cli.state import control_url
 from schemas.errors import SettingsError
 
 faults_app = CommandApp(about="Scripted faults in the running org.\n\nExample: tidegate sandbox faults list")
@@ -151,7 +151,7 @@ def neighbour(
 
 
 def _ask(home: Path, method: str, path: str, body: object = None) -> Any:
-    url = f"{read_endpoints(home).salesforce.control_url}/{path}"
+    url = f"{control_url(home)}/{path}"
     return answered(lambda http: http.request(method, url, json=body)).json()
 
 

@@ -15,6 +15,7 @@ from clients.database.audit_log import AuditLog
 from clients.warehouse.shadow.compare import compare_shadow, drop_shadow, shadows_of
 from schemas.errors import SettingsError
 from schemas.ingest.messages import Act
+from workers.addresses import operational_address
 from workers.clients import decided_catalogue, open_warehouse
 from workers.settings import Settings
 
@@ -56,7 +57,7 @@ def drop(
     loaded = local_settings(settings, home)
     with (
         closing(open_warehouse(loaded)) as warehouse,
-        closing(AuditLog(loaded.operational.dsn.get_secret_value())) as log,
+        closing(AuditLog(operational_address(loaded.operational))) as log,
     ):
         if name not in (known := shadows_of(warehouse)):
             raise SettingsError(f"There is no shadow {name}; there is {', '.join(known) or 'none'}.")

@@ -16,6 +16,7 @@ from cli.writeback.output import attempts_page, batches_page, latency_page, list
 from cli.writeback.submit import submit
 from clients.writeback.queries import Row, WritebackFilter, WritebackQueries
 from schemas.writeback.messages import WritebackState
+from workers.addresses import operational_address
 from workers.settings import Settings
 
 
@@ -126,4 +127,4 @@ def show_latency(
 
 
 def _looks(settings: Settings) -> WritebackQueries:
-    return WritebackQueries(settings.operational.dsn.get_secret_value())
+    return WritebackQueries(operational_address(settings.operational))

@@ -25,6 +25,7 @@ from schemas.message import Message
 from schemas.writeback.control import LeftAlone, PauseResult, WritebackChoice
 from schemas.writeback.messages import PauseChange, SetPauseInput, WritebackControl, WritebackState
 from transforms.writeback.selection import ranges
+from workers.addresses import operational_address
 from workers.clients import decided_catalogue, open_warehouse
 from workers.settings import Settings
 
@@ -181,7 +182,7 @@ def _choice(numbers: list[int] | None, **parts: str | None) -> WritebackChoice:
 
 @contextmanager
 def _store(settings: Settings) -> Iterator[WritebackStore]:
-    with closing(WritebackStore(settings.operational.dsn.get_secret_value())) as store:
+    with closing(WritebackStore(operational_address(settings.operational))) as store:
         yield store
 
 

@@ -29,7 +29,7 @@ from schemas.writeback.files import FileFormat, FileIntake, RowDefaults
 from schemas.writeback.messages import Intake, Mode
 from schemas.writeback.preview import Preview
 from transforms.writeback.parse_rows import EMPTIES, RowForm
-from workers.addresses import s3_address
+from workers.addresses import operational_address, s3_address
 from workers.clients import connect_temporal, decided_catalogue, open_warehouse
 from workers.intake import writeback_intake, writeback_queues
 from workers.settings import Settings
@@ -160,7 +160,7 @@ def _record(loaded: Settings, asked: _Submission, acting: tuple[str, str], accep
     source = "the command line" if asked.file is None else Path(asked.file).name
     detail = f"{accepted:,} writebacks of {source}{': ' if reason else ''}{reason}"
     target = asked.defaults.object or "every object"
-    with closing(AuditLog(loaded.operational.dsn.get_secret_value())) as log:
+    with closing(AuditLog(operational_address(loaded.operational))) as log:
         log.ensure_tables()
         log.append(Act(act="writeback.submit", by=by, target=target, detail=detail, at=datetime.now(UTC)))
 

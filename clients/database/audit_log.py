@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-from clients.database.engine import open_engine, translated_database
+from clients.database.address import Database
+from clients.database.engine import making, open_engine, translated_database
 from schemas.ingest.messages import Act
 
 _METADATA = sa.MetaData()
@@ -32,7 +33,7 @@ _LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext('tidegate audit log'))")
 class AuditLog:
     """The audit log of one operational store. Its methods block."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: Database) -> None:
         self._engine = open_engine(dsn)
 
     def ensure_tables(self) -> None:
@@ -147,7 +148,8 @@ def _number_of(connection: sa.Connection, act: Act) -> int | None:
 def ensure_audit_log(connection: sa.Connection) -> None:
     """Create the table if it is missing."""
     connection.execute(_LOCK)
-    _METADATA.create_all(connection)
+    with making("the audit log"):
+        _METADATA.create_all(connection)
 
 
 def _act(row: sa.Row[tuple[object, ...]]) -> Act:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
+from clients.database.address import Database
 from clients.database.engine import open_engine, translated_database
 from clients.database.migrations import ensure_schema
 
@@ -25,7 +26,7 @@ _TABLE = CONSOLE_SESSION_ENDED.c
 class EndedSessions:
     """The list of one operational store. Its methods block; threads may share it."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: Database) -> None:
         self._engine = open_engine(dsn)
         self._is_ready = False
         self._lock = threading.Lock()

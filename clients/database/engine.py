@@ -2,23 +2,39 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 import sqlalchemy as sa
-from psycopg.errors import IdleInTransactionSessionTimeout
+from psycopg.errors import IdleInTransactionSessionTimeout, InsufficientPrivilege
 from sqlalchemy.exc import DBAPIError
 
-from schemas.errors import UnavailableError
+from clients.database.address import Database, connected
+from schemas.errors import MigrationMissingError, UnavailableError
 
 SYSTEM = "the operational store"
 
 
-def open_engine(dsn: str) -> sa.Engine:
-    """Connections to the store, made when they are needed; a few are kept."""
-    url = sa.make_url(dsn).set(drivername="postgresql+psycopg")
-    asked = {"connect_timeout": 5, "options": session_options()}
-    # An error that says its statement's parameters would carry them into logs and histories.
-    return sa.create_engine(url, pool_size=2, pool_pre_ping=True, connect_args=asked, hide_parameters=True)
+def open_engine(
+    dsn: Database, *, pool_size: int = 2, max_overflow: int = 10, **asked: str | int
+) -> sa.Engine:
+    """Connections to the store, made when they are needed; a few are kept. `asked`: other
+    parameters of libpq than the usual ones.
+    """
+    parameters: dict[str, Any] = {"connect_timeout": 5, "options": session_options()} | asked
+
+    def connect() -> psycopg.Connection:
+        return connected(dsn, lambda url: psycopg.connect(url, **parameters))
+
+    return sa.create_engine(
+        "postgresql+psycopg://",
+        creator=connect,
+        pool_size=pool_size,
+        max_overflow=max_overflow,
+        pool_pre_ping=True,
+        # An error that says its statement's parameters would carry them into logs and histories.
+        hide_parameters=True,
+    )
 
 
 @contextmanager
@@ -30,6 +46,18 @@ def translated_database() -> Iterator[None]:
         if not isinstance(error.orig, (psycopg.OperationalError, IdleInTransactionSessionTimeout)):
             raise
         raise UnavailableError(system=SYSTEM, detail=str(error.orig).strip()) from error
+
+
+@contextmanager
+def making(missing: str) -> Iterator[None]:
+    """A refused right becomes `MigrationMissingError`: the store lacks `missing`."""
+    try:
+        yield
+    except DBAPIError as error:
+        if not isinstance(error.orig, InsufficientPrivilege):
+            raise
+        told = error.orig.diag.message_primary or str(error.orig)
+        raise MigrationMissingError(system=SYSTEM, missing=missing, detail=told) from error
 
 
 IDLE_SECONDS = 60

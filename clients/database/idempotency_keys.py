@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from clients.database.address import Database
 from clients.database.engine import open_engine, translated_database
 from schemas.errors import KeyUsedError
 
@@ -48,7 +49,7 @@ class KeyClaim:
 class RequestKeys:
     """The keys of one operational store. Its methods block."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: Database) -> None:
         self._engine = open_engine(dsn)
         self._is_ready = False
 

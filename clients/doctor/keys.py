@@ -21,31 +21,30 @@ _MISSING = {"NotFoundException", "InvalidArnException", "InvalidAliasNameExcepti
 def examine_key(org: str, address: S3Address) -> list[CheckResult]:
     """Every finding about the key. Blocks; KMS keeps nothing of it."""
     kms = aws_client("kms", address)
-    context = {"org": org}
+    context, key = {"org": org}, address.place(data_key_key(org)).kms_key_id
 
     def used() -> None:
         with translated_s3("KMS"):
-            made = kms.generate_data_key(
-                KeyId=address.kms_key_id, NumberOfBytes=KEY_BYTES, EncryptionContext=context
-            )
+            made = kms.generate_data_key(KeyId=key, NumberOfBytes=KEY_BYTES, EncryptionContext=context)
             opened = kms.decrypt(CiphertextBlob=made["CiphertextBlob"], EncryptionContext=context)
         if opened["Plaintext"] != made["Plaintext"]:
             raise TerminalError("a data key came back otherwise than it was made")
 
-    refused = _attempt(address, used)
+    refused = _attempt(address, key, used)
     if refused is not None:
         return [refused]
-    made = ok("kms.key", f"{address.kms_key_id} makes data keys and opens them")
+    made = ok("kms.key", f"{key} makes data keys and opens them")
     return [made, _data_key(org, address, kms)]
 
 
-def _attempt(address: S3Address, work: Callable[[], None]) -> CheckResult | None:
-    key = address.kms_key_id
+def _attempt(address: S3Address, key: str, work: Callable[[], None]) -> CheckResult | None:
     try:
         work()
     except UnavailableError as error:
         return wrong(
-            "kms.unreachable", str(error), "Open the way to KMS, or correct TIDEGATE_S3__ENDPOINT_URL."
+            "kms.unreachable",
+            str(error),
+            "Open the way to KMS, or correct TIDEGATE_S3__KMS_ENDPOINT_URL or _ENDPOINT_URL.",
         )
     except TidegateError as error:
         if code_of(error) in _MISSING:
@@ -79,7 +78,7 @@ def _data_key(org: str, address: S3Address, kms: Any) -> CheckResult:
     except (TidegateError, ValueError, KeyError) as error:
         remedy = (
             "Give the engine's role the KMS key back that it was made with (aws kms cancel-key-deletion, enable-key), or restore "
-            f"the object s3://{address.bucket}/{where}. Do not delete it: without it no encrypted field can be read."
+            f"the object s3://{address.place(where).bucket}/{where}. Do not delete it: without it no encrypted field can be read."
         )
         return wrong("kms.data_key_lost", f"it cannot be opened: {error}", remedy, where=where)
     return ok("kms.data_key", "it opens", where=where)

@@ -4,11 +4,13 @@
 
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from clients.storage.objects import ObjectStore, S3Address, aws_client
+from schemas.data_classes import DataClass
 from schemas.doctor import CheckResult, not_asked, ok, wrong
 from schemas.errors import TerminalError, TidegateError, UnavailableError
 
@@ -22,12 +24,24 @@ _KEYS = (
 
 
 def examine_bucket(address: S3Address) -> list[CheckResult]:
-    """Every finding about the bucket. Blocks; leaves nothing behind."""
+    """Every finding about the bucket, or about each where classes of data have their own. Blocks;
+    leaves nothing behind.
+    """
+    found: list[CheckResult] = []
+    for place, kind in address.places().items():
+        alone = replace(address, bucket=place.bucket, kms_key_id=place.kms_key_id, classes={})
+        found += _examine_one(alone, is_locked=kind is DataClass.ARCHIVE)
+    return found
+
+
+def _examine_one(address: S3Address, *, is_locked: bool) -> list[CheckResult]:
     failed = _reach(address)
     if failed is not None:
         return [failed]
     store, key = ObjectStore(address), f"{PREFIX}{uuid.uuid4().hex}"
     found = [ok("s3.bucket", f"the bucket {address.bucket} answers")]
+    if is_locked:
+        return found  # what is written there stays
     try:
         refused = _attempt(
             "s3.no_write", "s3:PutObject and kms:GenerateDataKey", address, lambda: store.put(key, _BODY)

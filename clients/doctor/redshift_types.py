@@ -2,8 +2,8 @@
 "SVV_COLUMNS"). No cluster has run this.
 """
 
-import psycopg
-
+from clients.database.address import Database
+from clients.database.connect import connect_redshift
 from clients.warehouse.psycopg_errors import translated_psycopg
 from clients.warehouse.redshift_sql import type_name
 from clients.warehouse.shadow.schemas import schemas_of
@@ -19,13 +19,13 @@ TYPES = (
 )
 
 
-def wrong_redshift_types(dsn: str, catalogue: Catalogue) -> list[str]:
+def wrong_redshift_types(dsn: Database, catalogue: Catalogue) -> list[str]:
     """A sentence for each column that is there with another type than the catalogue's; lengths are
     not compared.
     """
     with (
         translated_psycopg("Redshift"),
-        psycopg.connect(dsn, connect_timeout=5, client_encoding="utf8", prepare_threshold=None) as connection,
+        connect_redshift(dsn) as connection,
     ):
         rows = connection.execute(TYPES.format(*schemas_of("")).encode()).fetchall()
     there = {(str(table), str(column)): str(kind) for table, column, kind in rows}

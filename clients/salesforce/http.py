@@ -69,7 +69,7 @@ class OrgHttp:
         """`transport` None is the network."""
         self._sessions = sessions
         self._purse = purse
-        self._http = httpx.AsyncClient(trust_env=False, transport=transport)
+        self._http = httpx.AsyncClient(trust_env=True, transport=transport)
         self._told_time: tuple[datetime, float] | None = None
         self.api_version = api_version
         self.data_path = f"/services/data/v{api_version}"

@@ -7,6 +7,7 @@ username and password for old orgs.
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -37,6 +38,8 @@ class SalesforceAddress:
     client_secret: str | None = field(default=None, repr=False)
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    private_key: str | None = field(default=None, repr=False)
+    """PEM text. None = `private_key_file` has it."""
     private_key_file: Path | None = None
     api_version: str = API_VERSION
 
@@ -78,7 +81,7 @@ async def served_versions(instance_url: str) -> ServedVersions:
     url = f"{instance_url}/services/data"
     asked_at, began = datetime.now(UTC), time.monotonic()
     try:
-        async with httpx.AsyncClient(timeout=5, trust_env=False) as http:
+        async with httpx.AsyncClient(timeout=5, trust_env=True) as http:
             answer = await http.get(url)
         took = timedelta(seconds=time.monotonic() - began)
         versions = frozenset(str(each["version"]) for each in answer.raise_for_status().json())
@@ -92,8 +95,16 @@ class SessionSource:
     expired, and a failed login until the next may be tried (`LoginBackoff`).
     """
 
-    def __init__(self, address: SalesforceAddress) -> None:
+    def __init__(
+        self,
+        address: SalesforceAddress | Callable[[], SalesforceAddress],
+        on_refused: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`address`: or what makes it at each login, from secrets that may be rotated; it may
+        block. `on_refused` is called when a login was refused.
+        """
         self._address = address
+        self._on_refused = on_refused
         self._session: Session | None = None
         self._lock = asyncio.Lock()
         self._backoff = LoginBackoff()
@@ -126,15 +137,19 @@ class SessionSource:
         try:
             session = self._session = await self._log_in()
         except (CredentialsRejectedError, UnavailableError) as error:
+            if isinstance(error, CredentialsRejectedError):
+                self._on_refused()
             raise self._backoff.failed(error) from error
         self._backoff.worked()
         return session
 
     async def _log_in(self) -> Session:
-        url = f"{self._address.login_url}/services/oauth2/token"
+        given = self._address
+        address = given if isinstance(given, SalesforceAddress) else await asyncio.to_thread(given)
+        url = f"{address.login_url}/services/oauth2/token"
         try:
-            async with httpx.AsyncClient(timeout=30, trust_env=False) as http:
-                response = await http.post(url, data=self._form())
+            async with httpx.AsyncClient(timeout=30, trust_env=True) as http:
+                response = await http.post(url, data=_form(address))
         except httpx.HTTPError as error:
             raise UnavailableError(system=_SYSTEM, detail=f"{url}: {type(error).__name__} {error}") from error
         answer = _json(response)
@@ -143,7 +158,7 @@ class SessionSource:
                 system=_SYSTEM,
                 error_code=str(answer.get("error", response.status_code)),
                 detail=str(answer.get("error_description", "no description")),
-                setting=f"TIDEGATE_SALESFORCE__* (grant {self._address.grant}, login at {self._address.login_url})",
+                setting=f"TIDEGATE_SALESFORCE__* (grant {address.grant}, login at {address.login_url})",
             )
         if response.status_code != httpx.codes.OK or "access_token" not in answer:
             raise UnavailableError(
@@ -158,39 +173,56 @@ class SessionSource:
             org_id=identity.rpartition("/")[2],
         )
 
-    def _form(self) -> dict[str, str]:
-        address = self._address
-        if address.grant == "client_credentials":
-            secret = _needed(address.client_secret, "CLIENT_SECRET")
-            return {
-                "grant_type": "client_credentials",
-                "client_id": address.client_id,
-                "client_secret": secret,
-            }
-        if address.grant == "password":
-            return {
-                "grant_type": "password",
-                "client_id": address.client_id,
-                "client_secret": _needed(address.client_secret, "CLIENT_SECRET"),
-                "username": _needed(address.username, "USERNAME"),
-                "password": _needed(address.password, "PASSWORD"),
-            }
-        return {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": self._assertion()}
 
-    def _assertion(self) -> str:
-        address = self._address
-        key_file = address.private_key_file
-        if key_file is None or not key_file.exists():
-            raise SettingsError(
-                f"The private key {key_file} is missing. Set TIDEGATE_SALESFORCE__PRIVATE_KEY_FILE."
-            )
-        claims = {
-            "iss": address.client_id,
-            "sub": _needed(address.username, "USERNAME"),
-            "aud": address.login_url,
-            "exp": datetime.now(UTC) + _ASSERTION_LIFE,
+def _form(address: SalesforceAddress) -> dict[str, str]:
+    if address.grant == "client_credentials":
+        secret = _needed(address.client_secret, "CLIENT_SECRET")
+        return {
+            "grant_type": "client_credentials",
+            "client_id": address.client_id,
+            "client_secret": secret,
         }
-        return jwt.encode(claims, key_file.read_bytes(), algorithm="RS256")
+    if address.grant == "password":
+        return {
+            "grant_type": "password",
+            "client_id": address.client_id,
+            "client_secret": _needed(address.client_secret, "CLIENT_SECRET"),
+            "username": _needed(address.username, "USERNAME"),
+            "password": _needed(address.password, "PASSWORD"),
+        }
+    return {
+        "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "assertion": _assertion(address),
+    }
+
+
+def _assertion(address: SalesforceAddress) -> str:
+    claims = {
+        "iss": address.client_id,
+        "sub": _needed(address.username, "USERNAME"),
+        "aud": address.login_url,
+        "exp": datetime.now(UTC) + _ASSERTION_LIFE,
+    }
+    try:
+        return jwt.encode(claims, _private_key(address), algorithm="RS256")
+    except (ValueError, TypeError, jwt.InvalidKeyError) as error:
+        raise SettingsError(
+            "The private key of the JWT bearer grant is no PEM text of an RSA key. "
+            "Correct TIDEGATE_SALESFORCE__PRIVATE_KEY or _PRIVATE_KEY_FILE."
+        ) from error
+
+
+def _private_key(address: SalesforceAddress) -> bytes:
+    if address.private_key is not None:
+        # In one line of an environment file, line ends are written as \\n.
+        return address.private_key.replace("\\n", "\n").encode()
+    key_file = address.private_key_file
+    if key_file is None or not key_file.exists():
+        raise SettingsError(
+            f"The private key {key_file} is missing. Set TIDEGATE_SALESFORCE__PRIVATE_KEY or "
+            "TIDEGATE_SALESFORCE__PRIVATE_KEY_FILE."
+        )
+    return key_file.read_bytes()
 
 
 def _needed(value: str | None, setting: str) -> str:

@@ -23,7 +23,7 @@ def org_data_key(org: str, address: S3Address, store: ObjectStore) -> DataKey:
     if found is None:
         with translated_s3("KMS"):
             made = kms.generate_data_key(
-                KeyId=address.kms_key_id, NumberOfBytes=KEY_BYTES, EncryptionContext={"org": org}
+                KeyId=address.place(where).kms_key_id, NumberOfBytes=KEY_BYTES, EncryptionContext={"org": org}
             )
         wrapped = base64.b64encode(made["CiphertextBlob"]).decode()
         store.create(where, orjson.dumps({"format": 1, "id": _KEY_ID, "wrapped": wrapped}))

@@ -49,5 +49,5 @@ def open_object(store: ObjectStore, key: str) -> BinaryIO:
     """
     size = store.size(key)
     if size is None:
-        raise ObjectMissingError(bucket=store.bucket, key=key)
+        raise ObjectMissingError(bucket=store.bucket_of(key), key=key)
     return cast(BinaryIO, io.BufferedReader(_Raw(store, key, size), _AHEAD))

@@ -3,7 +3,7 @@
 Every put names the KMS key (SSE-KMS). Calls block; callers run them in threads.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +12,9 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
+from clients.ca_bundle import ca_bundle
 from clients.metrics.calls import meter_aws
+from schemas.data_classes import DataClass, data_class
 from schemas.errors import CredentialsRejectedError, ObjectMissingError, TerminalError, UnavailableError
 
 _SYSTEM = "S3"
@@ -29,6 +31,14 @@ _EXISTS = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
 
 
 @dataclass(frozen=True)
+class Place:
+    """The bucket of a class of data, and the key that encrypts it."""
+
+    bucket: str
+    kms_key_id: str
+
+
+@dataclass(frozen=True)
 class S3Address:
     """Where objects go. `endpoint_url` None is AWS itself; keys None take AWS' own credential
     chain.
@@ -40,6 +50,21 @@ class S3Address:
     endpoint_url: str | None = None
     access_key: str | None = None
     secret_key: str | None = field(default=None, repr=False)
+    kms_endpoint_url: str | None = None
+    """None: `endpoint_url`."""
+    classes: Mapping[DataClass, Place] = field(default_factory=dict)
+    """Classes of data with a place of their own. Every other has `bucket` and `kms_key_id`."""
+
+    def place(self, key: str) -> Place:
+        """The place of an object's key, or of a prefix that names its class."""
+        return self.classes.get(data_class(key)) or Place(self.bucket, self.kms_key_id)
+
+    def places(self) -> Mapping[Place, DataClass]:
+        """Every place there is, each once, with a class of data that it holds."""
+        found = {Place(self.bucket, self.kms_key_id): DataClass.OTHER}
+        for kind, place in self.classes.items():
+            found.setdefault(place, kind)
+        return found
 
 
 def aws_client(service: str, address: S3Address, changed: Config | None = None) -> Any:
@@ -50,11 +75,12 @@ def aws_client(service: str, address: S3Address, changed: Config | None = None) 
     usual = _config(address)
     client = boto3.client(
         service,
-        endpoint_url=address.endpoint_url,
+        endpoint_url=(service == "kms" and address.kms_endpoint_url) or address.endpoint_url,
         region_name=address.region,
         aws_access_key_id=address.access_key,
         aws_secret_access_key=address.secret_key,
         config=usual if changed is None else usual.merge(changed),
+        verify=ca_bundle("AWS_CA_BUNDLE"),
     )
     meter_aws(client)
     return client
@@ -74,12 +100,15 @@ def _config(address: S3Address) -> Config:
 
 
 class ObjectStore:
-    """The objects of one bucket."""
+    """The objects of one engine: of one bucket, or of a bucket a class of data."""
 
     def __init__(self, address: S3Address) -> None:
-        self.bucket = address.bucket
-        self._kms_key_id = address.kms_key_id
+        self._address = address
         self._s3 = aws_client("s3", address)
+
+    def bucket_of(self, key: str) -> str:
+        """The bucket of an object's key."""
+        return self._address.place(key).bucket
 
     def put(self, key: str, body: bytes) -> None:
         """Write an object, replacing what is there."""
@@ -101,14 +130,14 @@ class ObjectStore:
         """The object's bytes; raises `ObjectMissingError`."""
         found = self.find(key)
         if found is None:
-            raise ObjectMissingError(bucket=self.bucket, key=key)
+            raise ObjectMissingError(bucket=self.bucket_of(key), key=key)
         return found
 
     def find(self, key: str) -> bytes | None:
         """The object's bytes, or None when there is none."""
         try:
             with translated_s3(_SYSTEM):
-                body: bytes = self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+                body: bytes = self._s3.get_object(Bucket=self.bucket_of(key), Key=key)["Body"].read()
                 return body
         except _AbsentError:
             return None
@@ -117,7 +146,7 @@ class ObjectStore:
         """The object's bytes counted, or None when there is none."""
         try:
             with translated_s3(_SYSTEM):
-                return int(self._s3.head_object(Bucket=self.bucket, Key=key)["ContentLength"])
+                return int(self._s3.head_object(Bucket=self.bucket_of(key), Key=key)["ContentLength"])
         except _AbsentError:
             return None
 
@@ -125,33 +154,38 @@ class ObjectStore:
         """Bytes `first` to `last` of an object, both included; raises `ObjectMissingError`."""
         try:
             with translated_s3(_SYSTEM):
-                found = self._s3.get_object(Bucket=self.bucket, Key=key, Range=f"bytes={first}-{last}")
+                found = self._s3.get_object(
+                    Bucket=self.bucket_of(key), Key=key, Range=f"bytes={first}-{last}"
+                )
                 body: bytes = found["Body"].read()
                 return body
         except _AbsentError as error:
-            raise ObjectMissingError(bucket=self.bucket, key=key) from error
+            raise ObjectMissingError(bucket=self.bucket_of(key), key=key) from error
 
     def delete(self, key: str) -> None:
         """Delete an object; nothing happens when there is none."""
         with translated_s3(_SYSTEM):
-            self._s3.delete_object(Bucket=self.bucket, Key=key)
+            self._s3.delete_object(Bucket=self.bucket_of(key), Key=key)
 
     def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
-        """Keys under `prefix` in byte order, those after the key `after` only."""
+        """Keys under `prefix` in byte order, those after the key `after` only. The prefix names its
+        class of data.
+        """
         with translated_s3(_SYSTEM):
             pages = self._s3.get_paginator("list_objects_v2").paginate(
-                Bucket=self.bucket, Prefix=prefix, StartAfter=after
+                Bucket=self.bucket_of(prefix), Prefix=prefix, StartAfter=after
             )
             for page in pages:
                 yield from (entry["Key"] for entry in page.get("Contents", []))
 
     def _request(self, key: str, body: bytes) -> dict[str, Any]:
+        place = self._address.place(key)
         return {
-            "Bucket": self.bucket,
+            "Bucket": place.bucket,
             "Key": key,
             "Body": body,
             "ServerSideEncryption": "aws:kms",
-            "SSEKMSKeyId": self._kms_key_id,
+            "SSEKMSKeyId": place.kms_key_id,
         }
 
 

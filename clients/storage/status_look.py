@@ -5,6 +5,7 @@ from typing import Any
 from botocore.config import Config
 
 from clients.storage.objects import S3Address, aws_client, translated_s3
+from schemas.ids import data_key_key
 from schemas.status import LOOK_SECONDS
 from transforms.pii import KEY_BYTES
 
@@ -17,16 +18,17 @@ _QUICK = Config(
 
 
 class BucketLook:
-    """Asks for the bucket."""
+    """Asks for the bucket, or for each where data classes have their own."""
 
     def __init__(self, address: S3Address) -> None:
-        self._bucket = address.bucket
+        self._buckets = tuple(dict.fromkeys(place.bucket for place in address.places()))
         self._s3 = aws_client("s3", address, _QUICK)
 
     def ask(self) -> None:
-        """Return when the bucket answers. Blocks. Raises a `TidegateError` that says why not."""
+        """Return when every bucket answers. Blocks. Raises a `TidegateError` that says why not."""
         with translated_s3("S3"):
-            self._s3.list_objects_v2(Bucket=self._bucket, MaxKeys=1, Prefix="keys/")
+            for bucket in self._buckets:
+                self._s3.list_objects_v2(Bucket=bucket, MaxKeys=1, Prefix="keys/")
 
 
 class KeyLook:
@@ -34,7 +36,7 @@ class KeyLook:
 
     def __init__(self, org: str, address: S3Address) -> None:
         self._org = org
-        self._key = address.kms_key_id
+        self._key = address.place(data_key_key(org)).kms_key_id
         self._kms = aws_client("kms", address, _QUICK)
 
     def ask(self) -> None:

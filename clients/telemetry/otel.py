@@ -24,6 +24,7 @@ from opentelemetry.util.types import Attributes
 from temporalio.contrib.opentelemetry import create_tracer_provider
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from clients.ca_bundle import ca_bundle
 from clients.telemetry.spans import (
     MOST_LINKS,
     NO_SPAN,
@@ -118,7 +119,11 @@ class OtelSpans:
             id_generator=_Ids(),
             span_limits=SpanLimits(max_span_attribute_length=_MOST_ATTRIBUTE, max_links=MOST_LINKS),
         )
-        exporter = OTLPSpanExporter(endpoint=f"{(settings.endpoint or '').rstrip('/')}/v1/traces", timeout=5)
+        exporter = OTLPSpanExporter(
+            endpoint=f"{(settings.endpoint or '').rstrip('/')}/v1/traces",
+            certificate_file=ca_bundle("OTEL_EXPORTER_OTLP_CERTIFICATE"),
+            timeout=5,
+        )
         self._provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=1_000))
         trace.set_tracer_provider(self._provider)
         self._tracer = self._provider.get_tracer("tidegate")

@@ -17,6 +17,7 @@ import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 
 from clients.database import engine
+from clients.database.address import Database, connected, with_parameters
 from clients.warehouse import postgres_tables
 from clients.warehouse.postgres_tables import INLINE, SYSTEM, definitions
 from clients.warehouse.protocol import Transaction
@@ -38,7 +39,7 @@ class PostgresWarehouse:
     its connection.
     """
 
-    def __init__(self, dsn: str, *, connections: int = 8, prefix: str = "") -> None:
+    def __init__(self, dsn: Database, *, connections: int = 8, prefix: str = "") -> None:
         """`prefix`: of the schemas' names; empty but for a shadow."""
         self._dsn = dsn
         self._prefix = prefix
@@ -98,7 +99,7 @@ class PostgresWarehouse:
         return None
 
     def _connect(self) -> "_Connection":
-        return _Connection(self._dsn, self._prefix)
+        return connected(self._dsn, lambda url: _Connection(url, self._prefix))
 
 
 class _Connection:
@@ -106,10 +107,7 @@ class _Connection:
 
     def __init__(self, dsn: str, prefix: str) -> None:
         self._prefix = prefix
-        separator = "&" if "?" in dsn else "?"
-        # In an address, `=` within a value is spelled %3D.
-        options = engine.session_options().replace("=", "%3D")
-        self._adbc = adbc.connect(f"{dsn}{separator}connect_timeout=5&options={options}")
+        self._adbc = adbc.connect(with_parameters(dsn, connect_timeout="5", options=engine.session_options()))
         self._cursor = self._adbc.cursor()
         self._staged: dict[str, str] = {}
         """Temporary tables that the session has, with their definitions."""

@@ -2,11 +2,13 @@
 
 import itertools
 from collections.abc import Iterator, Sequence, Set
-from functools import partial
 
 import psycopg
 
+from clients.database.address import Database
+from clients.database.connect import connect_postgres
 from clients.database.engine import session_options
+from clients.warehouse.making import make, make_view
 from clients.warehouse.psycopg_errors import translated_psycopg
 from clients.warehouse.shadow.schemas import in_schemas, schemas_of
 from clients.warehouse.sql.apply import (
@@ -49,39 +51,62 @@ _LOCK = b"SELECT pg_advisory_xact_lock(hashtext('tidegate tables'))"
 _SPELLED = {"TIMESTAMPTZ": "timestamp with time zone"}
 
 
-def ensure_tables(dsn: str, catalogue: Catalogue, *, prefix: str = "") -> list[str]:
-    """Create the schemas, tables and columns that are missing; returns what was made. Drops
-    nothing.
+def ensure_tables(dsn: Database, catalogue: Catalogue, *, prefix: str = "") -> list[str]:
+    """Create the schemas, tables, columns, views and indexes that are missing; returns the tables
+    and columns that were made. Drops nothing.
 
-    `prefix`: of the schemas' names.
+    Where nothing is missing, no right to make anything is needed. Raises `MigrationMissingError`
+    when something is and the user may not make it. `prefix`: of the schemas' names.
     """
     made: list[str] = []
     with (
         translated_psycopg(SYSTEM),
-        psycopg.connect(dsn, connect_timeout=5, options=session_options()) as connection,
+        connect_postgres(dsn, options=session_options()) as connection,
     ):
         # Several workers start at once: one makes the tables, the others wait and find them.
         connection.execute(_LOCK)
         schemas = schemas_of(prefix)
-        for schema in schemas:
-            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}".encode())
+        for schema in _missing_schemas(connection, schemas):
+            make(connection, f"CREATE SCHEMA {schema}", SYSTEM, f"the schema {schema}")
         existing = _existing_columns(connection, schemas)
         for table, columns in _tables(catalogue):
             where = in_schemas(table, prefix)
             made += _ensure_table(connection, where, columns, existing.get(where))
-        for statement in map(partial(in_schemas, prefix=prefix), views()):
-            connection.execute(statement.encode())
-        for statement in _indexes(catalogue, prefix):
+        for name, statement in views().items():
+            make_view(connection, in_schemas(name, prefix), in_schemas(statement, prefix), SYSTEM)
+        present = _existing_indexes(connection, schemas)
+        for name, statement in _indexes(catalogue, prefix).items():
+            if name in present:
+                continue
             # One a transaction: an index of a large table keeps the writers of that table out, and
             # of no other.
             connection.commit()
             connection.execute(_LOCK)
-            connection.execute(statement.encode())
+            make(connection, statement, SYSTEM, f"the index {name}")
     return made
 
 
-def _indexes(catalogue: Catalogue, prefix: str) -> Iterator[str]:
-    """Indexes that a table may come to need after it was made."""
+def _missing_schemas(connection: psycopg.Connection, schemas: Sequence[str]) -> list[str]:
+    rows = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname = ANY(%s)", (list(schemas),))
+    there = {str(name) for (name,) in rows}
+    return [schema for schema in schemas if schema not in there]
+
+
+def _existing_indexes(connection: psycopg.Connection, schemas: Sequence[str]) -> set[str]:
+    rows = connection.execute("SELECT indexname FROM pg_indexes WHERE schemaname = ANY(%s)", (list(schemas),))
+    return {str(name) for (name,) in rows}
+
+
+_CREATE_INDEX = "CREATE INDEX IF NOT EXISTS "
+
+
+def _indexes(catalogue: Catalogue, prefix: str) -> dict[str, str]:
+    """Name -> statement of the indexes that a table may come to need after it was made."""
+    statements = _index_statements(catalogue, prefix)
+    return {statement.removeprefix(_CREATE_INDEX).split()[0]: statement for statement in statements}
+
+
+def _index_statements(catalogue: Catalogue, prefix: str) -> Iterator[str]:
     # A parent that comes finds by it what waits.
     waiting = "(target) WHERE resolved_at IS NULL AND target IS NOT NULL"
     about_two = "WHERE resolved_at IS NULL AND target IS NOT NULL"
@@ -142,35 +167,36 @@ def _ensure_table(
 ) -> list[str]:
     if existing is None:
         for statement in create_statements(table, columns):
-            connection.execute(statement.encode())
+            make(connection, statement, SYSTEM, f"the table {table}")
         return [table]
     missing = [column for column in columns if column.name not in existing]
     for column in columns:
         if column not in missing:
             _check_type(table, column, existing[column.name])
     for column in missing:
-        connection.execute(f"ALTER TABLE {table} ADD COLUMN {column.sql} {_type_name(column)}".encode())
+        statement = f"ALTER TABLE {table} ADD COLUMN {column.sql} {_type_name(column)}"
+        make(connection, statement, SYSTEM, f"the column {table}.{column.name}")
     return [f"{table}.{column.name}" for column in missing]
 
 
-def existing_columns(dsn: str, *, prefix: str = "") -> dict[str, Set[str]]:
+def existing_columns(dsn: Database, *, prefix: str = "") -> dict[str, Set[str]]:
     """As of `Warehouse`."""
     with (
         translated_psycopg(SYSTEM),
-        psycopg.connect(dsn, connect_timeout=5, options=session_options()) as connection,
+        connect_postgres(dsn, options=session_options()) as connection,
     ):
         found = _existing_columns(connection, schemas_of(prefix))
     return {table.removeprefix(prefix): columns.keys() for table, columns in found.items()}
 
 
-def wrong_types(dsn: str, catalogue: Catalogue) -> list[str]:
+def wrong_types(dsn: Database, catalogue: Catalogue) -> list[str]:
     """A sentence for each column that is there with another type than the catalogue's. Changes
     nothing.
     """
     found = []
     with (
         translated_psycopg(SYSTEM),
-        psycopg.connect(dsn, connect_timeout=5, options=session_options()) as connection,
+        connect_postgres(dsn, options=session_options()) as connection,
     ):
         existing = _existing_columns(connection, schemas_of(""))
     for table, columns in _tables(catalogue):

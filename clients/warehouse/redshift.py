@@ -18,7 +18,10 @@ from typing import Any
 import psycopg
 import pyarrow as pa
 
+from clients.database.address import Database
+from clients.database.connect import connect_redshift
 from clients.storage.objects import ObjectStore
+from clients.warehouse.making import make, make_view
 from clients.warehouse.protocol import Transaction
 from clients.warehouse.psycopg_errors import translated_psycopg
 from clients.warehouse.redshift_sql import (
@@ -60,7 +63,7 @@ class RedshiftWarehouse:
     """
 
     def __init__(
-        self, dsn: str, *, store: ObjectStore, copy_role: str, connections: int = 8, prefix: str = ""
+        self, dsn: Database, *, store: ObjectStore, copy_role: str, connections: int = 8, prefix: str = ""
     ) -> None:
         """`copy_role`: ARN of the role with which COPY reads the store's bucket, which must be in
         Redshift's region.
@@ -79,17 +82,18 @@ class RedshiftWarehouse:
         """Create what is missing; returns the tables and columns that were made."""
         made: list[str] = []
         with self._connection() as connection, translated_psycopg(_SYSTEM):
-            for schema in schemas_of(self._prefix):
-                _make(connection, f"CREATE SCHEMA IF NOT EXISTS {schema}")
+            for schema in _missing_schemas(connection, schemas_of(self._prefix)):
+                _make(connection, f"CREATE SCHEMA IF NOT EXISTS {schema}", f"the schema {schema}")
             existing = _existing_columns(connection, self._prefix)
             tables = {in_schemas(table, self._prefix): c for table, c in _tables(catalogue).items()}
             for table, columns in tables.items():
                 # Each statement commits by itself: a transaction over all would hold locks that
                 # appliers wait for.
                 statements = missing_statements(table, columns, existing.get(table))
-                made += [name for name, statement in statements.items() if _make(connection, statement)]
-            for view in views():
-                _make(connection, in_schemas(view, self._prefix))
+                made += [name for name, statement in statements.items() if _make(connection, statement, name)]
+            for view, statement in views().items():
+                name = in_schemas(view, self._prefix)
+                make_view(connection, name, in_schemas(statement, self._prefix), _SYSTEM)
         self._tables = frozenset(tables) | frozenset(existing)
         return made
 
@@ -147,11 +151,7 @@ class RedshiftWarehouse:
             if not connection.closed:
                 return connection
         with translated_psycopg(_SYSTEM):
-            # Redshift calls its encoding UNICODE, which psycopg does not know, and has no
-            # DEALLOCATE ALL: https://github.com/psycopg/psycopg/issues/122
-            return psycopg.connect(
-                self._dsn, autocommit=True, connect_timeout=10, client_encoding="utf8", prepare_threshold=None
-            )
+            return connect_redshift(self._dsn, autocommit=True)
 
 
 class _RedshiftTransaction:
@@ -210,7 +210,7 @@ class _Loader:
         key = f"{LOAD_PREFIX}{uuid.uuid4().hex}.parquet"
         self._keys.append(key)
         self._store.put(key, body)
-        return copy_statement(table, columns, f"s3://{self._store.bucket}/{key}", self._copy_role)
+        return copy_statement(table, columns, f"s3://{self._store.bucket_of(key)}/{key}", self._copy_role)
 
     def clean(self) -> None:
         """Delete the objects. A failure is logged and no more: the transaction's outcome stands."""
@@ -237,9 +237,16 @@ def _existing_columns(connection: psycopg.Connection, prefix: str) -> dict[str, 
     return found
 
 
-def _make(connection: psycopg.Connection, statement: str) -> bool:
+def _missing_schemas(connection: psycopg.Connection, schemas: Sequence[str]) -> list[str]:
+    named = ", ".join(sql_literal(schema) for schema in schemas)
+    rows = connection.execute(f"SELECT nspname FROM pg_namespace WHERE nspname IN ({named})".encode())
+    there = {str(name) for (name,) in rows}
+    return [schema for schema in schemas if schema not in there]
+
+
+def _make(connection: psycopg.Connection, statement: str, called: str) -> bool:
     try:
-        connection.execute(statement.encode())
+        make(connection, statement, _SYSTEM, called)
     except _MADE_MEANWHILE:
         return False
     return True

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import psycopg
 
+from clients.database.address import Database
+from clients.database.connect import connect_postgres, connect_redshift
 from clients.warehouse.psycopg_errors import translated_psycopg
 from clients.warehouse.sql import holds, quality_queries, status as sql
 from schemas.status import LOOK_SECONDS
@@ -42,7 +44,7 @@ class WarehouseLook:
         seconds: The most that one look may take.
     """
 
-    def __init__(self, dsn: str, *, is_redshift: bool = False, seconds: float = LOOK_SECONDS) -> None:
+    def __init__(self, dsn: Database, *, is_redshift: bool = False, seconds: float = LOOK_SECONDS) -> None:
         self._dsn = dsn
         self._is_redshift = is_redshift
         self._seconds = seconds
@@ -82,13 +84,8 @@ class WarehouseLook:
                 self._connection.execute("SELECT 1")
                 return self._connection
             self.close()
-        self._connection = psycopg.connect(
-            self._dsn,
-            autocommit=True,
-            client_encoding="utf8",
-            prepare_threshold=None if self._is_redshift else 5,
-            **_CONNECTION,  # type: ignore[arg-type]
-        )
+        connect = connect_redshift if self._is_redshift else connect_postgres
+        self._connection = connect(self._dsn, autocommit=True, client_encoding="utf8", **_CONNECTION)
         self._connection.execute("SELECT 1")
         return self._connection
 

@@ -9,6 +9,7 @@ from itertools import groupby
 
 import sqlalchemy as sa
 
+from clients.database.address import Database
 from clients.database.audit_log import AUDIT_LOG
 from clients.writeback.audit_seal import ACT, SEALED, attempts_digest, sealed_digest, sealed_target
 from clients.writeback.store import WritebackStore
@@ -19,7 +20,7 @@ _AT_A_TIME = 2_000
 _SNAPSHOT = sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
 
-def broken_seals(dsn: str) -> list[str]:
+def broken_seals(dsn: Database) -> list[str]:
     """Breaks in the record of attempts, a sentence each; empty when every batch's are as they were
     sealed. Blocks.
 

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
+from clients.database.address import Database
 from clients.telemetry.spans import SpanKind, SpanSpec, span
 from clients.writeback.parent_locks import LockNames, named_locks
 from clients.writeback.store import WritebackStore
@@ -61,7 +62,7 @@ class WritebackIntake:
 
     def __init__(
         self,
-        dsn: str,
+        dsn: Database,
         checks: Callable[[], WritebackChecks],
         locks: LockNames = named_locks,
         *,

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from clients.database.address import Database
 from clients.writeback.pauses import pause_views
 from clients.writeback.stats import RECENT, Latency, QueueStats, latencies, queue_stats, recent_batches
 from clients.writeback.store import WritebackStore
@@ -50,7 +51,7 @@ class StateCount:
 class WritebackQueries:
     """Reads one store of writebacks. Its methods block; threads may share it."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: Database) -> None:
         self._store = WritebackStore(dsn)
 
     def one(self, number: int) -> Row | None:

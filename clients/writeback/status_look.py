@@ -6,7 +6,8 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.exc import ProgrammingError
 
-from clients.database.engine import session_options, translated_database
+from clients.database.address import Database
+from clients.database.engine import open_engine, session_options, translated_database
 from clients.warehouse.status_look import shut_down
 from clients.writeback.pauses import pause_views
 from clients.writeback.stats import latencies, queue_stats, unknown_outcomes
@@ -17,18 +18,17 @@ from schemas.status_facts import UnknownWritebacks, WritebackFacts, WritebackLat
 class OperationalLook:
     """Asks one operational store. One thread at a time; `abort` may come from another."""
 
-    def __init__(self, dsn: str, *, seconds: float = LOOK_SECONDS) -> None:
+    def __init__(self, dsn: Database, *, seconds: float = LOOK_SECONDS) -> None:
         options = f"{session_options()} -cstatement_timeout={round(seconds * 1_000)}"
-        asked = {
-            "connect_timeout": 2,
-            "options": options,
-            "keepalives_idle": 5,
-            "keepalives_interval": 2,
-            "keepalives_count": 3,
-        }
-        url = sa.make_url(dsn).set(drivername="postgresql+psycopg")
-        self._engine = sa.create_engine(
-            url, pool_size=1, max_overflow=0, pool_pre_ping=True, connect_args=asked, hide_parameters=True
+        self._engine = open_engine(
+            dsn,
+            pool_size=1,
+            max_overflow=0,
+            connect_timeout=2,
+            options=options,
+            keepalives_idle=5,
+            keepalives_interval=2,
+            keepalives_count=3,
         )
         self._connection: psycopg.Connection | None = None
         sa.event.listen(self._engine, "connect", self._keep)

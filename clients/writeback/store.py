@@ -8,15 +8,16 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
+from clients.database.address import Database
 from clients.database.audit_log import ensure_audit_log
 from clients.database.engine import open_engine, translated_database
-from clients.database.migrations import ensure_schema
+from clients.database.migrations import ensure_schema, taken
 
 
 class WritebackStore:
     """Connections to one operational store, whose tables are made when it is first used. Blocks."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: Database) -> None:
         self.engine = open_engine(dsn)
         self._making = threading.Lock()
         self._is_ready = False
@@ -27,6 +28,11 @@ class WritebackStore:
         self._make_ready()
         with translated_database(), self.engine.begin() as connection:
             yield connection
+
+    def steps_taken(self) -> list[str]:
+        """The steps of the schema that were taken, oldest first; none before the first use."""
+        with translated_database(), self.engine.connect() as connection:
+            return taken(connection)
 
     def close(self) -> None:
         """Give the connections back."""

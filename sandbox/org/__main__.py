@@ -77,7 +77,7 @@ def main() -> None:
         if name not in org.meters.by_name() or not maximum.isdigit():
             parser.error(f"--allow takes METER=N with one of {', '.join(org.meters.by_name())}")
         org.meters.by_name()[name].maximum = int(maximum)
-    certificates = ensure_certificates(arguments.data)
+    certificates = ensure_certificates(arguments.data, arguments.name)
     pubsub = None
     if arguments.pubsub_port is not None:
         pubsub = PubSubAddress(
@@ -105,6 +105,9 @@ def _parser() -> argparse.ArgumentParser:
         "--data", type=Path, required=True, help="folder of the org's state; made when missing"
     )
     parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument(
+        "--name", action="append", default=[], help="another host by which TLS clients reach the org"
+    )
     parser.add_argument("--edition", choices=sorted(DAILY_API_REQUESTS), default="unlimited")
     parser.add_argument(
         "--catalogue", type=Path, default=None, help="object catalogue; the one that ships by default"

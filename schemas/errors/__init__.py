@@ -17,6 +17,7 @@ TidegateError
     ├── CallRefusedError           Salesforce refuses a call as it was made
     ├── CatalogueError             the catalogue file is wrong
     │   └── UnknownObjectError     an object that the catalogue lacks
+    ├── MigrationMissingError      a store lacks tables of this release, and we may not make them
     ├── CatalogueNotMadeError      the org describes an object in a way of which no catalogue can be made
     ├── ReplayExpiredError         the stream no longer holds the position
     ├── ChainBrokenError           raw batches do not form one chain
@@ -54,6 +55,7 @@ from schemas.errors.terminal import (
     JobLostError,
     KeyUsedError,
     LedgerImbalanceError,
+    MigrationMissingError,
     ObjectMissingError,
     ReplayExpiredError,
     RowsMissingError,
@@ -89,6 +91,7 @@ __all__ = [
     "JobLostError",
     "KeyUsedError",
     "LedgerImbalanceError",
+    "MigrationMissingError",
     "ObjectHeldError",
     "ObjectMissingError",
     "RateLimitedError",

@@ -53,6 +53,19 @@ class CatalogueError(TerminalError):
         super().__init__(f"The catalogue {path} is not valid:\n  {listed}\nCorrect the file and start again.")
 
 
+class MigrationMissingError(TerminalError):
+    """A store lacks tables or columns of this release, and this process may not make them."""
+
+    code = "MigrationMissingError"
+
+    def __init__(self, *, system: str, missing: str, detail: str) -> None:
+        self.system = system
+        super().__init__(
+            f"{system} lacks {missing}, and this process may not make it ({detail}). "
+            "Run `tidegate migrate` as a user who may, with the same release and catalogue, then start again."
+        )
+
+
 class UnknownObjectError(CatalogueError):
     """An object that the catalogue lacks."""
 

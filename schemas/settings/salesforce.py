@@ -21,7 +21,8 @@ class SalesforceSettings(SettingsGroup):
     """Base URL of the token endpoint, such as `https://example.my.salesforce.com`."""
     grant: Grant = "client_credentials"
     """OAuth grant. `client_credentials` needs `CLIENT_SECRET`; `jwt_bearer` needs `USERNAME` and
-    `PRIVATE_KEY_FILE`; `password` needs `CLIENT_SECRET`, `USERNAME` and `PASSWORD`.
+    `PRIVATE_KEY` or `PRIVATE_KEY_FILE`; `password` needs `CLIENT_SECRET`, `USERNAME` and
+    `PASSWORD`.
     """
     client_id: str
     """Consumer key of the connected app."""
@@ -31,6 +32,10 @@ class SalesforceSettings(SettingsGroup):
     """Integration user's name. None = the grant does not use one."""
     password: SecretStr | None = None
     """Integration user's password. None = the grant does not use one."""
+    private_key: SecretStr | None = None
+    """Private key of the JWT bearer grant as PEM text, its lines parted by line ends or by `\\n`;
+    or a reference. None = `PRIVATE_KEY_FILE` has it, or another grant is used.
+    """
     private_key_file: Path | None = None
     """PEM file with the private key of the JWT bearer grant. None = another grant is used."""
     api_version: str = API_VERSION
@@ -41,5 +46,5 @@ class SalesforceSettings(SettingsGroup):
     """
     ca_file: Path | None = None
     """PEM file of the authorities that the Pub/Sub API's certificate is checked against. None =
-    gRPC's own list.
+    `GRPC_DEFAULT_SSL_ROOTS_FILE_PATH` or `SSL_CERT_FILE`, else gRPC's own list.
     """

@@ -2,11 +2,21 @@
 Temporal.
 """
 
-from typing import Literal
+from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from schemas.settings.base import SettingsGroup
+
+
+class DataClassSettings(SettingsGroup):
+    """A bucket and a key of one class of data."""
+
+    bucket: str | None = None
+    """Bucket name. None = the bucket of all."""
+    kms_key_id: str | None = None
+    """KMS key ID or alias. None = the key of all."""
 
 
 class S3Settings(SettingsGroup):
@@ -14,36 +24,93 @@ class S3Settings(SettingsGroup):
 
     bucket: str
     """Bucket name. One bucket may serve several orgs: the org ID is part of every key."""
-    region: str = "us-east-1"
-    """AWS region of the bucket and of the KMS key."""
+    region: str | None = None
+    """AWS region of the bucket and of the KMS key. None = `AWS_REGION` or `AWS_DEFAULT_REGION` of
+    the environment.
+    """
     kms_key_id: str
     """KMS key ID or alias. It encrypts the bucket's objects (SSE-KMS) and the org's data key."""
+    raw: DataClassSettings = DataClassSettings()
+    """Batches as received, and their manifests: `raw/`, `chain/`."""
+    staged: DataClassSettings = DataClassSettings()
+    """Typed changes on their way to the warehouse: `staged/`, `load/`. They may expire after
+    days.
+    """
+    keys: DataClassSettings = DataClassSettings()
+    """The wrapped data key: `keys/`. It must never expire."""
+    intake: DataClassSettings = DataClassSettings()
+    """Files of writebacks: `intake/`, `intake-refused/`, `preview/`."""
+    archive: DataClassSettings = DataClassSettings()
+    """Records under lock: `archive/`, `audit/`."""
     endpoint_url: str | None = None
-    """URL of another S3 and KMS. None = AWS."""
+    """URL of another S3. None = AWS."""
+    kms_endpoint_url: str | None = None
+    """URL of another KMS. None = that of `endpoint_url`, or AWS."""
     access_key: str | None = None
     """Access key ID. None = AWS' own credential chain, such as the machine's role."""
     secret_key: SecretStr | None = None
     """Secret access key. None = AWS' own credential chain."""
 
 
-class WarehouseSettings(SettingsGroup):
+class DatabaseSettings(SettingsGroup):
+    """A database: a whole connection URL, or its parts."""
+
+    dsn: SecretStr | None = None
+    """Connection URL, `postgresql://user:password@host:port/database`. None = `HOST` and the other
+    parts say it.
+    """
+    host: str | None = None
+    """Host name. None = `DSN` says it."""
+    port: int | None = Field(default=None, ge=1, le=65_535)
+    """Port. None = 5432, or 5439 for Redshift."""
+    database: str | None = None
+    """Name of the database. None = `DSN` says it."""
+    user: str | None = None
+    """User, or a reference such as `secretsmanager:NAME#username`. None = `DSN` says it, or IAM."""
+    password: SecretStr | None = None
+    """Password, or a reference such as `secretsmanager:NAME#password`. It is read again when the
+    login is refused, so a rotation needs no restart. None = none is sent.
+    """
+    auth: Literal["password", "iam"] = "password"
+    """`iam` = AWS' identity logs in, with a new token at every connect."""
+    tls: Literal["verify-full", "off"] = "verify-full"
+    """`verify-full` = the server's certificate must name the host. This machine's loopback is
+    exempt. `off` = the URL decides; for a sandbox only.
+    """
+    ca_file: Path | None = None
+    """PEM file of the authorities that the certificate is checked against, such as AWS' bundle for
+    RDS. None = `SSL_CERT_FILE`, or the system's list.
+    """
+
+    @model_validator(mode="after")
+    def _is_given_in_one_way(self) -> Self:
+        parts = {"host": self.host, "database": self.database, "user": self.user, "password": self.password}
+        given = [name for name, value in parts.items() if value is not None]
+        if self.dsn is not None:
+            if given:
+                raise ValueError(f"give dsn, or the parts: {', '.join(given)} would be ignored beside dsn")
+            if self.auth == "iam":
+                raise ValueError("auth iam takes the parts (host, database, user), not dsn")
+            return self
+        needed = ["host", "database"] if self.auth == "iam" else ["host", "database", "user"]
+        if missing := [name for name in needed if parts[name] is None]:
+            raise ValueError(f"{', '.join(missing)} missing: give dsn, or {', '.join(needed)} and password")
+        return self
+
+
+class WarehouseSettings(DatabaseSettings):
     """The database of the curated tables."""
 
     kind: Literal["postgres", "redshift"] = "postgres"
     """SQL dialect and loading method."""
-    dsn: SecretStr
-    """Connection URL, `postgresql://user:password@host:port/database`."""
     copy_role: str | None = None
     """Redshift: ARN of the role with which COPY reads the bucket. None = PostgreSQL, which needs
     none.
     """
 
 
-class OperationalSettings(SettingsGroup):
+class OperationalSettings(DatabaseSettings):
     """PostgreSQL for the audit log and the writebacks."""
-
-    dsn: SecretStr
-    """Connection URL, `postgresql://user:password@host:port/database`."""
 
 
 class TemporalSettings(SettingsGroup):

@@ -38,6 +38,7 @@ CODES = {
     "JobLostError",
     "KeyUsedError",
     "LedgerImbalanceError",
+    "MigrationMissingError",
     "ObjectHeldError",
     "ObjectMissingError",
     "RateLimitedError",
@@ -95,6 +96,10 @@ EXAMPLES: dict[type[TidegateError], tuple[TidegateError, str]] = {
             "and run the step again.",
         ),
         (errors.CatalogueError(path="c.yaml", problems=["p"]), "Correct the file and start again."),
+        (
+            errors.MigrationMissingError(system="PostgreSQL", missing="the table t", detail="d"),
+            "then start again.",
+        ),
         (errors.UnknownObjectError(object_name="X", known=["Case"]), "or correct the name."),
         (errors.ReplayExpiredError(lane="l", position="7", detail="d"), "then move the lane's position."),
         (errors.CatalogueNotMadeError(problems=["Case: p"]), "run it again."),

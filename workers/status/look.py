@@ -21,7 +21,7 @@ from schemas.planner import Way
 from schemas.status import EngineStatus, Health
 from schemas.status_facts import LookFacts, WarehouseFacts, WritebackFacts
 from transforms.status.engine import engine_status
-from workers.addresses import s3_address
+from workers.addresses import operational_address, s3_address, warehouse_address
 from workers.budget_words import Budgets
 from workers.clients import catalogue_file, connect_temporal
 from workers.settings import Settings
@@ -61,12 +61,11 @@ class StatusLook:
     def __post_init__(self) -> None:
         settings, org = self.settings, self.settings.salesforce.org_id
         warehouse = settings.warehouse
-        self._warehouse = WarehouseLook(
-            warehouse.dsn.get_secret_value(), is_redshift=warehouse.kind == "redshift"
-        )
-        self._operational = OperationalLook(settings.operational.dsn.get_secret_value())
-        address = s3_address(settings.s3)
-        self._bucket, self._key = BucketLook(address), KeyLook(org, address)
+        address, is_redshift = warehouse_address(warehouse), warehouse.kind == "redshift"
+        self._warehouse = WarehouseLook(address, is_redshift=is_redshift)
+        self._operational = OperationalLook(operational_address(settings.operational))
+        store = s3_address(settings.s3)
+        self._bucket, self._key = BucketLook(store), KeyLook(org, store)
         self._threads = {
             "warehouse": AskingThread("warehouse", self._warehouse.abort),
             "operational": AskingThread("operational", self._operational.abort),

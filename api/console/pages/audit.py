@@ -5,6 +5,7 @@ from api.console.parts_asked import ask_thread
 from api.dependencies import Dependencies
 from clients.writeback.audit_verify import broken_seals
 from schemas.ingest.messages import Act
+from workers.addresses import operational_address
 
 _SHOWN = 50
 
@@ -34,4 +35,4 @@ def _acts(parts: Dependencies, before: int | None) -> list[tuple[int, Act]]:
 
 def _problems(parts: Dependencies) -> list[str]:
     parts.audit.ensure_tables()
-    return parts.audit.verify() + broken_seals(parts.settings.operational.dsn.get_secret_value())
+    return parts.audit.verify() + broken_seals(operational_address(parts.settings.operational))

@@ -10,7 +10,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from clients.database.engine import translated_database
+from clients.database.engine import making, translated_database
 
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext('tidegate migrations'))")
 
@@ -18,8 +18,16 @@ _LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext('tidegate migrations'))")
 def ensure_schema(engine: sa.Engine) -> None:
     """Take every step that the store has not taken. Of several processes that start at once one
     does it. Blocks.
+
+    Where none is missing, no right to make anything is needed. Raises `MigrationMissingError` when
+    one is and the user may not take it.
     """
-    with as_file(files(__name__)) as folder, translated_database(), engine.begin() as connection:
+    with (
+        as_file(files(__name__)) as folder,
+        translated_database(),
+        making("tables of this release"),
+        engine.begin() as connection,
+    ):
         connection.execute(_LOCK)
         steps = ScriptDirectory(str(folder))
         # As Alembic's own command does, without the file by which it would find the connection.
@@ -30,6 +38,16 @@ def ensure_schema(engine: sa.Engine) -> None:
         ) as environment:
             environment.configure(connection=connection)
             environment.run_migrations()
+
+
+def taken(connection: sa.Connection) -> list[str]:
+    """The steps that the store has taken, oldest first."""
+    with as_file(files(__name__)) as folder:
+        steps = ScriptDirectory(str(folder))
+        present = MigrationContext.configure(connection).get_current_revision()
+        if present is None:
+            return []
+        return [step.revision for step in steps.iterate_revisions(present, "base")][::-1]
 
 
 def revisions(connection: sa.Connection) -> tuple[str | None, str, frozenset[str]]:

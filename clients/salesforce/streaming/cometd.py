@@ -20,6 +20,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+import aiohttp
 import orjson
 from aiocometd_ng.exceptions import AiocometdException
 from aiosfstream_ng.auth import AuthenticatorBase
@@ -194,6 +195,12 @@ class _Client(Client):
     @property
     def http_session(self) -> Any:
         return getattr(self, "_http_session", None)
+
+    async def _get_http_session(self) -> aiohttp.ClientSession:
+        """The library's, which would pass the proxies of the environment by."""
+        if self.http_session is None:
+            self._http_session = aiohttp.ClientSession(json_serialize=self._json_dumps, trust_env=True)
+        return self._http_session
 
 
 class _Authenticator(AuthenticatorBase):

@@ -15,6 +15,7 @@ from typing import Any
 
 import grpc
 
+from clients.ca_bundle import ca_bundle
 from clients.concurrency import run_to_completion
 from clients.salesforce.session import Session, SessionSource
 from clients.salesforce.streaming.avro import EventDecoder, UndecodableError
@@ -30,7 +31,8 @@ _UNKNOWN_SECONDS = 60
 _OPTIONS = (
     # One response may hold all that was asked for; gRPC's default of 4 MB would end the stream.
     ("grpc.max_receive_message_length", PUBSUB_MAX_OUTSTANDING * EVENT_MAX_BYTES + 2**20),
-    ("grpc.enable_http_proxy", 0),
+    # `https_proxy` and `no_proxy` of the environment are honoured, as by every other client.
+    ("grpc.enable_http_proxy", 1),
 )
 
 
@@ -43,7 +45,7 @@ class PubsubAddress:
     org_id: str
     """The `tenantid` of every call."""
     ca_file: Path | None = None
-    """PEM file of the authorities to trust; None: gRPC's own list."""
+    """PEM file of the authorities to trust; None: that of the environment, else gRPC's own list."""
 
 
 class PubsubConnection:
@@ -143,11 +145,12 @@ class PubsubConnection:
         return await ask(await self.renew(session))
 
     def _credentials(self) -> grpc.ChannelCredentials:
-        ca_file = self._address.ca_file
+        ca_file = self._address.ca_file or ca_bundle("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH")
         try:
-            roots = None if ca_file is None else ca_file.read_bytes()
+            roots = None if ca_file is None else Path(ca_file).read_bytes()
         except OSError as error:
             raise SettingsError(
-                f"The CA file {ca_file} cannot be read: {error}. Correct TIDEGATE_SALESFORCE__CA_FILE."
+                f"The CA file {ca_file} cannot be read: {error}. "
+                "Correct TIDEGATE_SALESFORCE__CA_FILE, or SSL_CERT_FILE of the environment."
             ) from error
         return grpc.ssl_channel_credentials(roots)

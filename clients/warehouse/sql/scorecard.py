@@ -54,9 +54,9 @@ def _key(score: RuleCount) -> str:
     return f"d.field = '{score.field}' AND d.rule = '{score.rule}'"
 
 
-def views() -> list[str]:
-    """The statements that make the views."""
-    return [_scorecard()]
+def views() -> dict[str, str]:
+    """View -> the statement that makes it."""
+    return {SCORECARD: _scorecard()}
 
 
 def _scorecard() -> str:

@@ -3,6 +3,7 @@ supervisor by `org.json`.
 """
 
 import json
+import os
 import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +15,11 @@ from sandbox.org.data.ids import eighteen
 
 IDENTITY_FILE = "org.json"
 KEY_FILE = "jwt_private_key.pem"
+CLIENT_ID_VARIABLE = "SANDBOX_CLIENT_ID"
+CLIENT_SECRET_VARIABLE = "SANDBOX_CLIENT_SECRET"  # noqa: S105 -- the name of a variable
+"""Environment variables by which a new org's connected app is known beforehand: a container cannot
+read the org's file.
+"""
 CONNECTED_APP = "tidegate"
 """Name of the org's one connected app."""
 
@@ -56,8 +62,8 @@ def _new_identity(key_file: Path) -> Identity:
         user_id=eighteen("005Tg0000000001"),
         username="integration@tidegate.example",
         password=secrets.token_urlsafe(12),
-        client_id="3MVG9" + secrets.token_urlsafe(60),
-        client_secret=secrets.token_hex(32).upper(),
+        client_id=os.environ.get(CLIENT_ID_VARIABLE) or "3MVG9" + secrets.token_urlsafe(60),
+        client_secret=os.environ.get(CLIENT_SECRET_VARIABLE) or secrets.token_hex(32).upper(),
         refresh_token="5Aep861" + secrets.token_urlsafe(48),
         private_key_file=str(key_file.resolve()),
     )

@@ -5,6 +5,7 @@ The certificate also carries the hosts that clients have built in, so that a cli
 those names to this machine gets through.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,14 +35,17 @@ class Certificates:
     key: Path
 
 
-def ensure_certificates(folder: Path) -> Certificates:
-    """The certificates in `folder`, made when they are missing and the same ever after."""
+def ensure_certificates(folder: Path, names: Sequence[str] = ()) -> Certificates:
+    """The certificates in `folder`, made when they are missing and the same ever after.
+
+    `names`: more hosts by which clients reach the org.
+    """
     found = Certificates(folder / "ca.pem", folder / "server.pem", folder / "server_key.pem")
     if all(path.exists() for path in (found.ca_file, found.certificate, found.key)):
         return found
     folder.mkdir(parents=True, exist_ok=True)
     authority = trustme.CA(organization_name="Tidegate sandbox")
-    server = authority.issue_cert(*_NAMES, organization_name="Tidegate sandbox")
+    server = authority.issue_cert(*_NAMES, *names, organization_name="Tidegate sandbox")
     found.key.touch(mode=0o600)
     server.private_key_pem.write_to_path(found.key)
     found.certificate.write_bytes(b"".join(blob.bytes() for blob in server.cert_chain_pems))

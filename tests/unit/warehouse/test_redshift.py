@@ -431,7 +431,7 @@ def test_ensure_tables_makes_what_is_missing(warehouse: RedshiftWarehouse, said:
         SVV_COLUMNS,
         'ALTER TABLE curated.thing_current ADD COLUMN "type" VARCHAR(80)',
         redshift_sql.create_statement("curated.thing_history", sql.tables_of(THING)["curated.thing_history"]),
-        *views(),
+        *views().values(),
     ]
 
 
