@@ -2,11 +2,12 @@
 
 locals {
   buckets = {
-    raw    = { key = "raw", locked = false }
-    work   = { key = "raw", locked = false }
-    keys   = { key = "pii", locked = false }
-    intake = { key = "raw", locked = false }
-    audit  = { key = "audit", locked = true }
+    raw     = { key = "raw", locked = false }  # raw/, chain/
+    staged  = { key = "raw", locked = false }  # staged/, load/
+    work    = { key = "raw", locked = false }  # plans, reports, describes: what has no class of its own
+    keys    = { key = "pii", locked = false }  # keys/
+    intake  = { key = "raw", locked = false }  # intake/, intake-refused/, preview/
+    archive = { key = "audit", locked = true } # archive/, audit/
   }
   bucket_names = { for class, _ in local.buckets : class => "tidegate-${var.name}-${class}-${local.account}" }
 }
@@ -84,8 +85,8 @@ resource "aws_s3_bucket_policy" "class" {
 }
 
 # Seven years, and nobody can shorten it: not the account's root user either.
-resource "aws_s3_bucket_object_lock_configuration" "audit" {
-  bucket = aws_s3_bucket.class["audit"].id
+resource "aws_s3_bucket_object_lock_configuration" "archive" {
+  bucket = aws_s3_bucket.class["archive"].id
   rule {
     default_retention {
       mode = "COMPLIANCE"
@@ -98,10 +99,11 @@ resource "aws_s3_bucket_object_lock_configuration" "audit" {
 locals {
   # bucket -> prefix -> days until an object expires
   expiries = {
-    raw    = { "raw/" = var.raw_days }
-    work   = { "staged/" = var.work_days, "preview/" = 2, "jobs/" = var.work_days }
-    intake = { "intake/" = var.intake_days }
-    audit  = { "" = var.audit_days + 1 }
+    raw     = { "raw/" = var.raw_days }
+    staged  = { "staged/" = var.staged_days, "load/" = 2 }
+    work    = { "jobs/" = var.staged_days }
+    intake  = { "intake/" = var.intake_days, "intake-refused/" = 30, "preview/" = 2 }
+    archive = { "" = var.audit_days + 1 }
   }
 }
 
@@ -120,7 +122,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "class" {
       expiration {
         days = rule.value
       }
-      # What is overwritten or deleted is gone a week later. In the audit bucket the lock decides.
+      # What is overwritten or deleted is gone a week later. In the archive the lock decides.
       noncurrent_version_expiration {
         noncurrent_days = 7
       }

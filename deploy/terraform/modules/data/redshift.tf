@@ -58,19 +58,19 @@ data "aws_iam_policy_document" "copy" {
   statement {
     sid       = "ReadLoadFiles"
     actions   = ["s3:GetObject"]
-    resources = ["${aws_s3_bucket.class["work"].arn}/staged/*", "${aws_s3_bucket.class["work"].arn}/loads/*"]
+    resources = ["${aws_s3_bucket.class["staged"].arn}/staged/*", "${aws_s3_bucket.class["staged"].arn}/load/*"]
   }
 
   statement {
     sid       = "UnloadResults"
     actions   = ["s3:PutObject"]
-    resources = ["${aws_s3_bucket.class["work"].arn}/unload/*"]
+    resources = ["${aws_s3_bucket.class["staged"].arn}/unload/*"]
   }
 
   statement {
     sid       = "FindLoadFiles"
     actions   = ["s3:ListBucket", "s3:GetBucketLocation"]
-    resources = [aws_s3_bucket.class["work"].arn]
+    resources = [aws_s3_bucket.class["staged"].arn]
   }
 
   statement {

@@ -40,8 +40,8 @@ variable "raw_glacier_days" {
   default     = 60
 }
 
-variable "work_days" {
-  description = "Days that staged files, load files and results of query jobs are kept."
+variable "staged_days" {
+  description = "Days that staged files and lists of query jobs are kept. A batch that is not applied within them is staged again from raw."
   type        = number
   default     = 30
 }
