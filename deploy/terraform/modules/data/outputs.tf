@@ -13,10 +13,6 @@ output "anchor_key_arn" {
   value       = aws_kms_key.anchor.arn
 }
 
-output "copy_role_arn" {
-  value = aws_iam_role.copy.arn
-}
-
 output "aurora" {
   value = {
     host        = aws_rds_cluster.this.endpoint
@@ -25,15 +21,5 @@ output "aurora" {
     resource_id = aws_rds_cluster.this.cluster_resource_id
     identifier  = aws_rds_cluster.this.cluster_identifier
     secret_arn  = aws_rds_cluster.this.master_user_secret[0].secret_arn
-  }
-}
-
-output "redshift" {
-  value = {
-    host      = aws_redshiftserverless_workgroup.this.endpoint[0].address
-    port      = aws_redshiftserverless_workgroup.this.endpoint[0].port
-    database  = aws_redshiftserverless_namespace.this.db_name
-    workgroup = aws_redshiftserverless_workgroup.this.workgroup_name
-    arn       = aws_redshiftserverless_workgroup.this.arn
   }
 }

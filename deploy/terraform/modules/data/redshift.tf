@@ -128,3 +128,17 @@ resource "aws_redshiftserverless_workgroup" "this" {
     parameter_value = "3600"
   }
 }
+
+output "copy_role_arn" {
+  value = aws_iam_role.copy.arn
+}
+
+output "redshift" {
+  value = {
+    host      = aws_redshiftserverless_workgroup.this.endpoint[0].address
+    port      = aws_redshiftserverless_workgroup.this.endpoint[0].port
+    database  = aws_redshiftserverless_namespace.this.db_name
+    workgroup = aws_redshiftserverless_workgroup.this.workgroup_name
+    arn       = aws_redshiftserverless_workgroup.this.arn
+  }
+}

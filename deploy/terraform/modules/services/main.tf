@@ -71,7 +71,12 @@ resource "aws_ecs_cluster" "this" {
   configuration {
     execute_command_configuration {
       kms_key_id = var.keys["logs"]
-      logging    = "DEFAULT"
+      logging    = "OVERRIDE"
+
+      log_configuration {
+        cloud_watch_encryption_enabled = true
+        cloud_watch_log_group_name     = aws_cloudwatch_log_group.role["migrate"].name
+      }
     }
   }
 }
