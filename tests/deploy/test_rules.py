@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,8 @@ _CHECKOV = ROOT / ".venv-clients" / "deploy-checkov" / "bin" / "checkov"
 
 
 @pytest.fixture(scope="module")
-def terraform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terraform]:
-    yield copied(tmp_path_factory.mktemp("terraform"))
+def terraform(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
+    return copied(tmp_path_factory.mktemp("terraform"))
 
 
 def test_every_file_is_formatted(terraform: Terraform) -> None:
