@@ -7,7 +7,7 @@ EXAMPLES ?= 40
 CLIENTS := $(patsubst tests/real_clients/locks/%.lock,%,$(wildcard tests/real_clients/locks/*.lock))
 PEERS := airbyte-source-salesforce tap-salesforce
 
-.PHONY: help setup demo up dashboards test test-heavy test-incidents test-observability test-any-schema test-clients test-compose test-console lint prose docs format bench bench-day bench-peers bench-writeback lock clean
+.PHONY: help setup demo up dashboards test test-heavy test-incidents test-observability test-any-schema test-clients test-compose test-console test-deploy lint prose docs format bench bench-day bench-peers bench-writeback lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -40,6 +40,15 @@ test-heavy: setup  ## proofs that take minutes each: a demo with a generated cat
 
 test-incidents: setup  ## thirty incidents on running engines: named, ended by the runbook's command, and clean again
 	@$(BIN)/python -m pytest -m service -o faulthandler_timeout=1800 tests/incidents $(ARGS)
+
+test-deploy: setup .venv-clients/deploy-checkov/.installed .venv-clients/deploy-ministack/.installed  ## Terraform: format, validity, rules of checkov, and what is there once an emulator has it; 5 minutes
+	@$(BIN)/python -m pytest -m deploy -o faulthandler_timeout=1800 tests/deploy $(ARGS)
+
+.venv-clients/deploy-%/.installed: tests/deploy/locks/%.lock
+	@echo "installing $* (once)"
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
 
 test-any-schema: setup  ## random schemas and values by every way in; EXAMPLES=40
 	@TIDEGATE_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -o faulthandler_timeout=7200 tests/service/ingest/test_any_schema.py $(ARGS)
