@@ -53,6 +53,7 @@ _COMMANDS: dict[Panel, dict[str, str]] = {
         "worker": "cli.worker:worker",
         "api": "cli.api:app",
         "metrics": "cli.metrics:metrics",
+        "retention": "cli.retention:app",
         "catalogue": "cli.catalogue:app",
         "config": "cli.config:app",
         "doctor": "cli.doctor:doctor",

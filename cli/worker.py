@@ -15,6 +15,7 @@ from workers.lanes import ensure_lanes
 from workers.metrics.serve import serving_metrics
 from workers.process import run_workers
 from workers.reconciliations import ensure_reconciliations
+from workers.retention import ensure_retention
 from workers.roles import Role
 from workers.schedules import ensure_watches
 from workers.settings import Settings, load_settings
@@ -53,6 +54,7 @@ async def _work_until(stop: asyncio.Event, settings: Settings, role: Role) -> No
                 await ensure_lanes(client, settings)
                 await ensure_reconciliations(client, settings)
                 await ensure_watches(client, settings)
+                await ensure_retention(client, settings)
                 say(f"worker {role} is ready")
                 await stop.wait()
         except UnavailableError as error:

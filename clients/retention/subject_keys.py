@@ -10,6 +10,7 @@ brings back keys that were destroyed since, so erasures are executed again after
 """
 
 import secrets
+import threading
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -18,6 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from clients.database.engine import open_engine, translated_database
+from clients.database.migrations import ensure_schema
 from clients.storage.objects import S3Address, aws_client, translated_s3
 from schemas.errors import SettingsError
 from transforms.pii import KEY_BYTES
@@ -64,7 +66,7 @@ class SubjectKeys:
     def __init__(self, dsn: str, org: str, address: S3Address) -> None:
         """
         Args:
-            dsn: Of the operational store, whose migrations have been taken.
+            dsn: Of the operational store. The migrations that it lacks are taken at the first use.
             org: The org's id, of 18 characters.
             address: Where KMS is, and its key.
         """
@@ -72,6 +74,8 @@ class SubjectKeys:
         self._org = org
         self._address = address
         self._opened: AESSIV | None = None
+        self._making = threading.Lock()
+        self._is_ready = False
 
     def get_or_create(self, subjects: Collection[str]) -> dict[str, SubjectKey]:
         """The key of each subject, made where there is none or the last one was destroyed.
@@ -81,6 +85,7 @@ class SubjectKeys:
         key from after it.
         """
         wanted = sorted(set(subjects))
+        self._make_ready()
         with translated_database(), self._engine.begin() as connection:
             cipher = self._wrapping(connection)
             found = self._newest(connection, wanted)
@@ -98,6 +103,7 @@ class SubjectKeys:
 
     def read(self, subjects: Collection[str]) -> dict[tuple[str, int], bytes]:
         """(subject, generation) -> key, of the keys that exist. One that was destroyed is left out."""
+        self._make_ready()
         with translated_database(), self._engine.begin() as connection:
             rows = connection.execute(_FIND, {"subjects": sorted(set(subjects))}).all()
             live = [row for row in rows if row.wrapped is not None]
@@ -116,11 +122,13 @@ class SubjectKeys:
         row goes with the next VACUUM.
         """
         parameters = {"subjects": sorted(set(subjects)), "now": datetime.now(UTC)}
+        self._make_ready()
         with translated_database(), self._engine.begin() as connection:
             return int(connection.execute(_DESTROY, parameters).rowcount)
 
     def destroyed(self, subjects: Collection[str]) -> set[str]:
         """Those of the subjects that have had a key destroyed."""
+        self._make_ready()
         with translated_database(), self._engine.connect() as connection:
             rows = connection.execute(_FIND, {"subjects": sorted(set(subjects))}).all()
         return {row.subject for row in rows if row.wrapped is None}
@@ -128,6 +136,12 @@ class SubjectKeys:
     def close(self) -> None:
         """Give the connections back."""
         self._engine.dispose()
+
+    def _make_ready(self) -> None:
+        with self._making:
+            if not self._is_ready:
+                ensure_schema(self._engine)
+                self._is_ready = True
 
     def _newest(
         self, connection: sa.Connection, subjects: Sequence[str]
