@@ -1,6 +1,7 @@
 """tidegate retention …: what is kept how long, what is due, and whether the archive is whole."""
 
 from datetime import UTC, datetime
+from itertools import count
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ from cli.options import DEFAULT_HOME, By, Detach, DryRun, Home, Reason, Settings
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, progress_bar, say
 from cli.runs import Asked, run_to_its_end
 from cli.state import local_settings
+from clients.retention.archived_months import archived_months
 from clients.temporal.run_kinds import RETENTION
 from schemas.retention import RetentionInput, RetentionPlan, RetentionState, RetentionVerdict, TaskDone
 from workers.retention import opened_retention
@@ -82,8 +84,13 @@ def verify(
     Example: tidegate retention verify
     """
     loaded = local_settings(settings, home)
-    with opened_retention(loaded) as parts, progress_bar("archived files", total=None) as bar:
-        found = verify_retention(parts, datetime.now(UTC), lambda key: bar.update(detail=key))
+    with opened_retention(loaded) as parts:
+        files = sum(row.files for row in archived_months(parts.warehouse))
+        seen = count(1)
+        with progress_bar("archived files", total=max(files, 1)) as bar:
+            found = verify_retention(
+                parts, datetime.now(UTC), lambda key: bar.update(completed=next(seen), detail=key)
+            )
     print_json(found.model_dump(mode="json")) if as_json else OUT.print(_verdict_page(found))
     if found.findings or found.overdue:
         raise typer.Exit(EXIT_FAILED)
@@ -112,8 +119,8 @@ def _plan_page(found: RetentionPlan) -> RenderableType:
         return Text(f"nothing is due at {found.now:%Y-%m-%d %H:%M}")
     table = Table("does", "target", "month", "count", "due since", "rule", box=None)
     for task in found.tasks:
-        count = "" if task.rows is None else f"{task.rows:,}"
-        table.add_row(task.work, task.target, task.month, count, f"{task.due_since:%Y-%m-%d}", task.rule)
+        rows = "" if task.rows is None else f"{task.rows:,}"
+        table.add_row(task.work, task.target, task.month, rows, f"{task.due_since:%Y-%m-%d}", task.rule)
     return table
 
 

@@ -30,6 +30,8 @@ OVERDUE_AFTER: Final = timedelta(days=7)
 """Time after which something that is due and not done is a problem: a run a day has failed often."""
 SLICE_ROWS: Final = 50_000
 """Rows of one archived file, at most but for a second that has more: 150 MB of 3 KB rows in memory."""
+LEDGER_SOURCE: Final = "ops.ledger"
+"""It stays in the warehouse until its archive expires: it proves that a batch was applied."""
 REMOVED_AT_ONCE: Final = 1_000
 """Keys of one DeleteObjects call (S3 API reference, DeleteObjects)."""
 
@@ -233,6 +235,8 @@ class ArchiveManifest(Message):
     time_column: str
     keys: tuple[str, ...]
     """Columns that name a row."""
+    subject: str | None
+    """The column with whose key a row's protected values are sealed; None = it has none."""
     rows: int
     files: tuple[ArchiveFile, ...]
     locked_until: datetime

@@ -35,7 +35,8 @@ def retention_parts(
     """What retention works on, over clients that are open. Connects to nothing yet."""
     org = settings.salesforce.org_id
     address = archive_address(settings)
-    keys = SubjectKeys(settings.operational.dsn.get_secret_value(), org, address)
+    operational = settings.operational.dsn.get_secret_value()
+    keys = SubjectKeys(operational, org, address)
     return RetentionParts(
         org=org,
         policy=settings.retention.policy(),
@@ -44,6 +45,7 @@ def retention_parts(
         catalogue=catalogue,
         archive=Archive(org, ArchiveStore(address), keys),
         lifecycle=Lifecycle(s3_address(settings.s3), org),
+        operational=operational,
     )
 
 

@@ -13,6 +13,8 @@ from transforms.retention.periods import Month, expires_at, leaves_at, sealed_at
 _BEFORE_START = timedelta(days=1)
 """Changes are stamped before their batch is committed, so they may lie in the month before."""
 _REFOLDS = 10_000
+NEVER_LEAVES = "store."
+"""Tables of the operational store are archived and stay: acts are verified as one chain."""
 
 
 def plan_retention(parts: RetentionParts, now: datetime, *, counts: bool = False) -> RetentionPlan:
@@ -105,6 +107,6 @@ def _steps(
     if not begun:
         return  # it has expired
     for work, _, since, rule in way[begun[0] :]:
-        if since > now:
+        if since > now or (work is Work.DROP and source.name.startswith(NEVER_LEAVES)):
             return
         yield RetentionTask(work=work, target=source.name, month=str(month), rule=rule, due_since=since)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from activities.retention.due import plan_retention
+from activities.retention.months import Tell
 from clients.retention.archived_months import ArchivedMonth, archived_months
 from clients.retention.parts import RetentionParts
 from clients.retention.removal import NEVER
@@ -14,7 +15,6 @@ from schemas.retention import (
     RetentionFinding,
     RetentionVerdict,
 )
-from activities.retention.months import Tell
 
 _RULES = "Remove the rule from the bucket's lifecycle configuration: it deletes what the engine needs."
 

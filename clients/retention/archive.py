@@ -80,6 +80,7 @@ class Archive:
             month=str(month),
             time_column=source.time_column,
             keys=source.keys,
+            subject=source.subject,
             rows=sum(each.rows for each in files),
             files=tuple(files),
             locked_until=until,
@@ -99,7 +100,7 @@ class Archive:
         written.
         """
         rows = self.read(file)
-        return self._opened(manifest.source, file, rows)
+        return self._opened(manifest, file, rows)
 
     def read(self, file: ArchiveFile) -> pa.Table:
         """A file's rows as they lie there; raises `TerminalError` when they are not as written."""
@@ -113,17 +114,24 @@ class Archive:
         """The rows of some records in a month, file by file. Of each file the footer is read, and
         the row groups that may have one of them; `retention verify` reads whole files.
         """
+        for file, rows in self.find_sealed(manifest, record_ids):
+            yield self._opened(manifest, file, rows)
+
+    def find_sealed(
+        self, manifest: ArchiveManifest, record_ids: Iterable[str]
+    ) -> Iterator[tuple[ArchiveFile, pa.Table]]:
+        """The same with protected values as they lie there."""
         wanted = pa.array(sorted(set(record_ids)), pa.large_string())
         for file in manifest.files:
             rows = _rows_of(pq.ParquetFile(open_object(self.store.objects, file.key)), wanted)
             if len(rows):
-                yield self._opened(manifest.source, file, rows)
+                yield file, rows
 
-    def _opened(self, source: str, file: ArchiveFile, rows: pa.Table) -> OpenedFile:
-        if "record_id" not in rows.column_names:
+    def _opened(self, manifest: ArchiveManifest, file: ArchiveFile, rows: pa.Table) -> OpenedFile:
+        if manifest.subject is None:
             return OpenedFile(file, rows, frozenset())
-        keys = self.keys.read(set(rows["record_id"].to_pylist()))
-        opened, gone = open_table(rows, subjects="record_id", keys=keys, context=source)
+        keys = self.keys.read(set(rows[manifest.subject].to_pylist()))
+        opened, gone = open_table(rows, subjects=manifest.subject, keys=keys, context=manifest.source)
         return OpenedFile(file, opened, frozenset(gone))
 
     def _write(self, source: Source, span: Span, key: str, until: datetime) -> ArchiveFile:

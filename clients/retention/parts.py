@@ -8,6 +8,7 @@ from clients.retention.lifecycle import Lifecycle
 from clients.retention.needed_batches import NeededBatches
 from clients.retention.removal import Removal
 from clients.retention.sources import Source, WarehouseSource, warehouse_sources
+from clients.retention.store_source import store_sources
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
 from schemas.catalogue import Catalogue
@@ -26,6 +27,8 @@ class RetentionParts:
     catalogue: Catalogue
     archive: Archive
     lifecycle: Lifecycle
+    operational: str = ""
+    """The connection string of the operational store; "" = it is not looked after."""
 
     def rules(self) -> list[PrefixRule]:
         """The prefix rules with the settings' months of raw."""
@@ -43,7 +46,8 @@ class RetentionParts:
 
     def sources(self) -> Sequence[Source]:
         """The tables whose months are archived."""
-        return warehouse_sources(self.warehouse, self.catalogue)
+        stored = store_sources(self.operational) if self.operational else ()
+        return [*warehouse_sources(self.warehouse, self.catalogue), *stored]
 
     def source(self, name: str) -> Source:
         """One of them; raises `TerminalError`."""

@@ -49,7 +49,7 @@ CAPABILITIES: dict[str, dict[str, set[str]]] = {
         "repair": {"ingest", "pii", "quality"},
         "replay": {"convert_values", "exact_json", "ingest", "pii"},
         "retention": {"pii"},
-        "status": set(),
+        "status": {"retention"},
         "writeback": {"convert_values", "ingest", "misfits", "pii"},
     },
     "clients": {
