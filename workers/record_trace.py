@@ -116,7 +116,9 @@ def _archived_step(
     facts = change.facts
     told = (facts[name] for name in ("changed_fields", "commit_user", "change_origin", "batch"))
     step = _step(
-        settings, (facts["change_type"], facts["changed_at"], facts["received_at"], committed_at, *told), where
+        settings,
+        (facts["change_type"], facts["changed_at"], facts["received_at"], committed_at, *told),
+        where,
     )
     return replace(step, archived_in=change.file)
 

@@ -43,11 +43,15 @@ class RetentionWorkflow:
         blocked: set[str] = set()
         for task in tasks:
             # The steps of a month follow from each other, and months from those before them.
-            if task.target not in blocked and not await self._do(request, task, TaskInput(org=request.org, now=now, task=task)):
+            if task.target not in blocked and not await self._do(
+                request, task, TaskInput(org=request.org, now=now, task=task)
+            ):
                 blocked.add(task.target)
         self._show(stage="failed" if self._state.failed else "done")
         if self._state.failed:
-            raise ApplicationError("; ".join(self._state.failed)[:4_000], type="RetentionFailed", non_retryable=True)
+            raise ApplicationError(
+                "; ".join(self._state.failed)[:4_000], type="RetentionFailed", non_retryable=True
+            )
         return self._state
 
     async def _do(self, request: RetentionInput, task: RetentionTask, given: TaskInput) -> bool:

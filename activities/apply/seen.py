@@ -50,7 +50,9 @@ class SeenChanges:
         for identity in zip(ids, orders, strict=True):
             stored = bases.get(identity[0])
             is_old = stored is not None and identity[1] <= stored.order
-            new = identity not in logged and not (stored is not None and is_old and stored.covers(identity[1]))
+            new = identity not in logged and not (
+                stored is not None and is_old and stored.covers(identity[1])
+            )
             is_new.append(new)
             is_behind.append(new and is_old)
             logged.add(identity)

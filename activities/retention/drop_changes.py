@@ -71,9 +71,7 @@ def drop_records(
     return gone, len(wide)
 
 
-def _bases_after(
-    transaction: Transaction, spec: ObjectSpec, span: Span
-) -> tuple[list[StoredBase], set[str]]:
+def _bases_after(transaction: Transaction, spec: ObjectSpec, span: Span) -> tuple[list[StoredBase], set[str]]:
     """The bases that the staged records need before their changes of the span go, and the records
     whose state no row holds.
     """

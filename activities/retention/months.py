@@ -76,9 +76,7 @@ def compare_month(parts: RetentionParts, source: Source, row: ArchivedMonth, tel
         check_lock(parts, file.key, file.version_id, manifest.locked_until)
         opened = parts.archive.open(manifest, file)
         live = source.read((file.first_at, file.until_at))
-        found = compare_rows(
-            opened.rows, live, keys=source.keys, subject=source.subject, gone=opened.gone
-        )
+        found = compare_rows(opened.rows, live, keys=source.keys, subject=source.subject, gone=opened.gone)
         if not found.is_safe:
             raise TerminalError(
                 f"{row.source} of {row.month}: {file.key} lacks {found.missing} rows of the table and has {found.differing} "
@@ -143,5 +141,3 @@ def _drop_ended_versions(parts: RetentionParts, task: RetentionTask) -> int:
     with parts.warehouse.transaction() as transaction:
         transaction.lock_object(spec.table)
         return transaction.execute(sql.delete_ended_versions(spec), [Month.parse(task.month).end])
-
-

@@ -90,7 +90,9 @@ class _Month:
 
     def _wrong(self, key: str, error: TidegateError) -> RetentionFinding:
         return RetentionFinding(
-            what=str(error), where=key, remedy="See docs/operations.md, Retention: a file of the archive is wrong."
+            what=str(error),
+            where=key,
+            remedy="See docs/operations.md, Retention: a file of the archive is wrong.",
         )
 
 

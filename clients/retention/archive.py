@@ -107,7 +107,9 @@ class Archive:
         body = self.store.get_checked(file.key, file.version_id, file.sha256)
         rows = pq.read_table(io.BytesIO(body))
         if len(rows) != file.rows or content_digest(rows) != file.content:
-            raise TerminalError(f"{file.key} has other rows than it was archived with. Do not drop its month.")
+            raise TerminalError(
+                f"{file.key} has other rows than it was archived with. Do not drop its month."
+            )
         return rows
 
     def find(self, manifest: ArchiveManifest, record_ids: Iterable[str]) -> Iterator[OpenedFile]:
@@ -166,7 +168,11 @@ def _rows_of(file: pq.ParquetFile, wanted: pa.Array) -> pa.Table:
     groups = []
     for number in range(file.metadata.num_row_groups):
         statistics = file.metadata.row_group(number).column(place).statistics
-        if statistics is None or not statistics.has_min_max or (statistics.min <= last and statistics.max >= first):
+        if (
+            statistics is None
+            or not statistics.has_min_max
+            or (statistics.min <= last and statistics.max >= first)
+        ):
             groups.append(number)
     rows = file.read_row_groups(groups)
     return rows.filter(pc.is_in(rows["record_id"], value_set=wanted.cast(rows["record_id"].type)))

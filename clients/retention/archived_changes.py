@@ -28,7 +28,9 @@ class ArchivedChange(NamedTuple):
     file: str
 
 
-def archived_changes(archive: Archive, months: list[ArchivedMonth], source: str, record_id: str) -> Iterator[ArchivedChange]:
+def archived_changes(
+    archive: Archive, months: list[ArchivedMonth], source: str, record_id: str
+) -> Iterator[ArchivedChange]:
     """The changes of a record in the months that have left the table `source`, the oldest month
     first. Values are neither opened nor returned. Blocks.
     """

@@ -39,7 +39,9 @@ class Removal:
     def __init__(self, store: ObjectStore, needed: NeededBatches, rule: PrefixRule, org: str) -> None:
         self.prefix = rule.of(org)
         if not self.prefix or self.prefix.startswith(NEVER) or "{" in self.prefix:
-            raise TerminalError(f"The rule {rule.name} names the prefix {self.prefix!r}, which must never be removed.")
+            raise TerminalError(
+                f"The rule {rule.name} names the prefix {self.prefix!r}, which must never be removed."
+            )
         self._store = store
         self._needed = needed
         self.rule = rule

@@ -133,19 +133,18 @@ def arrow_rows(rows: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.Table:
 def warehouse_sources(warehouse: Warehouse, catalogue: Catalogue) -> list[WarehouseSource]:
     """The change log of each object, and the ledger."""
     existing = warehouse.existing_columns()
-    found = [_change_log(warehouse, spec, existing.get(change_table(spec), frozenset())) for spec in catalogue.objects.values()]
-    ledger = WarehouseSource(
-        warehouse, LEDGER, "committed_at", ("batch", "object"), LEDGER_COLUMNS
-    )
+    found = [
+        _change_log(warehouse, spec, existing.get(change_table(spec), frozenset()))
+        for spec in catalogue.objects.values()
+    ]
+    ledger = WarehouseSource(warehouse, LEDGER, "committed_at", ("batch", "object"), LEDGER_COLUMNS)
     return [*found, ledger]
 
 
 def _change_log(warehouse: Warehouse, spec: ObjectSpec, existing: Set[str]) -> WarehouseSource:
     columns = tuple(column for column in change_columns(spec) if not existing or column.name in existing)
     names = {column.name for column in columns}
-    protected = {
-        column for name, column in spec.columns.items() if spec.fields[name].is_protected
-    }
+    protected = {column for name, column in spec.columns.items() if spec.fields[name].is_protected}
     return WarehouseSource(
         warehouse,
         change_table(spec),

@@ -53,7 +53,9 @@ class StoreSource:
     def count_by_second(self, span: Span) -> list[tuple[int, int]]:
         """As of `Source`."""
         second = sa.cast(sa.func.floor(sa.extract("epoch", self._table.c[self.time_column])), sa.BigInteger)
-        query = sa.select(second, sa.func.count()).where(*self._within(span)).group_by(second).order_by(second)
+        query = (
+            sa.select(second, sa.func.count()).where(*self._within(span)).group_by(second).order_by(second)
+        )
         with translated_database(), self._engine.connect() as connection:
             return [(int(row[0]), int(row[1])) for row in connection.execute(query)]
 
@@ -67,7 +69,9 @@ class StoreSource:
 
     def read(self, span: Span) -> pa.Table:
         """As of `Source`. JSON values are texts with sorted keys."""
-        query = sa.select(*self._table.c, *([self._subject] if self.subject_sql else [])).where(*self._within(span))
+        query = sa.select(*self._table.c, *([self._subject] if self.subject_sql else [])).where(
+            *self._within(span)
+        )
         with translated_database(), self._engine.connect() as connection:
             rows = connection.execute(query).all()
         schema = self._schema()
@@ -124,5 +128,3 @@ def _arrow(kind: sa.types.TypeEngine[Any]) -> pa.DataType:
         return pa.bool_()
     # The hashes of acts are made of microseconds.
     return pa.timestamp("us", tz="UTC") if isinstance(kind, sa.DateTime) else pa.large_string()
-
-

@@ -91,7 +91,9 @@ async def send(road: Road, month: Month, events: list[dict[str, Any]]) -> Manife
 
 async def two_months(road: Road) -> list[Manifest]:
     """Three contacts in the first month; two of them change in the second."""
-    first = [contact(START, n, each, kind="CREATE", LastName=f"Person {n}") for n, each in enumerate(CONTACTS, 1)]
+    first = [
+        contact(START, n, each, kind="CREATE", LastName=f"Person {n}") for n, each in enumerate(CONTACTS, 1)
+    ]
     later = [
         contact(START.plus(1), 11, CONTACTS[0], LastName="Person One"),
         contact(START.plus(1), 12, CONTACTS[1], Title="Captain"),
@@ -105,7 +107,10 @@ def rows(dsn: str, query: str) -> list[tuple[Any, ...]]:
 
 
 def curated(dsn: str) -> list[list[tuple[Any, ...]]]:
-    return [rows(dsn, f"SELECT * FROM curated.contact_{name} ORDER BY 1, changed_at") for name in ("current", "history")]
+    return [
+        rows(dsn, f"SELECT * FROM curated.contact_{name} ORDER BY 1, changed_at")
+        for name in ("current", "history")
+    ]
 
 
 def states(parts: RetentionParts, source: str = LOG) -> dict[str, str]:
@@ -138,7 +143,14 @@ async def test_what_is_not_applied_or_waits_in_quarantine_keeps_its_raw_file(
     road: Road, parts: RetentionParts, database: str
 ) -> None:
     applied = await send(road, START, [contact(START, 1, CONTACTS[0], kind="CREATE", LastName="A")])
-    refused = await send(road, START, [committed(event(2, {"A__c": 1}, object_name="Stranger__c"), START, 2), contact(START, 3, CONTACTS[1], LastName="B")])
+    refused = await send(
+        road,
+        START,
+        [
+            committed(event(2, {"A__c": 1}, object_name="Stranger__c"), START, 2),
+            contact(START, 3, CONTACTS[1], LastName="B"),
+        ],
+    )
     with time_machine.travel(within(START), tick=False):
         landed = road.land([contact(START, 4, CONTACTS[2], LastName="C")])
         await road.stage(landed)
@@ -188,7 +200,10 @@ async def test_a_month_that_left_changes_no_curated_row_and_is_traced_in_the_arc
     assert (result.applied, result.duplicate) == (0, 1)
     assert curated(database) == before
     await again.send([contact(START.plus(30), 20, CONTACTS[0], Title="Admiral")])
-    versions = rows(database, f"SELECT version, title FROM curated.contact_history WHERE record_id = '{CONTACTS[0]}' ORDER BY 1")
+    versions = rows(
+        database,
+        f"SELECT version, title FROM curated.contact_history WHERE record_id = '{CONTACTS[0]}' ORDER BY 1",
+    )
     assert [row[0] for row in versions] == [1, 2, 3]
     assert versions[-1][1] is not None
 
@@ -283,7 +298,9 @@ async def test_a_month_that_somebody_altered_is_not_dropped(
     await two_months(road)
     run_at(parts, within(START.plus(2)), Work.ARCHIVE, Work.VERIFY)
     with psycopg.connect(database) as connection:
-        connection.execute(f"UPDATE {LOG} SET commit_user = 'somebody' WHERE record_id = '{CONTACTS[2]}'".encode())
+        connection.execute(
+            f"UPDATE {LOG} SET commit_user = 'somebody' WHERE record_id = '{CONTACTS[2]}'".encode()
+        )
     with pytest.raises(TerminalError, match="Nothing was dropped"):
         run_at(parts, within(START.plus(30)), Work.DROP)
     assert len(rows(database, f"SELECT 1 FROM {LOG}")) == 5

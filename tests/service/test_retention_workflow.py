@@ -47,7 +47,11 @@ async def test_a_task_that_fails_holds_up_its_own_table_alone_and_fails_the_run(
         with pytest.raises(WorkflowFailureError) as failed:
             await run(client, org)
     assert "Object Lock" in str(failed.value.cause)
-    assert script.done == ["remove raw", "drop audit.account_change 2026-01", "expire audit.account_change 2021-01"]
+    assert script.done == [
+        "remove raw",
+        "drop audit.account_change 2026-01",
+        "expire audit.account_change 2021-01",
+    ]
     assert [act.act for act in script.acts if "failed" in act.detail] == ["retention.archive"]
 
     async def is_listed() -> bool:

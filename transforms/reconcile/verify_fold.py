@@ -32,7 +32,11 @@ class Checked(NamedTuple):
 
 
 def check_log(
-    changes: Rows, current: Rows, history: Rows, spec: ObjectSpec, bases: Mapping[str, StoredBase] | None = None
+    changes: Rows,
+    current: Rows,
+    history: Rows,
+    spec: ObjectSpec,
+    bases: Mapping[str, StoredBase] | None = None,
 ) -> Checked:
     """Fold the changes of some records and compare; all three must hold the same records and no
     others.

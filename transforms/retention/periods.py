@@ -68,7 +68,9 @@ def months_before(at: datetime, months: int) -> datetime:
     """So many calendar months before a time; the month's last day where it has no such day."""
     target = Month.of(at).plus(-months)
     last = (target.end - timedelta(days=1)).day
-    return at.astimezone(UTC).replace(year=target.year, month=target.month, day=min(at.astimezone(UTC).day, last))
+    return at.astimezone(UTC).replace(
+        year=target.year, month=target.month, day=min(at.astimezone(UTC).day, last)
+    )
 
 
 def sealed_months(first: datetime, now: datetime, seal_after: timedelta) -> Iterator[Month]:

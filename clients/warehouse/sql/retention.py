@@ -48,9 +48,7 @@ def count_by_second(table: str, time: str) -> str:
     """Seconds since the epoch, and rows; parameters: from when, until when."""
     # EXTRACT gives seconds with their fraction in PostgreSQL, and without it in Redshift.
     second = f"CAST(FLOOR(EXTRACT(EPOCH FROM {time})) AS BIGINT)"
-    return (
-        f"SELECT {second}, COUNT(*) FROM {table} WHERE {_BETWEEN.format(time=time)} GROUP BY {second} ORDER BY 1"
-    )
+    return f"SELECT {second}, COUNT(*) FROM {table} WHERE {_BETWEEN.format(time=time)} GROUP BY {second} ORDER BY 1"
 
 
 def read_span(table: str, columns: Sequence[str], time: str) -> str:
@@ -60,7 +58,9 @@ def read_span(table: str, columns: Sequence[str], time: str) -> str:
 
 def read_subjects(table: str, subject: str, time: str) -> str:
     """Each subject of a span of time once; parameters: from when, until when."""
-    return f"SELECT DISTINCT {subject} FROM {table} WHERE {_BETWEEN.format(time=time)} AND {subject} IS NOT NULL"
+    return (
+        f"SELECT DISTINCT {subject} FROM {table} WHERE {_BETWEEN.format(time=time)} AND {subject} IS NOT NULL"
+    )
 
 
 def delete_span(table: str, time: str) -> str:
@@ -120,7 +120,7 @@ def close_refolds() -> str:
 
 
 def find_applied(count: int) -> str:
-    """batch and object of the ledger's rows of `count` batches; parameters: the batches."""
+    """Batch and object of the ledger's rows of `count` batches; parameters: the batches."""
     return f"SELECT batch, object FROM {LEDGER} WHERE batch IN ({', '.join(['%s'] * count)})"
 
 
