@@ -47,6 +47,10 @@ def _show(found: dict[str, Any]) -> None:
         fields = "whole record" if step["changed_fields"] is None else step["changed_fields"]
         changes.add_row(step["change_type"], *shown, step["commit_user"] or "", step["batch"], fields)
     OUT.print(changes)
+    if archived := {step["archived_in"] for step in found["steps"] if step["archived_in"]}:
+        OUT.print(f"in the archive, no longer in the warehouse: {', '.join(sorted(archived))}", markup=False)
+    if found.get("archive"):
+        OUT.print(found["archive"], markup=False)
     for step in {step["batch"]: step for step in found["steps"]}.values():
         OUT.print(f"batch {step['batch']}: positions {step['positions']}, raw file {step['raw_file']}")
         OUT.print(f"  {step['workflow_url'] or step['workflow']}")

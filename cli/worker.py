@@ -16,6 +16,7 @@ from workers.lanes import ensure_lanes
 from workers.metrics.serve import serving_metrics
 from workers.process import run_workers
 from workers.reconciliations import ensure_reconciliations
+from workers.retention import ensure_retention
 from workers.roles import Role
 from workers.schedules import ensure_watches
 from workers.settings import Settings, load_settings
@@ -74,6 +75,7 @@ async def _work_until(stop: asyncio.Event, health: WorkerHealth, settings: Setti
                 await ensure_lanes(client, settings)
                 await ensure_reconciliations(client, settings)
                 await ensure_watches(client, settings)
+                await ensure_retention(client, settings)
                 if not stop.is_set():
                     health.now_ready()
                     say(f"worker {role} is ready")

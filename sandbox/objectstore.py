@@ -20,6 +20,8 @@ REGION = "us-east-1"
 ACCESS_KEY = "sandbox"
 SECRET_KEY = "sandbox-secret"  # noqa: S105 -- the emulator accepts any
 BUCKET = "tidegate"
+ARCHIVE_BUCKET = f"{BUCKET}-archive"
+"""Has Object Lock, which a bucket gets when it is made."""
 KEY_ALIAS = "alias/tidegate"
 
 
@@ -33,8 +35,11 @@ def start_objectstore(group: ProcessGroup, folder: Path, *, port: int, host: str
         group.discard(child)
         child = _start(group, folder, port, host)
     s3 = _client("s3", port)
-    if BUCKET not in {bucket["Name"] for bucket in s3.list_buckets().get("Buckets", [])}:
+    there = {bucket["Name"] for bucket in s3.list_buckets().get("Buckets", [])}
+    if BUCKET not in there:
         s3.create_bucket(Bucket=BUCKET)
+    if ARCHIVE_BUCKET not in there:
+        s3.create_bucket(Bucket=ARCHIVE_BUCKET, ObjectLockEnabledForBucket=True)
     return child
 
 

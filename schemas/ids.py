@@ -278,3 +278,25 @@ def refresh_key(org: str, object_name: str) -> str:
 def data_key_key(org: str) -> str:
     """The org's data key for PII, wrapped by KMS."""
     return f"keys/{org}/1.json"
+
+
+def archive_prefix(org: str, source: str, month: str) -> str:
+    """Where an archived month of a table lies, in the archive's bucket: a partition as Spectrum,
+    Athena and DuckDB read it.
+    """
+    return f"archive/{org}/{source}/month={month}/"
+
+
+def archive_file_key(org: str, source: str, month: str, number: int) -> str:
+    """One file of such a month."""
+    return f"{archive_prefix(org, source, month)}part-{number:05d}.parquet"
+
+
+def archive_manifest_key(org: str, source: str, month: str) -> str:
+    """The checksums of such a month. The leading underscore hides it from SQL engines."""
+    return f"{archive_prefix(org, source, month)}_manifest.json"
+
+
+def retention_workflow_id(org: str, name: str) -> str:
+    """A run of retention; a schedule adds the time to the ids of its own."""
+    return f"retention/{org}/{name}"

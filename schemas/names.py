@@ -22,6 +22,7 @@ WRITEBACK_PREVIEW_WORKFLOW: Final = "writeback-preview"
 REPAIR_WORKFLOW: Final = "repair"
 DRIFT_WORKFLOW: Final = "drift"
 REFRESH_WORKFLOW: Final = "refresh"
+RETENTION_WORKFLOW: Final = "retention"
 
 # Activities
 FOLLOW_LANE: Final = "follow_lane"
@@ -63,6 +64,8 @@ CHECK_DRIFT: Final = "check_drift"
 PLAN_REFRESH: Final = "plan_refresh"
 READ_FIELDS: Final = "read_fields"
 END_REFRESH: Final = "end_refresh"
+PLAN_RETENTION: Final = "plan_retention"
+DO_RETENTION: Final = "do_retention"
 
 # Signals, updates and queries
 PAUSE: Final = "pause"

@@ -172,3 +172,27 @@ DRIFT_COLUMNS = (
 """`ops.drift`: a row a decision about a field that the org has otherwise than the catalogue; the
 catalogue's changes since its file.
 """
+ARCHIVE_COLUMNS = (
+    Column("source", Kind.TEXT, NAME_SIZE, required=True),  # the table: audit.case_change
+    Column("month", Kind.TEXT, 7, required=True),  # 2026-11; with `source` it names the row
+    Column("state", Kind.TEXT, 16, required=True),  # a `schemas.retention.MonthState`
+    Column("row_count", Kind.INTEGER, required=True),
+    Column("file_count", Kind.INTEGER, required=True),
+    Column("byte_count", Kind.INTEGER, required=True),
+    Column("manifest_key", Kind.TEXT, 1_024, required=True),  # in the archive's bucket
+    Column("manifest_sha256", Kind.TEXT, 64, required=True),
+    Column("locked_until", Kind.TIMESTAMP, required=True),
+    Column("archived_at", Kind.TIMESTAMP, required=True),
+    Column("verified_at", Kind.TIMESTAMP),  # read back and found equal to the table; null: not yet
+    Column("dropped_at", Kind.TIMESTAMP),  # its rows have left the table; null: they are there
+    Column("expired_at", Kind.TIMESTAMP),  # its files were deleted; null: they are there
+)
+"""`ops.archive`: a row a month of a table that was sealed and exported."""
+REFOLD_COLUMNS = (
+    Column("object", Kind.TEXT, NAME_SIZE, required=True),
+    Column("record_id", Kind.TEXT, ID_SIZE, required=True),
+    Column("asked_at", Kind.TIMESTAMP, required=True),
+)
+"""`ops.refold`: records with a change that is older than the base of its record. They are folded
+again with what the archive has of them.
+"""

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime
 
 from schemas.governor import Forecast
 from schemas.message import Message
+from schemas.retention import RetentionPolicy
 from schemas.status import RemoteStatus, RoleStatus
 from schemas.writeback.control import PauseView
 
@@ -174,6 +175,24 @@ class OpenFindings(Message):
     others: int
 
 
+class ArchiveStanding(Message):
+    """How far a table's months are archived."""
+
+    source: str
+    last_month: str
+    """The last one that is archived: 2026-11."""
+    oldest_kept: str | None
+    """The oldest archived month whose rows are still in the warehouse; None: none is."""
+
+
+class ArchiveFacts(Message):
+    """How far the archive is."""
+
+    sources: tuple[ArchiveStanding, ...]
+    since: AwareDatetime | None
+    """When the warehouse's first batch was committed; None: there is none."""
+
+
 class WarehouseFacts(Message):
     """The warehouse's answers. None: that question was not answered."""
 
@@ -187,6 +206,7 @@ class WarehouseFacts(Message):
     drift: int | None = None
     """Fields about which somebody is advised to do something."""
     quality: tuple[OpenFindings, ...] | None = None
+    archive: ArchiveFacts | None = None
 
 
 class WritebackStanding(Message):
@@ -267,3 +287,5 @@ class LookFacts(Message):
     """Between two reconciliations of an object; None: none are scheduled."""
     objects: tuple[str, ...] = ()
     """Of the catalogue."""
+    retention: RetentionPolicy | None = None
+    """None: no retention is scheduled."""

@@ -47,6 +47,8 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "quarantine.waiting": ProblemKind(Severity.TICKET, "refused changes wait for an operator"),
     "drift.needs_somebody": ProblemKind(Severity.TICKET, "the org's schema changed and somebody must decide"),
     "backfill.failed": ProblemKind(Severity.TICKET, "a backfill failed within the last 24 hours"),
+    "retention.failed": ProblemKind(Severity.TICKET, "a retention run failed within the last 24 hours"),
+    "retention.overdue": ProblemKind(Severity.TICKET, "a month should have been archived, or have left"),
 }
 """Code -> its kind."""
 

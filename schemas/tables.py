@@ -171,6 +171,23 @@ def change_columns(spec: ObjectSpec) -> tuple[Column, ...]:
     return (*CHANGE_HEADER, APPLIED_AT, *field_columns(spec))
 
 
+def base_columns(spec: ObjectSpec) -> tuple[Column, ...]:
+    """`audit.<object>_base`: one row a record whose older changes have left the change log, with
+    the state that they made.
+    """
+    # No field's column begins so: Salesforce's names begin with a letter.
+    inner = (
+        Column("_whole", Kind.BOOLEAN, required=True),  # a whole record was seen
+        # columns whose text could not be made from its diff, or is longer than its column; null: none
+        Column("_doubtful", Kind.TEXT, 65_535),
+        Column("_grown", Kind.TEXT, 65_535),
+        # fingerprints of the places of all changes that the row stands for, joined
+        Column("_covered", Kind.TEXT, 65_535, required=True),
+    )
+    state = (IS_DELETED, IS_COMPLETE, UNKNOWN_FIELDS, VERSION, CHANGE_ORDER, CHANGED_AT, APPLIED_AT, BATCH)
+    return (RECORD_ID, *field_columns(spec), *state, *inner)
+
+
 def current_columns(spec: ObjectSpec) -> tuple[Column, ...]:
     """`curated.<object>_current`: one row a record."""
     order = Column("last_change_order", Kind.TEXT, ORDER_SIZE, required=True)

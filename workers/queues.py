@@ -15,6 +15,7 @@ from activities import (
     reconcile,
     repair,
     replay,
+    retention,
     writeback,
 )
 from activities.ingest.landing_buffer import BatchLimits
@@ -26,6 +27,7 @@ from clients.writeback.store import WritebackStore
 from transforms.reconcile.cost import ReconcileCostConfig
 from transforms.writeback.batching import BatchingConfig
 from workers.clients import ProcessClients, open_warehouse
+from workers.retention import retention_parts
 from workers.salesforce import Org, paid_streams, source_opener
 
 Activities = list[Callable[..., Any]]
@@ -101,6 +103,7 @@ def backfill_activities(process: Process) -> Activities:
         *backfill.activities(clients, org, visibility_delay=delay, part_rows=part_rows),
         *repair.org_activities(clients, org),
         *drift.activities(clients, org, live=live, policy=policy, visibility_delay=delay),
+        *retention.activities(retention_parts(settings, clients.store, clients.warehouse, live)),
     ]
 
 

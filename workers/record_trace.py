@@ -5,22 +5,26 @@ It shows times, batches and names of fields, never a value of the record.
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import psycopg
 
 from clients.database.connect import connect_postgres, connect_redshift
+from clients.retention.archived_changes import ArchivedChange, archived_changes
+from clients.retention.archived_months import archived_months
 from clients.temporal.run_views import web_ui_url
 from clients.warehouse.psycopg_errors import translated_psycopg
 from clients.warehouse.sql import apply as sql
 from clients.writeback.queries import Row, WritebackQueries
 from schemas.catalogue import ObjectSpec, Pii
+from schemas.errors import TidegateError
 from schemas.ids import batch_workflow_id, trace_id_of, writeback_batch_id
 from schemas.tables import quoted
 from workers.addresses import operational_address, warehouse_address
 from workers.clients import decided_catalogue, open_warehouse
+from workers.retention import opened_retention
 from workers.settings import Settings
 
 _MOST_WRITEBACKS = 100
@@ -46,6 +50,8 @@ class TraceStep:
     trace_id: str
     """Of the batch, 32 hex digits."""
     trace_url: str | None
+    archived_in: str | None = None
+    """Key of the archive's file; None: the change is in the warehouse."""
 
 
 def trace_record(settings: Settings, record_id: str) -> dict[str, Any] | None:
@@ -60,12 +66,14 @@ def trace_record(settings: Settings, record_id: str) -> dict[str, Any] | None:
     connect = connect_redshift if settings.warehouse.kind == "redshift" else connect_postgres
     with translated_psycopg("the warehouse"), connect(address) as connection:
         for spec in specs:
-            steps = _steps(connection, spec, record_id, settings)
+            archived, trouble = _archived(connection, spec, record_id, settings)
+            steps = [*archived, *_steps(connection, spec, record_id, settings)]
             if steps:
                 return {
                     "record_id": record_id,
                     "object": spec.name,
                     "steps": [asdict(step) for step in steps],
+                    "archive": trouble,
                     "current": _current(connection, spec, record_id),
                     "quality": _quality(connection, record_id),
                     "versions": _versions(connection, spec, record_id),
@@ -79,6 +87,45 @@ def trace_record(settings: Settings, record_id: str) -> dict[str, Any] | None:
     return {"record_id": record_id, "steps": [], "quarantined": refused, "writebacks": written}
 
 
+def _archived(
+    connection: psycopg.Connection, spec: ObjectSpec, record_id: str, settings: Settings
+) -> tuple[list[TraceStep], str]:
+    """The record's changes that have left the warehouse, and why they could not be asked for, or
+    "".
+    """
+    full = connection.execute(
+        f"SELECT record_id FROM {sql.base_table(spec)} WHERE record_id LIKE %s".encode(), (f"{record_id}%",)
+    ).fetchone()
+    if full is None:
+        return [], ""  # a record whose changes have left has a base
+    try:
+        with opened_retention(settings) as parts:
+            months = archived_months(parts.warehouse)
+            table = sql.change_table(spec)
+            found = list(archived_changes(parts.archive, months, table, full[0]))
+    except TidegateError as error:
+        return [], f"older changes are in the archive, which could not be read: {error}"
+    found.sort(key=lambda each: each.facts["change_order"])
+    return [_archived_step(connection, spec, each, settings) for each in found], ""
+
+
+def _archived_step(
+    connection: psycopg.Connection, spec: ObjectSpec, change: ArchivedChange, settings: Settings
+) -> TraceStep:
+    query = f"SELECT committed_at, lane, start_position, end_position, raw_key FROM {sql.LEDGER} WHERE batch = %s AND object = %s"
+    batch = change.facts["batch"]
+    row = connection.execute(query.encode(), (batch, spec.name)).fetchone()
+    committed_at, *where = row if row is not None else (None, "", "", "", "")
+    facts = change.facts
+    told = (facts[name] for name in ("changed_fields", "commit_user", "change_origin", "batch"))
+    step = _step(
+        settings,
+        (facts["change_type"], facts["changed_at"], facts["received_at"], committed_at, *told),
+        where,
+    )
+    return replace(step, archived_in=change.file)
+
+
 def _steps(
     connection: psycopg.Connection, spec: ObjectSpec, record_id: str, settings: Settings
 ) -> list[TraceStep]:
@@ -89,23 +136,23 @@ def _steps(
         LEFT JOIN {sql.LEDGER} AS l ON l.batch = c.batch AND l.object = %s
         WHERE c.record_id LIKE %s ORDER BY c.change_order
     """
-    steps = []
-    for *facts, batch, lane, start, end, raw_key in connection.execute(
-        query.encode(), (spec.name, f"{record_id}%")
-    ):
-        workflow = batch_workflow_id(settings.salesforce.org_id, lane or "", start or "")
-        found = (
-            *facts,
-            batch,
-            f"{start} to {end}",
-            raw_key or "",
-            workflow,
-            web_ui_url(settings.temporal.ui_url, settings.temporal.namespace, workflow),
-            trace_id_of(workflow),
-            settings.telemetry.url_of(trace_id_of(workflow)),
-        )
-        steps.append(TraceStep(*found))
-    return steps
+    rows = connection.execute(query.encode(), (spec.name, f"{record_id}%"))
+    return [_step(settings, row[:8], row[8:]) for row in rows]
+
+
+def _step(settings: Settings, facts: Sequence[Any], where: Sequence[Any]) -> TraceStep:
+    """A step from its facts, the batch as the last of them, and the batch's place in the ledger."""
+    lane, start, end, raw_key = where
+    workflow = batch_workflow_id(settings.salesforce.org_id, lane or "", start or "")
+    return TraceStep(
+        *facts,
+        f"{start} to {end}",
+        raw_key or "",
+        workflow,
+        web_ui_url(settings.temporal.ui_url, settings.temporal.namespace, workflow),
+        trace_id_of(workflow),
+        settings.telemetry.url_of(trace_id_of(workflow)),
+    )
 
 
 def _current(connection: psycopg.Connection, spec: ObjectSpec, record_id: str) -> dict[str, Any] | None:

@@ -32,6 +32,7 @@ from schemas.settings.metrics import MetricsSettings
 from schemas.settings.planner import PlannerSettings
 from schemas.settings.quality import QualitySettings
 from schemas.settings.reconcile import ReconciliationSettings
+from schemas.settings.retention import RetentionSettings
 from schemas.settings.salesforce import SalesforceSettings
 from schemas.settings.services import (
     OperationalSettings,
@@ -75,6 +76,7 @@ class Settings(BaseSettings):
     writeback: WritebackSettings = WritebackSettings()
     drift: DriftSettings = DriftSettings()
     quality: QualitySettings = QualitySettings()
+    retention: RetentionSettings = RetentionSettings()
     budgets: GovernorConfig = GovernorConfig()
     catalogue: Path = DEFAULT_CATALOGUE
     """Path of the catalogue file. Default: the one that comes with the package."""

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from activities.apply.holds import TooManyRejectedError, check_hold, hold
 from activities.apply.ledger import BatchSlice, write_ledger
-from activities.apply.rebuild import refold_records
+from activities.apply.rebuild import ask_for_refold, refold_records
 from activities.apply.seen import SeenChanges
 from activities.quality.fold_findings import record_fold_findings
 from activities.quality.record_quality import count_rejected, record_quality
@@ -213,24 +213,33 @@ def apply_changes(
     applied_at = _now()
     if len(new):
         _log(transaction, spec, new, applied_at)
-        slow = seen.slow_records(new)
-        fast = _without(new, slow)
+        foldable = new
+        if any(seen.is_behind):
+            behind = incoming.filter(pa.array(seen.is_behind))
+            ask_for_refold(transaction, spec, behind["record_id"].unique().to_pylist(), applied_at)
+            foldable = incoming.filter(pa.array(_both(seen.is_new, seen.is_behind)))
+        slow = seen.slow_records(foldable)
+        fast = _without(foldable, slow)
         if len(fast):
             net = NetRows(fast, spec, applied_at=applied_at, unknown_before=seen.unknown_fields)
             _fold_in(transaction, spec, net, seen.last_orders)
         states = refold_records(transaction, spec, sorted(slow)) if slow else {}
-        _count_rebuilt(shares, new, slow)
-        recorded = record_quality(transaction, spec, catalogue, new, seen.last_orders)
+        _count_rebuilt(shares, foldable, slow)
+        recorded = record_quality(transaction, spec, catalogue, foldable, seen.last_orders)
         record_fold_findings(transaction, spec, states)
         for share in shares:
             share.isolated += recorded.isolated.get(share.batch, 0)
         shares[0].rereads += recorded.rereads
-        shares[0].rereads += reread_incomplete(transaction, spec, new, seen.last_orders)
+        shares[0].rereads += reread_incomplete(transaction, spec, foldable, seen.last_orders)
     _count(shares, incoming, seen.is_new)
     place = 0
     for share in shares:
         count = 0 if share.changes is None else len(share.changes)
         share.is_new, place = seen.is_new[place : place + count], place + count
+
+
+def _both(is_new: Sequence[bool], is_behind: Sequence[bool]) -> list[bool]:
+    return [new and not behind for new, behind in zip(is_new, is_behind, strict=True)]
 
 
 def _without(changes: pa.Table, record_ids: Collection[str]) -> pa.Table:

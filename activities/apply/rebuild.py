@@ -1,6 +1,9 @@
-"""The fold's slow path in the warehouse: some records again from their whole change log."""
+"""The fold's slow path in the warehouse: some records again from their whole change log, or from
+their base and what came after it.
+"""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -11,7 +14,9 @@ from activities.quality.fold_findings import FoldState, record_fold_findings
 from clients.warehouse import Transaction
 from clients.warehouse.sql import apply as sql
 from schemas.catalogue import ObjectSpec
+from schemas.ops_tables import REFOLD_COLUMNS
 from schemas.tables import arrow_schema, current_columns, field_columns, history_columns
+from transforms.apply.base_rows import StoredBase, read_bases
 from transforms.apply.fold import HEAD, LoggedChange, Version, fold
 
 RECORDS_AT_ONCE = 2_000
@@ -36,11 +41,36 @@ def refold_records(
         some = record_ids[first : first + RECORDS_AT_ONCE]
         rows = pa.table({"record_id": pa.array(some, pa.large_string())})
         transaction.stage(sql.REBUILT, sql.RECORD_LIST, rows)
-        logged = _read(transaction.fetch(sql.read_changes(spec)))
-        versions = [fold(changes, spec) for _, changes in groupby(logged, key=attrgetter("record_id"))]
-        _replace(transaction, spec, versions)
+        logged = logged_by_record(transaction.fetch(sql.read_changes(spec)))
+        bases = read_bases(transaction.fetch(sql.read_bases(spec)), spec)
+        versions = [_fold(logged.get(name, []), spec, bases.get(name)) for name in {**logged, **bases}]
+        replace_records(transaction, spec, versions, bases)
         states |= {record[-1].record_id: FoldState.of(record[-1]) for record in versions}
     return states
+
+
+def ask_for_refold(
+    transaction: Transaction, spec: ObjectSpec, record_ids: Sequence[str], at: datetime
+) -> None:
+    """Put records on the list of those that are folded again with what the archive has of them.
+
+    Their new change is in the log. It is older than the base, so only the archive knows what it
+    changes; to read that takes minutes, and a commit does not wait for it.
+    """
+    count = len(record_ids)
+    text = pa.large_string()
+    rows = {
+        "object": pa.array([spec.name] * count, text),
+        "record_id": pa.array(record_ids, text),
+        "asked_at": pa.array([at] * count, pa.timestamp("ms", tz="UTC")),
+    }
+    transaction.load(sql.REFOLD, REFOLD_COLUMNS, pa.table(rows))
+
+
+def logged_by_record(rows: Iterable[tuple[Any, ...]]) -> dict[str, list[LoggedChange]]:
+    """record_id -> its changes, from rows in the columns of `LoggedChange`."""
+    by_record = groupby(_read(rows), key=attrgetter("record_id"))
+    return {record_id: list(changes) for record_id, changes in by_record}
 
 
 def _read(rows: Iterable[tuple[Any, ...]]) -> Iterator[LoggedChange]:
@@ -48,15 +78,40 @@ def _read(rows: Iterable[tuple[Any, ...]]) -> Iterator[LoggedChange]:
         yield LoggedChange(*(*row[:HEAD], row[HEAD:]))
 
 
-def _replace(transaction: Transaction, spec: ObjectSpec, versions: list[list[Version]]) -> None:
+def _fold(changes: list[LoggedChange], spec: ObjectSpec, stored: StoredBase | None) -> list[Version]:
+    return fold(changes, spec, None if stored is None else stored.base)
+
+
+def replace_records(
+    transaction: Transaction,
+    spec: ObjectSpec,
+    versions: list[list[Version]],
+    bases: Mapping[str, StoredBase],
+) -> None:
+    """Put these versions in the place of the curated rows of `REBUILT`'s records.
+
+    Versions before a record's base stay in history: nothing that the log still has can change them.
+    """
     current = sql.current_table(spec)
     transaction.execute(sql.delete_rebuilt(current))
     transaction.load(current, current_columns(spec), _current_rows([record[-1] for record in versions], spec))
     if spec.history:
         history = sql.history_table(spec)
-        transaction.execute(sql.delete_rebuilt(history))
+        if bases:
+            starts = {record[0].record_id: "" for record in versions}
+            starts |= {name: stored.order for name, stored in bases.items()}
+            transaction.stage(sql.FOLDED_FROM, sql.RECORD_PLACES, _places(starts))
+            transaction.execute(sql.delete_versions_since(spec))
+        else:
+            transaction.execute(sql.delete_rebuilt(history))
         every = [version for record in versions for version in record]
         transaction.load(history, history_columns(spec), _history_rows(every, spec))
+
+
+def _places(starts: Mapping[str, str]) -> pa.Table:
+    text = pa.large_string()
+    ids, orders = pa.array(starts.keys(), text), pa.array(starts.values(), text)
+    return pa.table({"record_id": ids, "change_order": orders})
 
 
 def _current_rows(latest: list[Version], spec: ObjectSpec) -> pa.Table:

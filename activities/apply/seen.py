@@ -8,6 +8,7 @@ import pyarrow as pa
 from clients.warehouse import Transaction
 from clients.warehouse.sql import apply as sql
 from schemas.catalogue import ObjectSpec
+from transforms.apply.base_rows import StoredBase, read_bases
 from transforms.ingest.snapshots import REPAIRS
 from transforms.ingest.wide_rows import is_bounded, room, widths
 
@@ -23,6 +24,8 @@ class SeenChanges:
     """record_id -> the last change applied to it, for the records that exist."""
     unknown_fields: dict[str, str]
     """record_id -> `unknown_fields` of its row, for those that have any."""
+    is_behind: list[bool]
+    """By row of the group: it is new, and older than the base of its record."""
     widths: dict[str, int] | None
     """record_id -> most bytes of its row, for the records that exist; None: the object's records
     always fit.
@@ -38,15 +41,23 @@ class SeenChanges:
         unknown = {record_id: fields for record_id, _, fields in rows if fields is not None}
         suspects = {id_ for id_, order in zip(ids, orders, strict=True) if order <= last_orders.get(id_, "")}
         logged: set[tuple[str, str]] = set()
+        bases: dict[str, StoredBase] = {}
         if suspects:
             _stage_records(transaction, sql.SUSPECT, sorted(suspects))
             logged = set(transaction.fetch(sql.find_logged_orders(spec)))
-        is_new = []
+            bases = read_bases(transaction.fetch(sql.find_bases(spec)), spec)
+        is_new, is_behind = [], []
         for identity in zip(ids, orders, strict=True):
-            is_new.append(identity not in logged)
+            stored = bases.get(identity[0])
+            is_old = stored is not None and identity[1] <= stored.order
+            new = identity not in logged and not (
+                stored is not None and is_old and stored.covers(identity[1])
+            )
+            is_new.append(new)
+            is_behind.append(new and is_old)
             logged.add(identity)
         wide = dict(transaction.fetch(sql.find_widths(spec))) if is_bounded(spec) else None
-        return cls(spec, is_new, last_orders, unknown, wide)
+        return cls(spec, is_new, last_orders, unknown, is_behind, wide)
 
     def slow_records(self, new: pa.Table) -> set[str]:
         """Records with a change that is out of order or a text diff, that are repaired, or that

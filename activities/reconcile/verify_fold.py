@@ -24,6 +24,7 @@ from schemas.ids import reconcile_key
 from schemas.reconcile import DifferenceKind, LogCheck, RecordDifference
 from schemas.reconcile_steps import CheckLogInput
 from schemas.tables import current_columns, history_columns
+from transforms.apply.base_rows import read_bases
 from transforms.reconcile.verify_fold import Altered, Checked, check_log
 
 STRETCH = timedelta(seconds=60)
@@ -140,4 +141,5 @@ def _compare(reading: Transaction, spec: ObjectSpec, record_ids: list[str]) -> C
     history: list[tuple[Any, ...]] = []
     if spec.history:
         history = reading.fetch(reconcile_sql.read_rebuilt(sql.history_table(spec), history_columns(spec)))
-    return check_log(reading.fetch(sql.read_changes(spec)), current, history, spec)
+    bases = read_bases(reading.fetch(sql.read_bases(spec)), spec)
+    return check_log(reading.fetch(sql.read_changes(spec)), current, history, spec, bases)

@@ -16,13 +16,19 @@ from api.routes import (
     quarantine,
     reconciliations,
     replays,
+    retention,
     status,
 )
 from api.routes.writeback import control as writeback_control, files as writeback_files, writebacks
 from api.runs.kinds import RunResource
 from api.runs.routes import run_router
 
-RUNS: tuple[RunResource, ...] = (backfills.RESOURCE, replays.RESOURCE, reconciliations.RESOURCE)
+RUNS: tuple[RunResource, ...] = (
+    backfills.RESOURCE,
+    replays.RESOURCE,
+    reconciliations.RESOURCE,
+    retention.RESOURCE,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
     status.router,

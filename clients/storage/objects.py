@@ -3,10 +3,11 @@
 Every put names the KMS key (SSE-KMS). Calls block; callers run them in threads.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import boto3
 from botocore.config import Config
@@ -99,6 +100,14 @@ def _config(address: S3Address) -> Config:
     )
 
 
+class ObjectEntry(NamedTuple):
+    """An object in a listing."""
+
+    key: str
+    written_at: datetime
+    bytes: int
+
+
 class ObjectStore:
     """The objects of one engine: of one bucket, or of a bucket a class of data."""
 
@@ -167,6 +176,30 @@ class ObjectStore:
         with translated_s3(_SYSTEM):
             self._s3.delete_object(Bucket=self.bucket_of(key), Key=key)
 
+    def delete_many(self, keys: Sequence[str]) -> None:
+        """Delete up to a thousand objects with one call; those that are not there do not matter.
+        Raises `TerminalError` when one stays.
+        """
+        listed = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
+        with translated_s3(_SYSTEM):
+            answer = self._s3.delete_objects(Bucket=self.bucket, Delete=listed)
+        if refused := answer.get("Errors", []):
+            first = refused[0]
+            raise TerminalError(
+                f"{_SYSTEM} deletes {len(refused)} of {len(keys)} objects not: {first.get('Key')}, {first.get('Code')}. "
+                "Allow the engine's role s3:DeleteObject."
+            )
+
+    def entries(self, prefix: str, *, after: str = "") -> Iterator[ObjectEntry]:
+        """As `keys`, with age and size."""
+        with translated_s3(_SYSTEM):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=prefix, StartAfter=after
+            )
+            for page in pages:
+                for entry in page.get("Contents", []):
+                    yield ObjectEntry(entry["Key"], entry["LastModified"], entry["Size"])
+
     def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
         """Keys under `prefix` in byte order, those after the key `after` only. The prefix names its
         class of data.
@@ -195,6 +228,11 @@ class _TakenError(Exception):
 
 class _AbsentError(Exception):
     pass
+
+
+def is_absent(error: BaseException) -> bool:
+    """True for what `translated_s3` makes of an object that is not there."""
+    return isinstance(error, _AbsentError)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import Final
 
 from temporalio.client import Client, WorkflowExecution
 
-from clients.temporal.run_kinds import BACKFILL, RunKind
+from clients.temporal.run_kinds import BACKFILL, RETENTION, RunKind
 from clients.temporal.run_views import translated_temporal
 from schemas.status import LOOK_SECONDS
 from schemas.status_facts import FailedRun
@@ -14,11 +14,11 @@ _LATELY: Final = timedelta(hours=24)
 _MOST: Final = 200
 
 
-async def failed_backfills(client: Client, org: str) -> tuple[FailedRun, ...]:
-    """Backfills that ended badly within 24 hours, without a newer run of the same id. Raises
-    `UnavailableError`.
+async def failed_runs(client: Client, org: str) -> tuple[FailedRun, ...]:
+    """Backfills and retention runs that ended badly within 24 hours, without a newer run of the same
+    id. Raises `UnavailableError`.
     """
-    return await _failed(client, org, BACKFILL)
+    return (*await _failed(client, org, BACKFILL), *await _failed(client, org, RETENTION))
 
 
 async def _failed(client: Client, org: str, kind: RunKind) -> tuple[FailedRun, ...]:

@@ -16,6 +16,7 @@ from schemas.drift import DriftInput, DriftResult, RefreshInput, RefreshState
 from schemas.message import Message
 from schemas.reconcile import ReconcileInput, ReconcileState
 from schemas.replay import ReplayInput, ReplayState
+from schemas.retention import RetentionInput, RetentionState
 
 RunAct = Literal["pause", "resume", "cancel"]
 RUN_ACTS: tuple[RunAct, ...] = ("pause", "resume", "cancel")
@@ -113,6 +114,10 @@ def _drift_options(request: DriftInput) -> dict[str, Any]:  # noqa: ARG001 -- ev
     return {"static_summary": "a check of the schema"}
 
 
+def _retention_options(request: RetentionInput) -> dict[str, Any]:
+    return {"static_summary": f"retention, for {request.by}"[:_LONGEST_SUMMARY]}
+
+
 BACKFILL = RunKind(
     noun="backfill",
     plural="backfills",
@@ -154,6 +159,17 @@ REFRESH = RunKind(
     options=_refresh_options,
     repeats=True,
     usual_name="calculated",
+)
+RETENTION = RunKind(
+    noun="retention run",
+    plural="retention-runs",
+    workflow_type=names.RETENTION_WORKFLOW,
+    state=RetentionState,
+    workflow_id=lambda request: ids.retention_workflow_id(request.org, request.name),
+    options=_retention_options,
+    repeats=True,
+    is_of_object=False,
+    usual_name="due",
 )
 DRIFT = RunKind(
     noun="schema check",

@@ -245,6 +245,12 @@ def _key_of(table: str) -> str:
         return ", PRIMARY KEY (record_id, change_order)"
     if table.endswith("_history"):
         return ", PRIMARY KEY (record_id, change_order)"
+    if table.endswith("_base"):
+        return ", PRIMARY KEY (record_id)"
+    if table.endswith("ops.archive"):
+        return ", PRIMARY KEY (source, month)"
+    if table.endswith("ops.refold"):
+        return ""  # asking twice does no harm
     if table.endswith("reconciliation"):
         return ", PRIMARY KEY (run, object)"
     if table.endswith("checked"):

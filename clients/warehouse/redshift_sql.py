@@ -29,7 +29,12 @@ _TYPES = {
     # (https://github.com/apache/arrow/issues/38000).
     Kind.TIMESTAMP: "TIMESTAMPTZ",
 }
-_SORT_KEYS = {"current": "record_id", "history": "record_id, valid_from", "change": "record_id, change_order"}
+_SORT_KEYS = {
+    "base": "record_id",
+    "current": "record_id",
+    "history": "record_id, valid_from",
+    "change": "record_id, change_order",
+}
 
 
 def create_statement(table: str, columns: Sequence[Column]) -> str:

@@ -16,6 +16,8 @@ from clients.warehouse.psycopg_errors import translated_psycopg
 from clients.warehouse.sql import holds, quality_queries, status as sql
 from schemas.status import LOOK_SECONDS
 from schemas.status_facts import (
+    ArchiveFacts,
+    ArchiveStanding,
     Hold,
     LanePosition,
     ObjectLedger,
@@ -168,6 +170,14 @@ def _findings(fetch: Callable[[str], Rows]) -> list[OpenFindings]:
     return [OpenFindings(**dict(zip(OpenFindings.model_fields, row, strict=True))) for row in rows]
 
 
+def _archived(fetch: Callable[[str], Rows]) -> ArchiveFacts:
+    sources = [
+        ArchiveStanding(source=source, last_month=last, oldest_kept=oldest)
+        for source, last, oldest in fetch(sql.find_archived())
+    ]
+    return ArchiveFacts(sources=tuple(sources), since=fetch(sql.find_first_commit())[0][0])
+
+
 _QUESTIONS: dict[str, Callable[[Callable[[str], Rows]], Any]] = {
     "ledger": _ledger,
     "positions": _positions,
@@ -175,6 +185,7 @@ _QUESTIONS: dict[str, Callable[[Callable[[str], Rows]], Any]] = {
     "reconciled": _reconciled,
     "rereads": lambda fetch: {name: int(count) for name, count in fetch(sql.count_rereads())},
     "drift": lambda fetch: int(fetch(sql.count_advised())[0][0]),
+    "archive": _archived,
     "quarantine": _refused,
     "quality": _findings,  # last: orphans may be millions
 }

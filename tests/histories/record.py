@@ -17,7 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 from temporalio.worker import Worker
@@ -39,6 +39,7 @@ from schemas.ingest.messages import LaneInput, MovePositionInput, PauseInput, Se
 from schemas.planner import PinInput, PlannerInput, Way
 from schemas.reconcile import Depth, ReconcileInput
 from schemas.replay import ReplayInput, ReplaySelection, ReplayState
+from schemas.retention import RetentionInput
 from schemas.writeback.messages import QueueInput, WritebackControl
 from schemas.writeback.preview import PreviewInput
 from tests.support.builders.waiting import until
@@ -57,6 +58,7 @@ from tests.support.scripted.scripted_repairs import (
     start_repairs,
 )
 from tests.support.scripted.scripted_replay import ScriptedReplay, replay_workers
+from tests.support.scripted.scripted_retention import NOW, ScriptedRetention, retention_workers
 from tests.support.scripted.scripted_writebacks import ScriptedWritebacks, batch, writeback_workers
 from workers.roles import sandboxed_runner
 from workflows import (
@@ -68,6 +70,7 @@ from workflows import (
     ReconcileWorkflow,
     RefreshWorkflow,
     ReplayWorkflow,
+    RetentionWorkflow,
     WritebackBatchWorkflow,
     WritebackPreviewWorkflow,
     WritebackQueueWorkflow,
@@ -269,6 +272,20 @@ async def refresh_of_two_stretches(client: Client) -> Handle:
     return handle
 
 
+async def retention_done_and_left(client: Client) -> Handle:
+    script = ScriptedRetention(fails=frozenset({"audit.case_change"}))
+    async with retention_workers(client, script):
+        handle = await client.start_workflow(
+            RetentionWorkflow.run,
+            RetentionInput(org="o", by="ada", reason="due", now=NOW),
+            id="retention/o/due",
+            task_queue=names.WORKFLOW_QUEUE,
+        )
+        with suppress(WorkflowFailureError):
+            await handle.result()
+    return handle
+
+
 async def writebacks_sent_paused_and_looked_up(client: Client) -> Handle:
     script = ScriptedWritebacks(open=["1.0", "11.0"], unknown={"11.0"})
     async with writeback_workers(client, script):
@@ -366,6 +383,7 @@ SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     repair_by_ids_and_by_window,
     drift_found_a_new_field,
     refresh_of_two_stretches,
+    retention_done_and_left,
     writebacks_sent_paused_and_looked_up,
     writebacks_sent_and_echoed,
     writebacks_looked_at,

@@ -3,7 +3,8 @@
 `current` and `history` are a fold over the change log (law 3). This is that fold, written out;
 records that were touched out of order, or by a text diff, are rebuilt by it. In-order changes
 take `transforms.apply.net_changes`, which must give the same rows: a property test holds both
-against a third, naive fold.
+against a third, naive fold. A record whose older changes have left the log for the archive is folded on from
+its *base*, the state that they made.
 
 Rules: changes are taken in `change_order`. A create, undelete or snapshot sets every field (what
 it leaves out is null), or those that it names, and makes the record complete. An update sets the
@@ -13,7 +14,7 @@ it. A delete keeps the values and marks the record. Every change makes one versi
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -71,24 +72,64 @@ class Version:
     """
 
 
-def fold(changes: Iterable[LoggedChange], spec: ObjectSpec) -> list[Version]:
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A record's state after all changes up to `version.change_order`, most of which the archive
+    has.
+    """
+
+    version: Version
+    """The version that the last of them made; its `valid_to` is None."""
+    is_whole: bool
+    """A whole record was seen."""
+    doubtful: frozenset[str] = frozenset()
+    """Columns of texts that could not be made from their diff."""
+    grown: frozenset[str] = frozenset()
+    """Columns whose text a diff made longer than the column takes."""
+    unknown: str | None = None
+    """Columns whose latest value did not fit, joined by commas, as the changes name them."""
+
+
+def fold(changes: Iterable[LoggedChange], spec: ObjectSpec, base: Base | None = None) -> list[Version]:
     """The versions of one record, oldest first. `changes` may come in any order but without
     duplicates.
+
+    With a base the first version is the base's own, and only changes after it are taken.
     """
-    ordered = sorted(changes, key=lambda change: change.change_order)
-    record = _Record(spec)
-    versions: list[Version] = []
-    for number, change in enumerate(ordered, start=1):
+    ordered = _after(changes, base)
+    record = _Record(spec, base)
+    versions = [] if base is None else [base.version]
+    for change in ordered:
         record.take(change)
-        later = ordered[number].changed_at if number < len(ordered) else None
-        versions.append(record.version(change, number, later))
+        if versions:
+            versions[-1] = replace(versions[-1], valid_to=change.changed_at)
+        number = versions[-1].version + 1 if versions else 1
+        versions.append(record.version(change, number, None))
     return versions
+
+
+def sum_up(changes: Iterable[LoggedChange], spec: ObjectSpec, base: Base | None = None) -> Base | None:
+    """The base that stands for these changes; None when a row of the warehouse cannot hold their
+    state, or there are none.
+    """
+    versions = fold(changes, spec, base)
+    if not versions:
+        return base
+    record = _Record(spec, base)
+    for change in _after(changes, base):
+        record.take(change)
+    return record.base(versions[-1])
+
+
+def _after(changes: Iterable[LoggedChange], base: Base | None) -> list[LoggedChange]:
+    ordered = sorted(changes, key=lambda change: change.change_order)
+    return ordered if base is None else [c for c in ordered if c.change_order > base.version.change_order]
 
 
 class _Record:
     """The state of one record while its changes are taken."""
 
-    def __init__(self, spec: ObjectSpec) -> None:
+    def __init__(self, spec: ObjectSpec, base: Base | None = None) -> None:
         self._spec = spec
         self._places = {column: place for place, column in enumerate(spec.columns.values())}
         self._values: list[Any] = [None] * len(self._places)
@@ -98,6 +139,22 @@ class _Record:
         self._unknown: str | None = None
         self._grown: set[str] = set()
         """Columns whose text a diff made longer than the column takes."""
+        if base is not None:
+            self._values = list(base.version.values)
+            self._is_deleted, self._is_whole = base.version.is_deleted, base.is_whole
+            self._doubtful = {self._places[name] for name in base.doubtful if name in self._places}
+            self._unknown = base.unknown
+            self._grown = set(base.grown)
+
+    def base(self, version: Version) -> Base | None:
+        """The present state, which `version` shows; None when something was left out of it because
+        its row is too wide.
+        """
+        if any(rule is Rule.TOO_WIDE for _, rule in version.of_fold):
+            return None
+        columns = [*self._places]
+        doubtful = frozenset(columns[place] for place in self._doubtful)
+        return Base(version, self._is_whole, doubtful, frozenset(self._grown), self._unknown)
 
     def take(self, change: LoggedChange) -> None:
         """Go on to the state after a change."""

@@ -2,13 +2,14 @@
 follow from the change log.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 from schemas.catalogue import ObjectSpec
 from schemas.tables import current_columns
+from transforms.apply.base_rows import StoredBase
 from transforms.apply.fold import HEAD, LoggedChange, Version, fold
 from transforms.apply.net_changes import known_only
 
@@ -30,7 +31,13 @@ class Checked(NamedTuple):
     altered: list[Altered]
 
 
-def check_log(changes: Rows, current: Rows, history: Rows, spec: ObjectSpec) -> Checked:
+def check_log(
+    changes: Rows,
+    current: Rows,
+    history: Rows,
+    spec: ObjectSpec,
+    bases: Mapping[str, StoredBase] | None = None,
+) -> Checked:
     """Fold the changes of some records and compare; all three must hold the same records and no
     others.
 
@@ -39,8 +46,11 @@ def check_log(changes: Rows, current: Rows, history: Rows, spec: ObjectSpec) -> 
         current: Whole rows of current.
         history: Whole rows of history; nothing when the object keeps none.
         spec: The object.
+        bases: Of the records whose older changes have left the log; None = of none. Their versions
+            before the base follow from the archive, and are not compared.
     """
-    folded = _folded(changes, spec)
+    bases = bases or {}
+    folded = _folded(changes, spec, bases)
     rows, versions = _by_record(current, spec), _by_record(history, spec)
     names = [column.name for column in current_columns(spec)]
     altered = []
@@ -51,7 +61,10 @@ def check_log(changes: Rows, current: Rows, history: Rows, spec: ObjectSpec) -> 
         wanted = [current_row(expected[-1])] if expected else []
         is_like = found == wanted
         if is_like and spec.history:
-            is_like = _same(versions.get(record_id, []), [history_row(version) for version in expected])
+            kept = versions.get(record_id, [])
+            if stored := bases.get(record_id):
+                kept = [row for row in kept if row[-4] >= stored.order]
+            is_like = _same(kept, [history_row(version) for version in expected])
         if not is_like:
             altered.append(Altered(record_id, _differing(names, found, wanted), len(found) > 1))
     return Checked(len(records), altered)
@@ -80,10 +93,14 @@ def _stamps(version: Version) -> tuple[Any, ...]:
     return (version.change_order, version.valid_from, version.applied_at, version.batch)
 
 
-def _folded(changes: Rows, spec: ObjectSpec) -> dict[str, list[Version]]:
+def _folded(changes: Rows, spec: ObjectSpec, bases: Mapping[str, StoredBase]) -> dict[str, list[Version]]:
     logged = [LoggedChange(*(*row[:HEAD], row[HEAD:])) for row in sorted(changes, key=itemgetter(0))]
     by_record = groupby(logged, key=attrgetter("record_id"))
-    return {record_id: fold(some, spec) for record_id, some in by_record}
+    some = {record_id: list(each) for record_id, each in by_record}
+    return {
+        record_id: fold(some.get(record_id, []), spec, bases[record_id].base if record_id in bases else None)
+        for record_id in {**some, **bases}
+    }
 
 
 def _by_record(rows: Rows, spec: ObjectSpec) -> dict[str, list[tuple[Any, ...]]]:

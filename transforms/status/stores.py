@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
+from schemas.retention import LEDGER_SOURCE, OVERDUE_AFTER
 from schemas.status import Problem, Severity
 from schemas.status_facts import LookFacts, Reconciled, WarehouseFacts
+from transforms.retention.periods import Month, leaves_at, sealed_at
 from transforms.status.problem import problem
 
 _WRITEBACK_AGE: Final = timedelta(minutes=4)
@@ -31,8 +33,33 @@ def store_problems(facts: LookFacts) -> Iterator[Problem]:
         yield problem("drift.needs_somebody", text, "tidegate drift")
     yield from _quality(warehouse)
     for run in facts.failed_runs or ():
-        text, remedy = f"{run.name} failed", f"tidegate backfill show {run.object}"
-        yield problem("backfill.failed", text, remedy, subject=run.object, since=run.at)
+        if run.object:
+            text, remedy = f"{run.name} failed", f"tidegate backfill show {run.object}"
+            yield problem("backfill.failed", text, remedy, subject=run.object, since=run.at)
+        else:
+            text = f"the retention run {run.name} failed"
+            yield problem("retention.failed", text, "tidegate retention run", since=run.at)
+    yield from _retention(warehouse, facts)
+
+
+def _retention(warehouse: WarehouseFacts, facts: LookFacts) -> Iterator[Problem]:
+    policy, archive = facts.retention, warehouse.archive
+    if policy is None or archive is None:
+        return
+    late = {}
+    if archive.since is not None and not archive.sources:
+        first = Month.of(archive.since)
+        late[f"nothing is archived since {first}"] = sealed_at(first, policy.seal_after)
+    for each in archive.sources:
+        month = Month.parse(each.last_month).plus(1)
+        late[f"{each.source} of {month} is not archived"] = sealed_at(month, policy.seal_after)
+        if each.oldest_kept is not None and each.source != LEDGER_SOURCE:
+            month = Month.parse(each.oldest_kept)
+            left = leaves_at(month, policy.warehouse_months)
+            late[f"{each.source} of {month} has not left the warehouse"] = left
+    for text, since in late.items():
+        if facts.at - since > OVERDUE_AFTER:
+            yield problem("retention.overdue", text, "tidegate retention run", since=since)
 
 
 def _ledger(warehouse: WarehouseFacts) -> Iterator[Problem]:

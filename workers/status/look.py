@@ -156,6 +156,7 @@ class StatusLook:
             configured=() if settings.planner.on else tuple(_configured(settings)),
             reconcile_period=reconciliation.buckets_interval if reconciliation.on else None,
             objects=self._objects,
+            retention=settings.retention.policy() if settings.retention.on else None,
         )
 
 

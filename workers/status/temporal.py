@@ -12,7 +12,7 @@ from temporalio.client import Client
 
 from clients.doctor.temporal import QUEUES
 from clients.temporal.backlog import landed_not_applied
-from clients.temporal.failed_runs import failed_backfills
+from clients.temporal.failed_runs import failed_runs
 from clients.temporal.lane_facts import describe_lanes
 from clients.temporal.task_queues import describe_queue
 from schemas import names
@@ -49,7 +49,7 @@ async def ask_temporal(client: Client, org: str, lanes: Sequence[str]) -> Tempor
         answered(lambda: _roles_and_budgets(client, org)),
         answered(lambda: describe_lanes(client, org, lanes)),
         answered(lambda: landed_not_applied(client, org)),
-        answered(lambda: failed_backfills(client, org)),
+        answered(lambda: failed_runs(client, org)),
     )
     found, budgets = roles.value or (None, None)
     return TemporalAnswers(

@@ -11,6 +11,7 @@ from schemas.catalogue import ObjectSpec
 from schemas.column_names import short_name
 from schemas.ops_tables import (
     ACKNOWLEDGEMENT_COLUMNS,
+    ARCHIVE_COLUMNS,
     CHECKED_COLUMNS,
     DRIFT_COLUMNS,
     HOLD_COLUMNS,
@@ -20,17 +21,20 @@ from schemas.ops_tables import (
     QUALITY_DAY_COLUMNS,
     QUARANTINE_COLUMNS,
     RECONCILIATION_COLUMNS,
+    REFOLD_COLUMNS,
     REREAD_COLUMNS,
     RESOLUTION_COLUMNS,
 )
 from schemas.tables import (
     AUDIT,
     BITS_PER_MASK,
+    CHANGE_ORDER,
     CURATED,
     OPS,
     RECORD_ID,
     Column,
     Kind,
+    base_columns,
     change_columns,
     current_columns,
     field_columns,
@@ -48,7 +52,12 @@ REBUILT = "stage_rebuilt"
 """Temporary: records to fold again (record_id)."""
 NAMED_KEYS = "stage_named_keys"
 """Temporary: external ids (key_value)."""
+FOLDED_FROM = "stage_folded_from"
+"""Temporary: records that are folded again from their base, with its place (record_id,
+change_order).
+"""
 RECORD_LIST: tuple[Column, ...] = (RECORD_ID,)
+RECORD_PLACES: tuple[Column, ...] = (RECORD_ID, CHANGE_ORDER)
 
 
 def net_stage(spec: ObjectSpec, what: str) -> str:
@@ -60,6 +69,10 @@ def net_stage(spec: ObjectSpec, what: str) -> str:
 
 def change_table(spec: ObjectSpec) -> str:
     return f"{AUDIT}.{spec.table}_change"
+
+
+def base_table(spec: ObjectSpec) -> str:
+    return f"{AUDIT}.{spec.table}_base"
 
 
 def current_table(spec: ObjectSpec) -> str:
@@ -80,6 +93,8 @@ QUALITY_DAY = f"{OPS}.quality_day"
 CHECKED = f"{OPS}.checked"
 HOLD = f"{OPS}.hold"
 NAMES = f"{OPS}.names"
+ARCHIVE = f"{OPS}.archive"
+REFOLD = f"{OPS}.refold"
 TABLES_OF_OPS: dict[str, tuple[Column, ...]] = {
     LEDGER: LEDGER_COLUMNS,
     QUARANTINE: (*QUARANTINE_COLUMNS, *RESOLUTION_COLUMNS, *ACKNOWLEDGEMENT_COLUMNS),
@@ -91,12 +106,15 @@ TABLES_OF_OPS: dict[str, tuple[Column, ...]] = {
     RECONCILIATION: RECONCILIATION_COLUMNS,
     REREAD: REREAD_COLUMNS,
     DRIFT: DRIFT_COLUMNS,
+    ARCHIVE: ARCHIVE_COLUMNS,
+    REFOLD: REFOLD_COLUMNS,
 }
 
 
 def tables_of(spec: ObjectSpec) -> dict[str, tuple[Column, ...]]:
     """The object's permanent tables and their columns."""
     tables = {change_table(spec): change_columns(spec), current_table(spec): current_columns(spec)}
+    tables[base_table(spec)] = base_columns(spec)
     if spec.history:
         tables[history_table(spec)] = history_columns(spec)
     return tables
@@ -166,6 +184,31 @@ def read_changes(spec: ObjectSpec) -> str:
     ]
     names = ", ".join(f"c.{name}" for name in [*head, *(column.sql for column in field_columns(spec))])
     return f"SELECT {names} FROM {change_table(spec)} AS c JOIN {REBUILT} AS r ON c.record_id = r.record_id"
+
+
+def find_bases(spec: ObjectSpec) -> str:
+    """The bases of the suspect records that have one, in the columns of `base_columns`."""
+    return _bases(spec, SUSPECT)
+
+
+def read_bases(spec: ObjectSpec) -> str:
+    """The same of the records to rebuild."""
+    return _bases(spec, REBUILT)
+
+
+def _bases(spec: ObjectSpec, of: str) -> str:
+    names = ", ".join(f"b.{column.sql}" for column in base_columns(spec))
+    return f"SELECT {names} FROM {base_table(spec)} AS b JOIN {of} AS s ON b.record_id = s.record_id"
+
+
+def delete_versions_since(spec: ObjectSpec) -> str:
+    """Remove the versions of the staged records from the place of their base on."""
+    table = history_table(spec)
+    bare = table.partition(".")[2]
+    return (
+        f"DELETE FROM {table} USING {FOLDED_FROM} AS f "
+        f"WHERE {bare}.record_id = f.record_id AND {bare}.change_order >= f.change_order"
+    )
 
 
 def close_versions(spec: ObjectSpec) -> str:

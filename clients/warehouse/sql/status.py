@@ -4,7 +4,7 @@ PostgreSQL finds the time by an index. Redshift skips the blocks of other times:
 lie in the order in which they were committed.
 """
 
-from clients.warehouse.sql.apply import DRIFT, LEDGER, QUARANTINE, RECONCILIATION, REREAD
+from clients.warehouse.sql.apply import ARCHIVE, DRIFT, LEDGER, QUARANTINE, RECONCILIATION, REREAD
 from schemas.ids import READING_LANES
 
 LEDGER_HOURS = 24
@@ -46,6 +46,19 @@ def find_positions() -> str:
         f"JOIN ({newest}) AS n ON n.lane = l.lane AND n.newest_at = l.last_received_at "
         f"WHERE l.{_IN_A_DAY} GROUP BY l.lane, n.newest_at ORDER BY l.lane"
     )
+
+
+def find_archived() -> str:
+    """source, last month that is archived, oldest month that is archived and still in the warehouse."""
+    return (
+        "SELECT source, MAX(month), MIN(CASE WHEN state IN ('archived', 'verified') THEN month END) "
+        f"FROM {ARCHIVE} GROUP BY source ORDER BY source"
+    )
+
+
+def find_first_commit() -> str:
+    """When the first batch was committed; null in an empty ledger."""
+    return f"SELECT MIN(committed_at) FROM {LEDGER}"
 
 
 def count_refused() -> str:

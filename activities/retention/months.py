@@ -1,0 +1,143 @@
+"""A month's way through the archive: exported, verified, and deleted when its time is over."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from clients.retention.archived_months import ArchivedMonth, archived_months, keep_month
+from clients.retention.parts import RetentionParts
+from clients.retention.sources import Source
+from clients.warehouse.sql import retention as sql
+from schemas.errors import TerminalError
+from schemas.ids import archive_manifest_key, archive_prefix
+from schemas.retention import MonthState, RetentionTask, TaskDone
+from transforms.retention.compare_rows import Compared, compare_rows
+from transforms.retention.periods import Month, expires_at
+
+Tell = Callable[[str], None]
+
+
+def month_row(parts: RetentionParts, task: RetentionTask) -> ArchivedMonth | None:
+    """The row of the task's month in `ops.archive`; None when it is not archived."""
+    rows = archived_months(parts.warehouse)
+    return next((row for row in rows if (row.source, row.month) == (task.target, task.month)), None)
+
+
+def archive_month(parts: RetentionParts, task: RetentionTask, now: datetime, tell: Tell) -> TaskDone:
+    """Export the month, unless it is archived."""
+    if month_row(parts, task) is not None:
+        return TaskDone(task=task, note="it was archived before")
+    parts.archive.store.check()
+    month, source = Month.parse(task.month), parts.source(task.target)
+    until = expires_at(month, parts.policy.audit_years)
+    manifest, digest = parts.archive.export(
+        source, month, until=until, now=now, most=parts.policy.slice_rows, tell=tell
+    )
+    size = sum(each.bytes for each in manifest.files)
+    row = ArchivedMonth(
+        source=source.name,
+        month=task.month,
+        state=MonthState.ARCHIVED,
+        rows=manifest.rows,
+        files=len(manifest.files),
+        bytes=size,
+        manifest_key=archive_manifest_key(parts.org, source.name, task.month),
+        manifest_sha256=digest,
+        locked_until=until,
+        archived_at=now,
+    )
+    with parts.warehouse.transaction() as transaction:
+        keep_month(transaction, row)
+    note = f"locked until {until:%Y-%m-%d}; manifest {digest}"
+    return TaskDone(task=task, objects=len(manifest.files) + 1, rows=manifest.rows, bytes=size, note=note)
+
+
+def verify_month(parts: RetentionParts, task: RetentionTask, now: datetime, tell: Tell) -> TaskDone:
+    """Read the month back, and compare it with the table row by row.
+
+    Raises `TerminalError` when the archive lacks a row, has another value, or is not locked.
+    """
+    row = month_row(parts, task)
+    if row is None or row.state != MonthState.ARCHIVED:
+        return TaskDone(task=task, note="nothing to verify")
+    found = compare_month(parts, parts.source(task.target), row, tell)
+    with parts.warehouse.transaction() as transaction:
+        keep_month(transaction, row.went(MonthState.VERIFIED, now))
+    note = f"{found.equal} rows equal, {found.left} have left the table since, {found.erased} erased"
+    return TaskDone(task=task, objects=row.files, rows=row.rows, bytes=row.bytes, note=note)
+
+
+def compare_month(parts: RetentionParts, source: Source, row: ArchivedMonth, tell: Tell) -> Compared:
+    """Hold every file of a month against the table; raises `TerminalError` when dropping the rows
+    would lose one.
+    """
+    manifest = row.manifest(parts.archive)
+    total = Compared(0, 0, 0, 0, 0)
+    for file in manifest.files:
+        check_lock(parts, file.key, file.version_id, manifest.locked_until)
+        opened = parts.archive.open(manifest, file)
+        live = source.read((file.first_at, file.until_at))
+        found = compare_rows(opened.rows, live, keys=source.keys, subject=source.subject, gone=opened.gone)
+        if not found.is_safe:
+            raise TerminalError(
+                f"{row.source} of {row.month}: {file.key} lacks {found.missing} rows of the table and has {found.differing} "
+                "otherwise. Nothing was dropped. Find out what wrote to a sealed month; see `tidegate retention verify`."
+            )
+        total = Compared(*(one + other for one, other in zip(total, found, strict=True)))
+        tell(file.key)
+    return total
+
+
+def check_lock(parts: RetentionParts, key: str, version_id: str | None, until: datetime) -> None:
+    """Raises `TerminalError` when a file could be deleted before its time."""
+    lock = parts.archive.store.lock_of(key, version_id)
+    if lock is None or not lock.holds_until(until):
+        raise TerminalError(
+            f"{key} is not locked until {until:%Y-%m-%d} in COMPLIANCE mode ({lock}). Nothing was dropped. "
+            "See that the archive's bucket has Object Lock."
+        )
+
+
+def drop_plain_rows(parts: RetentionParts, task: RetentionTask, now: datetime, tell: Tell) -> TaskDone:
+    """Take a month's rows out of a table of which nothing else is made, such as the ledger."""
+    row = month_row(parts, task)
+    if row is None or row.state != MonthState.VERIFIED:
+        return TaskDone(task=task, note="nothing to drop")
+    source = parts.source(task.target)
+    compare_month(parts, source, row, tell)
+    month, gone = Month.parse(task.month), 0
+    for span in month.days():
+        with parts.warehouse.transaction() as transaction:
+            gone += transaction.execute(sql.delete_span(source.name, source.time_column), list(span))
+    with parts.warehouse.transaction() as transaction:
+        keep_month(transaction, row.went(MonthState.DROPPED, now))
+    return TaskDone(task=task, rows=gone)
+
+
+def expire_month(parts: RetentionParts, task: RetentionTask, now: datetime, tell: Tell) -> TaskDone:
+    """Delete every version of the month's files, whose locks are over, and versions of history that
+    ended before the month did.
+    """
+    row = month_row(parts, task)
+    if row is None or row.state != MonthState.DROPPED:
+        return TaskDone(task=task, note="nothing to expire")
+    if row.locked_until > now:
+        raise TerminalError(f"{row.source} of {row.month} is locked until {row.locked_until:%Y-%m-%d}.")
+    gone = 0
+    for version in parts.archive.store.versions(archive_prefix(parts.org, row.source, row.month)):
+        parts.archive.store.delete_version(version)
+        gone += 1
+        tell(version.key)
+    ended = _drop_ended_versions(parts, task) if task.target.endswith("_change") else 0
+    with parts.warehouse.transaction() as transaction:
+        keep_month(transaction, row.went(MonthState.EXPIRED, now))
+    note = f"{ended} versions of history had ended by then" if ended else ""
+    return TaskDone(task=task, objects=gone, rows=row.rows + ended, bytes=row.bytes, note=note)
+
+
+def _drop_ended_versions(parts: RetentionParts, task: RetentionTask) -> int:
+    spec = parts.change_log(task.target).spec
+    if spec is None or not spec.history:
+        return 0
+    with parts.warehouse.transaction() as transaction:
+        transaction.lock_object(spec.table)
+        return transaction.execute(sql.delete_ended_versions(spec), [Month.parse(task.month).end])

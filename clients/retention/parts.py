@@ -1,0 +1,71 @@
+"""What retention works on, opened once for a process or a command."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from clients.retention.archive import Archive
+from clients.retention.lifecycle import Lifecycle
+from clients.retention.needed_batches import NeededBatches
+from clients.retention.removal import Removal
+from clients.retention.sources import Source, WarehouseSource, warehouse_sources
+from clients.retention.store_source import store_sources
+from clients.storage.objects import ObjectStore
+from clients.warehouse import Warehouse
+from schemas.catalogue import Catalogue
+from schemas.errors import TerminalError
+from schemas.retention import PREFIX_RULES, PrefixRule, RetentionPolicy
+
+
+@dataclass(frozen=True)
+class RetentionParts:
+    """The stores that retention looks after. `replace` one of them in tests."""
+
+    org: str
+    policy: RetentionPolicy
+    store: ObjectStore
+    warehouse: Warehouse
+    catalogue: Catalogue
+    archive: Archive
+    lifecycle: Lifecycle
+    operational: str = ""
+    """The connection string of the operational store; "" = it is not looked after."""
+
+    def rules(self) -> list[PrefixRule]:
+        """The prefix rules with the settings' months of raw."""
+        return [
+            rule.model_copy(update={"keep_months": self.policy.raw_months}) if rule.name == "raw" else rule
+            for rule in PREFIX_RULES
+        ]
+
+    def removal(self, name: str) -> Removal:
+        """The objects of one rule."""
+        rule = next((rule for rule in self.rules() if rule.name == name), None)
+        if rule is None:
+            raise TerminalError(f"There is no rule {name!r} by which objects are removed.")
+        return Removal(self.store, NeededBatches(self.store, self.warehouse, self.org), rule, self.org)
+
+    def sources(self) -> Sequence[Source]:
+        """The tables whose months are archived."""
+        stored = store_sources(self.operational) if self.operational else ()
+        return [*warehouse_sources(self.warehouse, self.catalogue), *stored]
+
+    def source(self, name: str) -> Source:
+        """One of them; raises `TerminalError`."""
+        found = next((each for each in self.sources() if each.name == name), None)
+        if found is None:
+            raise TerminalError(
+                f"The catalogue has no object of the table {name}, whose months are archived. Put it back, or leave "
+                "its rows where they are."
+            )
+        return found
+
+    def change_log(self, name: str) -> WarehouseSource:
+        """A source that is a change log; raises `TerminalError`."""
+        found = self.source(name)
+        if not isinstance(found, WarehouseSource) or found.spec is None:
+            raise TerminalError(f"{name} is no change log.")
+        return found
+
+    def at(self, policy: RetentionPolicy) -> "RetentionParts":
+        """The same by another policy."""
+        return replace(self, policy=policy)

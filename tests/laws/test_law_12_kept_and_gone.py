@@ -1,0 +1,350 @@
+"""Law 12: kept as long as promised, gone when it must be; executed and proved.
+
+Our clock is turned by months and years. S3's own goes on: a lock that began eight years ago is over
+by it, one that began now is not.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import duckdb
+import psycopg
+import pytest
+import time_machine
+from botocore.exceptions import ClientError
+
+from activities.retention.due import plan_retention
+from activities.retention.tasks import do_task
+from activities.retention.verify import verify_retention
+from clients.retention.archive_store import ArchiveStore
+from clients.retention.archived_months import archived_months
+from clients.retention.parts import RetentionParts
+from clients.retention.removal import Removal
+from clients.storage.objects import ObjectStore, S3Address, aws_client
+from clients.warehouse.postgres import PostgresWarehouse
+from sandbox.objectstore import ARCHIVE_BUCKET
+from schemas.errors import CredentialsRejectedError, SettingsError, TerminalError
+from schemas.ids import archive_prefix
+from schemas.ingest.raw import Manifest
+from schemas.retention import PREFIX_RULES, MonthState, PrefixRule, Work
+from tests.support.builders.batches import Road
+from tests.support.builders.bus import event
+from tests.support.builders.retention import EIGHT_YEARS_AGO, retention, run_at, within
+from transforms.retention.periods import Month
+from transforms.retention.seal import is_sealed
+
+pytestmark = pytest.mark.service
+ORG = "road"
+START = EIGHT_YEARS_AGO
+CONTACTS = [f"003{number:015d}" for number in range(1, 4)]
+LOG = "audit.contact_change"
+
+
+class KilledError(Exception):
+    """The process is gone."""
+
+
+@pytest.fixture
+def database(database_with_tables: str) -> str:
+    return database_with_tables
+
+
+@pytest.fixture
+def road(warehouse: PostgresWarehouse, store: ObjectStore) -> Road:
+    return Road(store, warehouse)
+
+
+@pytest.fixture
+def parts(
+    road: Road, s3_address: S3Address, database: str, warehouse: PostgresWarehouse, store: ObjectStore
+) -> Iterator[RetentionParts]:
+    for prefix in (f"raw/{ORG}/", f"staged/{ORG}/", f"chain/{ORG}/"):
+        for key in list(store.keys(prefix)):
+            store.delete(key)
+    made = retention(s3_address, database, warehouse, road.catalogue, org=ORG)
+    yield made
+    made.archive.keys.close()
+
+
+def contact(month: Month, number: int, record: str, *, kind: str = "UPDATE", **fields: Any) -> dict[str, Any]:
+    """A change that was committed shortly before it is sent in that month."""
+    made = event(number, fields, object_name="Contact", change_type=kind, record_ids=[record])
+    return committed(made, month, number)
+
+
+def committed(made: dict[str, Any], month: Month, number: int) -> dict[str, Any]:
+    moment = within(month) - timedelta(minutes=5) + timedelta(seconds=number)
+    made["payload"]["ChangeEventHeader"]["commitTimestamp"] = round(moment.timestamp() * 1_000)
+    return made
+
+
+async def send(road: Road, month: Month, events: list[dict[str, Any]]) -> Manifest:
+    """One batch, landed and applied in the middle of a month."""
+    with time_machine.travel(within(month), tick=False):
+        manifest = road.land(events)
+        for item in (await road.stage(manifest)).values():
+            road.applier(road.warehouse).apply([item])
+    return manifest
+
+
+async def two_months(road: Road) -> list[Manifest]:
+    """Three contacts in the first month; two of them change in the second."""
+    first = [
+        contact(START, n, each, kind="CREATE", LastName=f"Person {n}") for n, each in enumerate(CONTACTS, 1)
+    ]
+    later = [
+        contact(START.plus(1), 11, CONTACTS[0], LastName="Person One"),
+        contact(START.plus(1), 12, CONTACTS[1], Title="Captain"),
+    ]
+    return [await send(road, START, first), await send(road, START.plus(1), later)]
+
+
+def rows(dsn: str, query: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(dsn) as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+def curated(dsn: str) -> list[list[tuple[Any, ...]]]:
+    return [
+        rows(dsn, f"SELECT * FROM curated.contact_{name} ORDER BY 1, changed_at")
+        for name in ("current", "history")
+    ]
+
+
+def states(parts: RetentionParts, source: str = LOG) -> dict[str, str]:
+    return {row.month: row.state for row in archived_months(parts.warehouse) if row.source == source}
+
+
+def held(road: Road, *prefixes: str) -> set[str]:
+    return {key for prefix in prefixes for key in road.store.keys(f"{prefix}/{ORG}/{road.lane}")}
+
+
+async def test_after_14_months_raw_is_gone_and_everything_else_is_readable(
+    road: Road, parts: RetentionParts, database: str
+) -> None:
+    await two_months(road)
+    before, chain = curated(database), held(road, "chain")
+    run_at(parts, within(START.plus(13), 9))
+    assert len(held(road, "raw")) == 2
+    run_at(parts, within(START.plus(13), 12))
+    assert len(held(road, "raw")) == 1
+    run_at(parts, within(START.plus(14), 12))
+    assert held(road, "raw") == set()
+    assert held(road, "chain") == chain
+    assert curated(database) == before
+    assert len(rows(database, f"SELECT 1 FROM {LOG}")) == 5
+    assert set(states(parts).values()) == {MonthState.VERIFIED}
+    assert verify_retention(parts, within(START.plus(14), 12)).findings == ()
+
+
+async def test_what_is_not_applied_or_waits_in_quarantine_keeps_its_raw_file(
+    road: Road, parts: RetentionParts, database: str
+) -> None:
+    applied = await send(road, START, [contact(START, 1, CONTACTS[0], kind="CREATE", LastName="A")])
+    refused = await send(
+        road,
+        START,
+        [
+            committed(event(2, {"A__c": 1}, object_name="Stranger__c"), START, 2),
+            contact(START, 3, CONTACTS[1], LastName="B"),
+        ],
+    )
+    with time_machine.travel(within(START), tick=False):
+        landed = road.land([contact(START, 4, CONTACTS[2], LastName="C")])
+        await road.stage(landed)
+    late = within(START.plus(40))
+    done = {task.task.target: task for task in run_at(parts, late, Work.REMOVE)}
+    assert held(road, "raw") == {refused.raw_key, landed.raw_key}
+    assert done["raw"].kept == 2
+    assert "quarantine" in done["raw"].note
+    assert "not applied" in done["raw"].note
+    assert applied.raw_key not in held(road, "raw")
+
+    for item in (await road.stage(landed)).values():
+        road.applier(road.warehouse).apply([item])
+    with psycopg.connect(database) as connection:
+        connection.execute(b"UPDATE ops.quarantine SET acknowledged_at = now()")
+    run_at(parts, late, Work.REMOVE)
+    assert held(road, "raw") == set()
+
+
+def test_no_rule_can_reach_a_key_a_manifest_or_the_archive(parts: RetentionParts, store: ObjectStore) -> None:
+    for prefix in ("keys/", "keys/{org}/", "chain/{org}/", "archive/", "", "{other}/"):
+        rule = PrefixRule(name="wrong", prefix=prefix, keep_days=1, why="a slip")
+        with pytest.raises((TerminalError, KeyError)):
+            Removal(store, parts.removal("raw")._needed, rule, ORG)
+    assert {rule.prefix.split("/")[0] for rule in PREFIX_RULES}.isdisjoint({"keys", "chain", "archive"})
+    removal = parts.removal("previews")
+    with pytest.raises(TerminalError, match="is not below"):
+        removal._delete([f"keys/{ORG}/1.json"])
+
+
+async def test_a_month_that_left_changes_no_curated_row_and_is_traced_in_the_archive(
+    road: Road, parts: RetentionParts, database: str
+) -> None:
+    await two_months(road)
+    before = curated(database)
+    run_at(parts, within(START.plus(30)))
+    assert rows(database, f"SELECT 1 FROM {LOG}") == []
+    assert len(rows(database, "SELECT 1 FROM audit.contact_base")) == 3
+    assert curated(database) == before
+    assert set(states(parts).values()) == {MonthState.DROPPED}
+
+    # The same changes once more are duplicates, a new one goes on from the base.
+    again = Road(road.store, road.warehouse, road.catalogue)
+    (result,) = (
+        await again.send([contact(START, 1, CONTACTS[0], kind="CREATE", LastName="Person 1")])
+    ).values()
+    assert (result.applied, result.duplicate) == (0, 1)
+    assert curated(database) == before
+    await again.send([contact(START.plus(30), 20, CONTACTS[0], Title="Admiral")])
+    versions = rows(
+        database,
+        f"SELECT version, title FROM curated.contact_history WHERE record_id = '{CONTACTS[0]}' ORDER BY 1",
+    )
+    assert [row[0] for row in versions] == [1, 2, 3]
+    assert versions[-1][1] is not None
+
+
+async def test_duckdb_reads_the_archive_and_personal_values_stay_sealed(
+    road: Road, parts: RetentionParts, tmp_path, s3_address: S3Address
+) -> None:
+    await two_months(road)
+    run_at(parts, within(START.plus(30)))
+    prefix = archive_prefix(ORG, LOG, "x").partition("month=")[0]
+    for key in parts.archive.store.objects.keys(prefix):
+        where = tmp_path / key
+        where.parent.mkdir(parents=True, exist_ok=True)
+        where.write_bytes(parts.archive.store.get(key))
+    found = duckdb.sql(
+        "SELECT record_id, change_type, last_name, month FROM "
+        f"read_parquet('{tmp_path}/{prefix}*/*.parquet', hive_partitioning = true) ORDER BY month, record_id, change_order"
+    ).fetchall()
+    assert [(row[0], row[1], str(row[3])) for row in found] == [
+        *((each, "create", str(START)) for each in CONTACTS),
+        (CONTACTS[0], "update", str(START.plus(1))),
+        (CONTACTS[1], "update", str(START.plus(1))),
+    ]
+    names = [row[2] for row in found if row[2] is not None]
+    assert all(map(is_sealed, names))
+    assert len(names) == 4
+
+
+async def test_a_person_whose_key_was_destroyed_is_unreadable_in_the_archive_and_the_others_are_not(
+    road: Road, parts: RetentionParts
+) -> None:
+    await two_months(road)
+    run_at(parts, within(START.plus(30)))
+    assert parts.archive.keys.destroy([CONTACTS[0]]) == 1
+    seen = {}
+    for row in archived_months(parts.warehouse):
+        if row.source == LOG:
+            for opened in parts.archive.find(row.manifest(parts.archive), CONTACTS):
+                for each in opened.rows.to_pylist():
+                    seen.setdefault(each["record_id"], []).append(each["last_name"])
+    assert set(seen[CONTACTS[0]]) == {None}
+    assert seen[CONTACTS[2]][0].startswith("tg1.")
+    assert verify_retention(parts, within(START.plus(30))).findings == ()
+
+
+async def test_nothing_under_lock_can_be_deleted_shortened_or_expired_early(
+    road: Road, parts: RetentionParts, s3_address: S3Address
+) -> None:
+    month = Month.of(datetime.now().astimezone()).plus(-2)
+    await send(road, month, [contact(month, 1, CONTACTS[0], kind="CREATE", LastName="A")])
+    run_at(parts, within(month.plus(1)), Work.ARCHIVE, Work.VERIFY)
+    (row,) = [row for row in archived_months(parts.warehouse) if row.source == LOG and row.rows]
+    (file,) = row.manifest(parts.archive).files
+    store = parts.archive.store
+    assert store.lock_of(file.key, file.version_id).until == month.plus(84).end
+    for version in store.versions(archive_prefix(ORG, LOG, row.month)):
+        with pytest.raises(CredentialsRejectedError):
+            store.delete_version(version)
+    s3 = aws_client("s3", replace(s3_address, bucket=ARCHIVE_BUCKET))
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3.put_object_retention(
+            Bucket=ARCHIVE_BUCKET,
+            Key=file.key,
+            VersionId=file.version_id,
+            Retention={"Mode": "COMPLIANCE", "RetainUntilDate": datetime.now().astimezone()},
+        )
+    assert store.get_checked(file.key, file.version_id, file.sha256)
+    assert not [task for task in plan_retention(parts, month.plus(83).end).tasks if task.work is Work.EXPIRE]
+
+
+async def test_after_8_years_the_archive_is_gone_and_the_records_are_not(
+    road: Road, parts: RetentionParts, database: str
+) -> None:
+    await two_months(road)
+    current = curated(database)[0]
+    run_at(parts, within(START.plus(30)))
+    run_at(parts, within(START.plus(96)))
+    assert {state for month, state in states(parts).items()} == {MonthState.EXPIRED}
+    assert list(parts.archive.store.versions(archive_prefix(ORG, LOG, "x").partition("month=")[0])) == []
+    assert rows(database, f"SELECT 1 FROM {LOG}") == []
+    assert curated(database)[0] == current
+    # Open versions stay, those that ended more than seven years ago do not.
+    assert rows(database, "SELECT COUNT(*) FROM curated.contact_history WHERE NOT is_current") == [(0,)]
+    assert len(rows(database, "SELECT 1 FROM curated.contact_history")) == 3
+    # The ledger went with its archive.
+    assert rows(database, "SELECT 1 FROM ops.ledger") == []
+
+
+async def test_a_month_that_somebody_altered_is_not_dropped(
+    road: Road, parts: RetentionParts, database: str
+) -> None:
+    await two_months(road)
+    run_at(parts, within(START.plus(2)), Work.ARCHIVE, Work.VERIFY)
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            f"UPDATE {LOG} SET commit_user = 'somebody' WHERE record_id = '{CONTACTS[2]}'".encode()
+        )
+    with pytest.raises(TerminalError, match="Nothing was dropped"):
+        run_at(parts, within(START.plus(30)), Work.DROP)
+    assert len(rows(database, f"SELECT 1 FROM {LOG}")) == 5
+
+
+async def test_a_file_that_somebody_replaced_is_named(road: Road, parts: RetentionParts) -> None:
+    await two_months(road)
+    run_at(parts, within(START.plus(2)), Work.ARCHIVE, Work.VERIFY)
+    row = next(row for row in archived_months(parts.warehouse) if row.source == LOG and row.rows)
+    parts.archive.store.objects.put(row.manifest_key, b"{}")
+    (found,) = verify_retention(parts, within(START.plus(2))).findings
+    assert "is not the file that was archived" in found.what
+
+
+async def test_an_archive_without_object_lock_is_refused(
+    road: Road, parts: RetentionParts, s3_address: S3Address
+) -> None:
+    await two_months(road)
+    open_bucket = replace(parts, archive=replace(parts.archive, store=ArchiveStore(s3_address)))
+    with pytest.raises(SettingsError, match="no Object Lock"):
+        run_at(open_bucket, within(START.plus(2)), Work.ARCHIVE)
+    assert states(parts) == {}
+
+
+async def test_a_run_that_was_killed_goes_on_where_it_was(
+    road: Road, parts: RetentionParts, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await two_months(road)
+    before = curated(database)
+    monkeypatch.setattr("activities.retention.drop_changes.RECORDS_AT_ONCE", 1)
+    run_at(parts, within(START.plus(2)), Work.ARCHIVE, Work.VERIFY)
+    plan = plan_retention(parts, within(START.plus(40)))
+    task = next(each for each in plan.tasks if each.work is Work.DROP and each.month == str(START))
+    told = []
+
+    def die(key: str) -> None:
+        told.append(key)
+        if len(told) == 3:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        do_task(parts, task, plan.now, die)
+    assert 2 < len(rows(database, f"SELECT 1 FROM {LOG}")) < 5
+    assert curated(database) == before
+    run_at(parts, within(START.plus(40)))
+    assert rows(database, f"SELECT 1 FROM {LOG}") == []
+    assert curated(database) == before

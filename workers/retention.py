@@ -1,0 +1,88 @@
+"""Retention from settings: its stores, and the schedule of its runs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from temporalio.client import Client
+
+from clients.retention.archive import Archive
+from clients.retention.archive_store import ArchiveStore
+from clients.retention.lifecycle import Lifecycle
+from clients.retention.parts import RetentionParts
+from clients.retention.subject_keys import SubjectKeys
+from clients.storage.objects import ObjectStore, S3Address
+from clients.temporal.schedules import Scheduled, ensure_schedule, remove_schedule
+from clients.warehouse import Warehouse
+from schemas import names
+from schemas.catalogue import Catalogue
+from schemas.ids import retention_workflow_id, schedule_id
+from schemas.retention import RetentionInput
+from workers.addresses import s3_address
+from workers.clients import decided_catalogue, open_warehouse
+from workers.settings import Settings
+
+
+def archive_address(settings: Settings) -> S3Address:
+    """The archive's bucket."""
+    bucket = settings.retention.archive_bucket or f"{settings.s3.bucket}-archive"
+    return replace(s3_address(settings.s3), bucket=bucket)
+
+
+def retention_parts(
+    settings: Settings, store: ObjectStore, warehouse: Warehouse, catalogue: Catalogue
+) -> RetentionParts:
+    """What retention works on, over clients that are open. Connects to nothing yet."""
+    org = settings.salesforce.org_id
+    address = archive_address(settings)
+    operational = settings.operational.dsn.get_secret_value()
+    keys = SubjectKeys(operational, org, address)
+    return RetentionParts(
+        org=org,
+        policy=settings.retention.policy(),
+        store=store,
+        warehouse=warehouse,
+        catalogue=catalogue,
+        archive=Archive(org, ArchiveStore(address), keys),
+        lifecycle=Lifecycle(s3_address(settings.s3), org),
+        operational=operational,
+    )
+
+
+@contextmanager
+def opened_retention(settings: Settings) -> Iterator[RetentionParts]:
+    """The same for a command, with clients of its own."""
+    warehouse = open_warehouse(settings)
+    try:
+        catalogue = decided_catalogue(settings, warehouse)
+        store = ObjectStore(s3_address(settings.s3))
+        parts = retention_parts(settings, store, warehouse, catalogue)
+        try:
+            yield parts
+        finally:
+            parts.archive.keys.close()
+    finally:
+        warehouse.close()
+
+
+async def ensure_retention(client: Client, settings: Settings) -> None:
+    """Have retention run every so often; or not, as the settings say."""
+    wanted = scheduled(settings)
+    if settings.retention.on:
+        await ensure_schedule(client, wanted)
+    else:
+        await remove_schedule(client, wanted.schedule)
+
+
+def scheduled(settings: Settings) -> Scheduled:
+    """The schedule of its runs."""
+    org = settings.salesforce.org_id
+    return Scheduled(
+        schedule=schedule_id(org, "retention"),
+        workflow=names.RETENTION_WORKFLOW,
+        workflow_id=retention_workflow_id(org, "scheduled"),
+        task_queue=names.WORKFLOW_QUEUE,
+        request=RetentionInput(org=org),
+        every=settings.retention.interval,
+        note="archives sealed months, and ends what has had its time",
+    )
