@@ -3,6 +3,7 @@
 from workflows.backfill import BackfillWorkflow
 from workflows.change_batch import ChangeBatchWorkflow
 from workflows.drift import DriftWorkflow
+from workflows.erasure import ErasureWorkflow
 from workflows.governor import GovernorWorkflow
 from workflows.lane import LaneWorkflow
 from workflows.planner import PlannerWorkflow
@@ -28,6 +29,7 @@ WORKFLOWS = [
     RepairWorkflow,
     DriftWorkflow,
     RefreshWorkflow,
+    ErasureWorkflow,
 ]
 """Every workflow type that a worker serves."""
 
@@ -36,6 +38,7 @@ __all__ = [
     "BackfillWorkflow",
     "ChangeBatchWorkflow",
     "DriftWorkflow",
+    "ErasureWorkflow",
     "GovernorWorkflow",
     "LaneWorkflow",
     "PlannerWorkflow",

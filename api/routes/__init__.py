@@ -7,6 +7,7 @@ from api.routes import (
     backfills,
     budgets,
     catalogue,
+    erasures,
     health,
     lanes,
     leases,
@@ -22,7 +23,7 @@ from api.routes.writeback import control as writeback_control, files as writebac
 from api.runs.kinds import RunResource
 from api.runs.routes import run_router
 
-RUNS: tuple[RunResource, ...] = (backfills.RESOURCE, replays.RESOURCE, reconciliations.RESOURCE)
+RUNS: tuple[RunResource, ...] = (backfills.RESOURCE, replays.RESOURCE, reconciliations.RESOURCE, erasures.RESOURCE)
 
 ROUTERS: tuple[APIRouter, ...] = (
     status.router,
@@ -37,6 +38,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     quarantine.router,
     ledger.router,
     audit.router,
+    erasures.router,
     catalogue.router,
     plan.router,
     health.router,

@@ -77,8 +77,11 @@ class PayloadReader:
         self._told: set[tuple[str, Rule]] = set()
         """Fields and rules of `OF_THE_FIELD` that a change of this batch has named."""
 
-    def read(self, payload: dict[str, Any], change_type: str) -> ReadPayload:
-        """Raises `MisfitError` for what breaks a rule of severity `reject`."""
+    def read(self, payload: dict[str, Any], change_type: str, *, is_erased: bool = False) -> ReadPayload:
+        """Raises `MisfitError` for what breaks a rule of severity `reject`.
+
+        `is_erased`: the record's values were taken out of raw, so a required one may be missing.
+        """
         values: list[Any] = [None] * self._width
         if change_type == DELETE:
             return ReadPayload(values, "", None, [])
@@ -101,7 +104,8 @@ class PayloadReader:
         if reading.diffs and is_whole:
             self._isolate_diffs(reading)
         # A query says nothing of what it did not ask for.
-        self._check_required(reading, is_whole=is_whole and change_type != SNAPSHOT)
+        if not is_erased:
+            self._check_required(reading, is_whole=is_whole and change_type != SNAPSHOT)
         carried = self._carried(change_type, changed, reading.unread)
         return ReadPayload(values, carried, ",".join(reading.diffs) or None, reading.found)
 

@@ -18,6 +18,7 @@ from schemas.catalogue import (
     FieldType,
     ObjectSpec,
 )
+from schemas.ingest.raw import ERASED_MARK
 from schemas.tables import TIME_SIZE, text_size
 from transforms.convert_values import INT64_DIGITS, SURE_DIGITS
 from transforms.ingest.row_pages import GONE, IS_DELETED
@@ -35,7 +36,9 @@ def typed_values(
     does not fit is null.
     """
     fits = np.ones(len(page), np.bool_)
-    gone = flags_of(pc.equal(page[IS_DELETED], GONE))
+    excused = flags_of(pc.equal(page[IS_DELETED], GONE))
+    if ERASED_MARK in page.column_names:
+        excused |= flags_of(pc.is_valid(page[ERASED_MARK]))
     typed = {}
     for name, field in spec.fields.items():
         if name not in page.column_names:
@@ -45,7 +48,7 @@ def typed_values(
         typed[name], good = _typed(page[name], field, spec.most_bytes)
         fits &= good
         if field.required:
-            fits &= gone | flags_of(pc.is_valid(page[name]))
+            fits &= excused | flags_of(pc.is_valid(page[name]))
         for check in checks_of(field, prefixes):
             fits &= ~check.failing(typed[name])
     return typed, fits

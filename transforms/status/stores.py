@@ -15,8 +15,8 @@ _PERIODS: Final = 2
 
 
 def store_problems(facts: LookFacts) -> Iterator[Problem]:
-    """Those of the ledger, quarantine, reconciliations, quality, drift, writebacks and
-    backfills.
+    """Those of the ledger, quarantine, reconciliations, quality, drift, writebacks,
+    backfills and erasures.
     """
     warehouse = facts.warehouse or WarehouseFacts()
     yield from _ledger(warehouse)
@@ -33,6 +33,9 @@ def store_problems(facts: LookFacts) -> Iterator[Problem]:
     for run in facts.failed_runs or ():
         text, remedy = f"{run.name} failed", f"tidegate backfill show {run.object}"
         yield problem("backfill.failed", text, remedy, subject=run.object, since=run.at)
+    for run in facts.stuck_erasures or ():
+        remedy = f"tidegate erase show {run.name}; then tidegate erase resume {run.name}"
+        yield problem("erasure.stuck", f"{run.name} is not done", remedy, subject=run.name, since=run.at)
 
 
 def _ledger(warehouse: WarehouseFacts) -> Iterator[Problem]:
