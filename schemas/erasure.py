@@ -43,7 +43,7 @@ class ErasureState(Message):
     """looking, erasing, waiting, certifying, paused, done."""
     records: int = 0
     """All of them, related ones included."""
-    related: dict[str, int] = {}
+    related: dict[str, int] = Field(default_factory=dict)
     """Object -> records that point to the named ones, directly or through others. They are erased
     only when that was asked.
     """
@@ -92,7 +92,7 @@ class ErasureScope(Message):
     """Whose values go."""
 
     records: int
-    related: dict[str, int] = {}
+    related: dict[str, int] = Field(default_factory=dict)
     """As of `ErasureState`."""
 
 

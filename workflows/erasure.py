@@ -85,7 +85,9 @@ class ErasureWorkflow:
             self._found(await self._step(ERASE_WRITEBACKS, self._at(), "writebacks and attempts"))
             self._found(await self._step(ERASE_FILES, self._at(), "files beside the batches"))
         while True:
-            found = await self._step(ERASE_RAW, self._at(), f"raw files after {self._state.after or 'the first'}")
+            found = await self._step(
+                ERASE_RAW, self._at(), f"raw files after {self._state.after or 'the first'}"
+            )
             self._found(found)
             if found.after is None:
                 break
@@ -120,7 +122,9 @@ class ErasureWorkflow:
     async def _certify(self) -> None:
         self._show("certifying")
         request = self._request
-        certify = CertifyInput(state=self._told(), records=request.records, by=request.by, reason=request.reason)
+        certify = CertifyInput(
+            state=self._told(), records=request.records, by=request.by, reason=request.reason
+        )
         made = await self._step(CERTIFY_ERASURE, certify, "store the certificate")
         if not request.is_dry:
             taken = sum(each.rewritten for each in self._state.stores)

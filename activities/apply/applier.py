@@ -45,8 +45,8 @@ from schemas.tables import (
     net_columns,
     staged_columns,
 )
-from transforms.erasure.changes import erase_changes
 from transforms.apply.net_changes import NetRows, first_current_rows, first_history_rows
+from transforms.erasure.changes import erase_changes
 from transforms.ingest.stage_events import for_quarantine
 from transforms.repair import rereads_for_refusals
 

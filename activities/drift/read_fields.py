@@ -37,8 +37,8 @@ from schemas.salesforce.limits import COLLECTION_RETRIEVE_MAX
 from schemas.tables import RECORD_ID, field_column
 from transforms.drift.changed_fields import differing
 from transforms.drift.compare_schema import with_fields
-from transforms.ingest.row_pages import page_of_records, protect_page
 from transforms.erasure.pages import erase_page
+from transforms.ingest.row_pages import page_of_records, protect_page
 from transforms.misfits import MISFIT, with_misfits
 
 STRETCH = timedelta(seconds=20)

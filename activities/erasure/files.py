@@ -64,9 +64,7 @@ class EraseFiles:
             )
         )
 
-    def _rewrite(
-        self, store: str, prefix: str, change: "Change", request: ErasureStep
-    ) -> StoreCount:
+    def _rewrite(self, store: str, prefix: str, change: "Change", request: ErasureStep) -> StoreCount:
         places = rewritten = 0
         for key in list(self.store.keys(prefix)):
             body = self.store.find(key)

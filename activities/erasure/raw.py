@@ -141,9 +141,7 @@ class _Files:
 
     def _move_ledger(self, manifest: Manifest) -> None:
         with self.parent.warehouse.transaction() as transaction:
-            transaction.execute(
-                sql.move_raw_file(), [manifest.raw_key, manifest.batch, manifest.raw_key]
-            )
+            transaction.execute(sql.move_raw_file(), [manifest.raw_key, manifest.batch, manifest.raw_key])
 
     def _orphan(self, key: str, manifest: Manifest | None) -> None:
         """A file of no batch: deleted when it holds something of the records, and nobody can make a
@@ -166,7 +164,15 @@ class _Files:
         raw = pq.read_table(pa.BufferReader(body))
         form = Form.EVENTS if "event" in raw.column_names else Form.ROWS
         names_ = [*self.scope.records] if form is Form.ROWS else [UNREADABLE_OBJECT]
-        known = {"org": "", "lane": "", "start": "", "end": "", "raw_key": "", "raw_sha256": "", "raw_bytes": 0}
+        known = {
+            "org": "",
+            "lane": "",
+            "start": "",
+            "end": "",
+            "raw_key": "",
+            "raw_sha256": "",
+            "raw_bytes": 0,
+        }
         now = datetime.now(UTC)
         manifest = Manifest(
             **known,
@@ -195,7 +201,9 @@ class _Files:
         table = pq.read_table(pa.BufferReader(body))
         after = self._refused(table, name) if is_refused else self._typed(table, name)
         changed = 0 if after.equals(table) else _differing(table, after)
-        mine = table.filter(pa.compute.is_in(table["record_id"], pa.array(sorted(self.scope.ids), table["record_id"].type)))
+        mine = table.filter(
+            pa.compute.is_in(table["record_id"], pa.array(sorted(self.scope.ids), table["record_id"].type))
+        )
         self.counts.staged += max(len(mine), changed)
         self.counts.staged_rewritten += changed
         if changed and not self.request.is_dry:

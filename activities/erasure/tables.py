@@ -121,9 +121,9 @@ class _Work:
     def take(self, transaction: Transaction, ids: Sequence[str]) -> None:
         stage_ids(transaction, ids)
         is_changed = self._log(transaction, ids)
-        is_changed |= self._curated(transaction, ids)
+        is_changed |= self._curated(transaction)
         if is_changed and not self.request.is_dry:
-            self._fold_again(transaction, ids)
+            self._fold_again(transaction)
         stage_ids(transaction, ids)
         self._quarantine(transaction, ids)
         self._findings(transaction)
@@ -140,7 +140,7 @@ class _Work:
             transaction.load(sql.change_table(self.spec), columns, erased)
         return bool(rewritten)
 
-    def _curated(self, transaction: Transaction, ids: Sequence[str]) -> bool:
+    def _curated(self, transaction: Transaction) -> bool:
         columns = sorted(erased_columns(self.spec))
         is_changed = False
         for table in sql.tables_of(self.spec):
@@ -152,7 +152,7 @@ class _Work:
             is_changed |= bool(rewritten)
         return is_changed
 
-    def _fold_again(self, transaction: Transaction, ids: Sequence[str]) -> None:
+    def _fold_again(self, transaction: Transaction) -> None:
         logged = {row[0]: row[1] for row in transaction.fetch(erasure_sql.count_logged(self.spec))}
         versions = transaction.fetch(erasure_sql.read_versions(sql.current_table(self.spec)))
         short = sorted(record_id for record_id, version in versions if logged.get(record_id, 0) < version)
@@ -193,9 +193,7 @@ class _Work:
                 continue
             rewritten += 1
             if not self.request.is_dry:
-                transaction.execute(
-                    erasure_sql.rewrite_quarantine(), [event_after, DETAIL, batch, ordinal]
-                )
+                transaction.execute(erasure_sql.rewrite_quarantine(), [event_after, DETAIL, batch, ordinal])
         self.counts.add(sql.QUARANTINE, places, rewritten)
 
     def _findings(self, transaction: Transaction) -> None:

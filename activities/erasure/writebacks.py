@@ -32,7 +32,5 @@ class EraseWritebacks:
     def _erase(self, request: ErasureStep) -> ErasedPlaces:
         scope = read_scope(self.store, self.protector, request.org, request.key)
         chosen = ErasedKeys(scope.ids, scope.keys)
-        counts = erase_writebacks(
-            self.writebacks, chosen, erasure=request.key, is_dry=request.is_dry
-        )
+        counts = erase_writebacks(self.writebacks, chosen, erasure=request.key, is_dry=request.is_dry)
         return ErasedPlaces(stores=counts)

@@ -23,7 +23,12 @@ from api.routes.writeback import control as writeback_control, files as writebac
 from api.runs.kinds import RunResource
 from api.runs.routes import run_router
 
-RUNS: tuple[RunResource, ...] = (backfills.RESOURCE, replays.RESOURCE, reconciliations.RESOURCE, erasures.RESOURCE)
+RUNS: tuple[RunResource, ...] = (
+    backfills.RESOURCE,
+    replays.RESOURCE,
+    reconciliations.RESOURCE,
+    erasures.RESOURCE,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
     status.router,

@@ -79,7 +79,9 @@ class PostgresWarehouse:
 
     def reclaim(self, tables: Sequence[str], *, rewrite: bool = False) -> None:
         """VACUUM the tables; FULL to `rewrite` them."""
-        postgres_tables.vacuum(self._dsn, [in_schemas(each, self._prefix) for each in tables], is_full=rewrite)
+        postgres_tables.vacuum(
+            self._dsn, [in_schemas(each, self._prefix) for each in tables], is_full=rewrite
+        )
 
     def close(self) -> None:
         """Close the idle connections."""

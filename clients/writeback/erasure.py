@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from clients.database.audit_log import append_act
+from clients.database.audit_log import AUDIT_LOG, append_act
 from clients.writeback.attempt_values import VALUES, erased_list_digest, salted
 from clients.writeback.audit_seal import (
     ACT,
@@ -23,7 +23,6 @@ from clients.writeback.audit_seal import (
 )
 from clients.writeback.store import FORMING, WritebackStore, lock
 from clients.writeback.tables import WRITEBACK, WRITEBACK_ATTEMPT, WRITEBACK_BATCH
-from clients.database.audit_log import AUDIT_LOG
 from schemas.erasure import StoreCount
 from schemas.errors import ActRefusedError, UnavailableError
 from schemas.ingest.messages import Act

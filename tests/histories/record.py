@@ -351,6 +351,29 @@ async def _has_changed(script: ScriptedWritebacks, count: int) -> bool:
     return len(script.changes) == count
 
 
+async def erasure_failed_resumed_and_certified(client: Client) -> Handle:
+    failure = StatementError(statement="", detail="the table is another one")
+    request = ErasureInput(
+        org="o",
+        key="ids-1f8ac10f23c5",
+        records=("003000000000001AAA",),
+        grace=timedelta(seconds=0.1),
+        by="ada",
+        reason="request 2026-117",
+    )
+    async with erasure_workers(client, ScriptedErasure(failures=[failure])):
+        handle = run_handle(client, ERASURE, await start_run(client, ERASURE, request))
+
+        async def is_paused() -> bool:
+            state = await handle.query(names.PROGRESS, result_type=ErasureState)
+            return bool(state.stage == "paused")
+
+        await until(is_paused)
+        await handle.signal(names.RESUME, PauseInput(by="grace", reason="it is the right one now"))
+        await handle.result()
+    return handle
+
+
 SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     batch_applied,
     batch_applied_at_the_second_try,
@@ -385,29 +408,6 @@ async def _start_lane(client: Client, name: str) -> WorkflowHandle[LaneWorkflow,
 
 async def _is_at(handle: WorkflowHandle[Any, BackfillState], stage: str) -> bool:
     return (await handle.query(names.PROGRESS, result_type=BackfillState)).stage == stage
-
-
-async def erasure_failed_resumed_and_certified(client: Client) -> Handle:
-    failure = StatementError(statement="", detail="the table is another one")
-    request = ErasureInput(
-        org="o",
-        key="ids-1f8ac10f23c5",
-        records=("003000000000001AAA",),
-        grace=timedelta(seconds=0.1),
-        by="ada",
-        reason="request 2026-117",
-    )
-    async with erasure_workers(client, ScriptedErasure(failures=[failure])):
-        handle = run_handle(client, ERASURE, await start_run(client, ERASURE, request))
-
-        async def is_paused() -> bool:
-            state = await handle.query(names.PROGRESS, result_type=ErasureState)
-            return bool(state.stage == "paused")
-
-        await until(is_paused)
-        await handle.signal(names.RESUME, PauseInput(by="grace", reason="it is the right one now"))
-        await handle.result()
-    return handle
 
 
 async def _check_schema(client: Client) -> Handle:

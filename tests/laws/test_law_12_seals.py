@@ -43,7 +43,7 @@ def sealed(database: str) -> str:
         batches = WritebackBatches(store)
         _submit(intake, ("C-1", "C-2"))
         (formed,) = _former(store).form(FormInput(org="o", object="Case", most_open=1)).batches
-        before = {"Case.ExternalId__c=c-1": {"Subject": f"{SECRET} before"}}
+        before = {"Case.ExternalId__c=c-1": FoundRecord(RECORD, {"Subject": f"{SECRET} before"}, None)}
         assert batches.begin_sending(formed.batch, sent_at=datetime.now(UTC), before=before, settled={})
         _, rows = batches.load(formed.batch)
         outcomes = {row.record: DONE if row.external_id == "C-1" else _other() for row in rows}
@@ -115,7 +115,9 @@ def test_it_counts_what_it_takes_and_finds_nothing_the_second_time(sealed: str) 
 
 def test_what_waited_is_let_go_and_neither_tried_again_nor_undone(sealed: str) -> None:
     erase(sealed)
-    assert rows(sealed, "SELECT state, code FROM writeback WHERE key = 'later C-1'") == [("discarded", "erased")]
+    assert rows(sealed, "SELECT state, code FROM writeback WHERE key = 'later C-1'") == [
+        ("discarded", "erased")
+    ]
     with closing(WritebackStore(sealed)) as store:
         choice = WritebackChoice(numbers=(1, 3))
         assert Unsent(store).retry(choice, by="ada", reason="").numbers == ()

@@ -102,9 +102,7 @@ def _suspects(raw: pa.Table, ids: Collection[str]) -> list[int]:
     return [int(row) for row in np.flatnonzero(np.asarray(pc.or_(named, unreadable)))]
 
 
-def erase_event(
-    text: str, spec: ObjectSpec | None, ids: frozenset[str]
-) -> tuple[list[tuple[str, int]], int]:
+def erase_event(text: str, spec: ObjectSpec | None, ids: frozenset[str]) -> tuple[list[tuple[str, int]], int]:
     """An event's JSON as one or more, each with its number of changes; and the changes of the
     records in it.
 
@@ -169,7 +167,9 @@ def _unreadable(text: str, ids: frozenset[str], opens: Opens) -> tuple[list[tupl
     """An event that was encrypted whole: it is the records' when one of them is named in it."""
     data = exact_json.loads_where_needed(text.encode())
     if not isinstance(data, dict) or data.get(ERASED_MARK) is True:
-        return [(text, 1)], int(isinstance(data, dict) and data.get(ERASED_MARK) is True and _marks(data, ids))
+        return [(text, 1)], int(
+            isinstance(data, dict) and data.get(ERASED_MARK) is True and _marks(data, ids)
+        )
     payload = data.get("payload")
     inside = payload if isinstance(payload, dict) else {}
     values = [*data.values(), *inside.values()]

@@ -2,7 +2,16 @@
 
 from collections.abc import Sequence
 
-from clients.warehouse.sql.apply import ERASED, LEDGER, QUALITY, QUARANTINE, REBUILT, TOUCHED, change_table, current_table
+from clients.warehouse.sql.apply import (
+    ERASED,
+    LEDGER,
+    QUALITY,
+    QUARANTINE,
+    REBUILT,
+    TOUCHED,
+    change_table,
+    current_table,
+)
 from schemas.catalogue import ObjectSpec
 from schemas.tables import Column, change_columns, quoted
 
@@ -130,9 +139,7 @@ def read_values(spec: ObjectSpec, column: str) -> str:
 def find_children(spec: ObjectSpec, column: str) -> str:
     """Records whose reference names one of the records to rebuild."""
     name = quoted(column)
-    return (
-        f"SELECT DISTINCT c.record_id FROM {change_table(spec)} AS c JOIN {REBUILT} AS r ON c.{name} = r.record_id"
-    )
+    return f"SELECT DISTINCT c.record_id FROM {change_table(spec)} AS c JOIN {REBUILT} AS r ON c.{name} = r.record_id"
 
 
 def find_first_seen(spec: ObjectSpec) -> str:

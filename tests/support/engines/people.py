@@ -8,7 +8,6 @@ whatever is left of them, also behind a token.
 import itertools
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
