@@ -62,7 +62,8 @@ def token(
     role: Annotated[
         CallerRole,
         typer.Option(
-            help="operator: everything; reader: look; writer: submit writebacks; guest: lease tokens only."
+            help="operator: everything; reader: look; writer: submit writebacks; guest: lease "
+            "tokens only; eraser: erase records, and look."
         ),
     ] = CallerRole.READER,
     as_json: AsJson = False,

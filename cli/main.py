@@ -43,6 +43,7 @@ _COMMANDS: dict[Panel, dict[str, str]] = {
         "refresh": "cli.refresh:refresh",
         "replay": "cli.replay.commands:app",
         "quarantine": "cli.quarantine:app",
+        "erase": "cli.erase.commands:app",
     },
     Panel.HOLD: {
         "lane": "cli.lane:app",

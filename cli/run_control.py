@@ -52,19 +52,24 @@ class ShownRun:
     """A state on the terminal."""
 
 
-def add_run_control(app: CommandApp, kind: RunKind, shown: ShownRun) -> None:
+def add_run_control(
+    app: CommandApp, kind: RunKind, shown: ShownRun, *, without: tuple[str, ...] = ()
+) -> None:
     """Add the acts that the kind has, `list` and `show` to a group of commands.
 
     Args:
         app: The group.
         kind: What it runs.
         shown: Its words.
+        without: Commands that the group has of its own.
     """
     for act in kind.acts:
         example = f"tidegate {shown.group} {act} {shown.sample}{_WHY[act]}"
         help_text = f"{shown.about[act]}\n\nExample: {example}"
         app.command(act, help=help_text)(_steering(kind, act))
     app.command("list", help=_list_help(kind, shown))(_listing(kind))
+    if "show" in without:
+        return
     about = f"Show how far one {kind.noun} is, or its result."
     app.command("show", help=f"{about}\n\nExample: tidegate {shown.group} show {shown.sample}")(
         _showing(kind, shown)

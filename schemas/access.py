@@ -11,14 +11,19 @@ class CallerRole(StrEnum):
     READER = "reader"
     """Look at everything; change nothing."""
     OPERATOR = "operator"
-    """All that there is, the other roles' parts included."""
+    """All that there is but erasures, the other roles' parts included."""
     WRITER = "writer"
     """Submit writebacks and look at its own, and nothing else: for outside systems."""
     GUEST = "guest"
     """Lease tokens, and nothing else: for other teams' integrations."""
+    ERASER = "eraser"
+    """Erase records, and look: for who answers for personal data."""
 
     def includes(self, needed: "CallerRole") -> bool:
         """True when a caller with this role may do what needs the other one."""
+        if self is CallerRole.ERASER or needed is CallerRole.ERASER:
+            # Nobody has it by the way: what is erased cannot be brought back.
+            return self is needed or (self is CallerRole.ERASER and needed is CallerRole.READER)
         return self in (needed, CallerRole.OPERATOR)
 
 

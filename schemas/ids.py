@@ -192,7 +192,22 @@ def manifest_prefix(org: str, lane: str) -> str:
 
 def raw_key(org: str, lane: str, start: str, digest: str, at: datetime) -> str:
     """A raw file, by day of landing. `digest` (hex) keeps two followers' files apart."""
-    return f"{raw_prefix(org, lane)}{raw_day(at)}/{padded(start)}-{digest[:16]}.parquet"
+    return f"{raw_prefix(org, lane)}{raw_day(at)}/{raw_name(start, digest)}"
+
+
+def raw_name(start: str, digest: str) -> str:
+    """The last part of a raw file's key."""
+    return f"{padded(start)}-{digest[:16]}.parquet"
+
+
+def erasure_workflow_id(org: str, key: str) -> str:
+    """The same key is the same erasure."""
+    return f"erasure/{org}/{key}"
+
+
+def erasure_scope_key(org: str, key: str) -> str:
+    """Whom an erasure is about: ids, and keys of writebacks as tokens; gone when it is done."""
+    return f"erasures/{org}/{key}.json"
 
 
 def staged_key(org: str, lane: str, start: str, table: str) -> str:

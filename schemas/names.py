@@ -22,6 +22,7 @@ WRITEBACK_PREVIEW_WORKFLOW: Final = "writeback-preview"
 REPAIR_WORKFLOW: Final = "repair"
 DRIFT_WORKFLOW: Final = "drift"
 REFRESH_WORKFLOW: Final = "refresh"
+ERASURE_WORKFLOW: Final = "erasure"
 RETENTION_WORKFLOW: Final = "retention"
 
 # Activities
@@ -64,6 +65,12 @@ CHECK_DRIFT: Final = "check_drift"
 PLAN_REFRESH: Final = "plan_refresh"
 READ_FIELDS: Final = "read_fields"
 END_REFRESH: Final = "end_refresh"
+SCOPE_ERASURE: Final = "scope_erasure"
+ERASE_WRITEBACKS: Final = "erase_writebacks"
+ERASE_FILES: Final = "erase_files"
+ERASE_RAW: Final = "erase_raw"
+ERASE_TABLES: Final = "erase_tables"
+CERTIFY_ERASURE: Final = "certify_erasure"
 PLAN_RETENTION: Final = "plan_retention"
 DO_RETENTION: Final = "do_retention"
 
@@ -95,6 +102,7 @@ BACKFILL_QUEUE: Final = "tidegate-backfill"
 REPLAY_QUEUE: Final = "tidegate-replay"
 RECONCILE_QUEUE: Final = "tidegate-reconcile"
 WRITEBACK_QUEUE: Final = "tidegate-writebacks"
+ERASURE_QUEUE: Final = "tidegate-erasure"
 
 # Keys of memos
 LANE_MEMO: Final = "Lane"

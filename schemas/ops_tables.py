@@ -102,6 +102,13 @@ QUALITY_DAY_COLUMNS = (
     Column("failed", Kind.INTEGER, required=True),
 )
 """`ops.quality_day`: the scorecard's counts."""
+ERASED_COLUMNS = (
+    Column("record_id", Kind.TEXT, ID_SIZE, required=True),  # names the row
+    Column("object", Kind.TEXT, NAME_SIZE, required=True),
+    Column("erasure", Kind.TEXT, NAME_SIZE, required=True),  # tidegate erase show
+    Column("erased_at", Kind.TIMESTAMP, required=True),
+)
+"""`ops.erased`: a row a record whose values were erased, and are written nowhere any more."""
 NAMES_COLUMNS = (
     Column("object", Kind.TEXT, NAME_SIZE, required=True),
     Column("field", Kind.TEXT, NAME_SIZE, required=True),  # empty: the object's tables

@@ -96,6 +96,14 @@ def reconcile_name(
     return f"{time_window_name(since, until)}.{depth}{repair}{log}"
 
 
+def erasure_name(record_ids: Iterable[str], *, with_related: bool, is_dry: bool) -> str:
+    """The name of an erasure: `ids-` and 12 hex digits, `.related` and `.dry-run` where they were
+    asked for.
+    """
+    related, dry = ".related" if with_related else "", ".dry-run" if is_dry else ""
+    return f"{id_list_name(id_list(record_ids))}{related}{dry}"
+
+
 def refresh_name(fields: tuple[str, ...], *, is_whole: bool) -> str:
     """The name of a refresh among those of its object: `calculated`, `Amount__c+Grade__c`,
     `fields-` and 12 hex digits.

@@ -281,6 +281,8 @@ class LookFacts(Message):
     governor: Literal["running", "not started", "silent"] | None = None
     forecasts: tuple[Forecast, ...] = ()
     failed_runs: tuple[FailedRun, ...] | None = None
+    stuck_erasures: tuple[FailedRun, ...] | None = None
+    """Erasures that wait for an operator, have failed, or have run for a day."""
     configured: tuple[tuple[str, str, str], ...] = ()
     """Lanes of the settings: name, way, channel or object. Empty under the planner."""
     reconcile_period: timedelta | None = None

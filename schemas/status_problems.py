@@ -46,6 +46,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "quality.orphans": ProblemKind(Severity.NOTICE, "records name parents that are not there"),
     "quarantine.waiting": ProblemKind(Severity.TICKET, "refused changes wait for an operator"),
     "drift.needs_somebody": ProblemKind(Severity.TICKET, "the org's schema changed and somebody must decide"),
+    "erasure.stuck": ProblemKind(Severity.TICKET, "an erasure waits for an operator, or runs for a day"),
     "backfill.failed": ProblemKind(Severity.TICKET, "a backfill failed within the last 24 hours"),
     "retention.failed": ProblemKind(Severity.TICKET, "a retention run failed within the last 24 hours"),
     "retention.overdue": ProblemKind(Severity.TICKET, "a month should have been archived, or have left"),

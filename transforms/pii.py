@@ -18,7 +18,7 @@ fits none.
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,9 @@ class Protector:
         self._key_id = key.id
         self._cipher = AESSIV(key.key)
         self._plans = {name: _Plan.of(spec) for name, spec in catalogue.objects.items()}
+        self.erased: frozenset[str] = frozenset()
+        """Records that were erased: their values are written nowhere any more."""
+        self.specs: Mapping[str, ObjectSpec] = catalogue.objects
 
     def protect_event(self, data: dict[str, Any]) -> str:
         """Encrypt, in place, what must be encrypted in an event's `data`; returns the object's name
@@ -118,6 +121,11 @@ class Protector:
     def reload(self, catalogue: Catalogue) -> None:
         """Treat fields as this catalogue says from now on."""
         self._plans = {name: _Plan.of(spec) for name, spec in catalogue.objects.items()}
+        self.specs = catalogue.objects
+
+    def forget(self, record_ids: Iterable[str]) -> None:
+        """Have the values of these records, and of those named before, written nowhere any more."""
+        self.erased |= frozenset(record_ids)
 
     def encrypt_texts(self, context: str, values: Sequence[str | None]) -> list[str | None]:
         """As `encrypt`, of a column of texts; None stays None."""

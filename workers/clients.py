@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -17,6 +17,7 @@ from clients.dependencies import Clients
 from clients.storage.data_key import org_data_key
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
+from clients.warehouse.erased_records import ErasedRecords
 from clients.warehouse.live_catalogue import LiveCatalogue
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.postgres_tables import MAX_ROW_BYTES
@@ -51,6 +52,7 @@ class ProcessClients:
     warehouse: Warehouse
     audit: AuditLog
     protector: Protector
+    erased: ErasedRecords
 
     def clients(self, temporal: Client) -> Clients:
         """The same, as activities take them."""
@@ -121,7 +123,9 @@ def open_clients(settings: Settings) -> ProcessClients:
     key = org_data_key(settings.salesforce.org_id, address, store)
     protector = Protector(key, catalogue)
     catalogue.when_changed(protector.reload)
-    return ProcessClients(settings, catalogue, store, warehouse, audit, protector)
+    erased = ErasedRecords(warehouse, protector.forget)
+    erased.follow()
+    return ProcessClients(settings, catalogue, store, warehouse, audit, protector, erased)
 
 
 def decided_catalogue(settings: Settings, warehouse: Warehouse) -> Catalogue:
@@ -136,15 +140,19 @@ def decided_catalogue(settings: Settings, warehouse: Warehouse) -> Catalogue:
 
 
 @asynccontextmanager
-async def following(catalogue: LiveCatalogue) -> AsyncIterator[None]:
-    """Go by what is decided about the schema, some seconds after it was."""
+async def following(catalogue: LiveCatalogue, erased: ErasedRecords | None = None) -> AsyncIterator[None]:
+    """Go by what is decided about the schema, and by the list of erased records, some seconds after
+    it was. `erased` None: of a process that writes no values.
+    """
+    parts: list[Callable[[], object]] = [catalogue.follow, *([erased.follow] if erased else [])]
 
     async def follow() -> None:
         while True:
-            try:
-                await run_to_completion(asyncio.to_thread(catalogue.follow))
-            except TidegateError as error:
-                _log.warning("the catalogue's changes cannot be read now: %s", error)
+            for part in parts:
+                try:
+                    await run_to_completion(asyncio.to_thread(part))
+                except TidegateError as error:
+                    _log.warning("what the warehouse decides cannot be read now: %s", error)
             await asyncio.sleep(RELOAD_EVERY.total_seconds())
 
     task = asyncio.create_task(follow())

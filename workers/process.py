@@ -28,7 +28,7 @@ async def run_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIterato
     async with AsyncExitStack() as stack:
         stack.callback(parts.audit.close)
         stack.callback(parts.warehouse.close)
-        await stack.enter_async_context(following(parts.catalogue))
+        await stack.enter_async_context(following(parts.catalogue, parts.erased))
         await stack.enter_async_context(governor_worker(client))
         if role.includes(Role.BATCHES):
             await stack.enter_async_context(workflow_worker(client))

@@ -9,6 +9,7 @@ from activities import (
     audit,
     backfill,
     drift,
+    erasure,
     governor,
     ingest,
     planner,
@@ -21,6 +22,7 @@ from activities import (
 from activities.ingest.landing_buffer import BatchLimits
 from activities.writeback.bulk import BulkJobConfig
 from activities.writeback.config import WritebackConfig
+from clients.database.erasures import Erasures
 from clients.dependencies import Clients
 from clients.warehouse.shadow.schemas import shadow_prefix
 from clients.writeback.store import WritebackStore
@@ -122,6 +124,19 @@ def replay_activities(process: Process) -> Activities:
     settings = process.parts.settings
     return replay.activities(
         process.clients, lambda name: open_warehouse(settings, prefix=shadow_prefix(name))
+    )
+
+
+def erasure_activities(process: Process) -> Activities:
+    """Take values of erased records out of every store."""
+    settings = process.parts.settings
+    dsn = settings.operational.dsn.get_secret_value()
+    return erasure.activities(
+        process.clients,
+        process.opened_writebacks or WritebackStore(dsn),
+        Erasures(dsn),
+        lambda name: open_warehouse(settings, prefix=shadow_prefix(name)),
+        rewrites=settings.erasure.rewrite_tables,
     )
 
 

@@ -25,6 +25,7 @@ from workers.queues import (
     Process,
     backfill_activities,
     batch_activities,
+    erasure_activities,
     lane_activities,
     limit_activities,
     reconcile_activities,
@@ -70,6 +71,7 @@ SERVED = (
     # Beside the backfills, so that decoding a day again does not take the interpreter from the
     # lanes' batches. Two at once: one group is decoded while the other is in the warehouse.
     ServedQueue(Role.BACKFILL, names.REPLAY_QUEUE, 2, replay_activities),
+    ServedQueue(Role.BACKFILL, names.ERASURE_QUEUE, 1, erasure_activities),
     ServedQueue(Role.LANES, names.LANE_QUEUE, 20, lane_activities),
     ServedQueue(Role.LANES, names.ORG_QUEUE, 20, limit_activities),
     ServedQueue(Role.BACKFILL, names.BACKFILL_QUEUE, 8, backfill_activities),

@@ -25,6 +25,7 @@ from schemas.governor import GovernorConfig
 from schemas.settings.api import ApiSettings
 from schemas.settings.backfill import BackfillSettings
 from schemas.settings.drift import DriftSettings
+from schemas.settings.erasure import ErasureSettings
 from schemas.settings.health import HealthSettings
 from schemas.settings.ingest import CutSettings, LaneSettings, PollingSettings
 from schemas.settings.log import LogSettings
@@ -76,6 +77,7 @@ class Settings(BaseSettings):
     writeback: WritebackSettings = WritebackSettings()
     drift: DriftSettings = DriftSettings()
     quality: QualitySettings = QualitySettings()
+    erasure: ErasureSettings = ErasureSettings()
     retention: RetentionSettings = RetentionSettings()
     budgets: GovernorConfig = GovernorConfig()
     catalogue: Path = DEFAULT_CATALOGUE

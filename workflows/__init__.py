@@ -3,6 +3,7 @@
 from workflows.backfill import BackfillWorkflow
 from workflows.change_batch import ChangeBatchWorkflow
 from workflows.drift import DriftWorkflow
+from workflows.erasure import ErasureWorkflow
 from workflows.governor import GovernorWorkflow
 from workflows.lane import LaneWorkflow
 from workflows.planner import PlannerWorkflow
@@ -30,6 +31,7 @@ WORKFLOWS = [
     DriftWorkflow,
     RefreshWorkflow,
     RetentionWorkflow,
+    ErasureWorkflow,
 ]
 """Every workflow type that a worker serves."""
 
@@ -38,6 +40,7 @@ __all__ = [
     "BackfillWorkflow",
     "ChangeBatchWorkflow",
     "DriftWorkflow",
+    "ErasureWorkflow",
     "GovernorWorkflow",
     "LaneWorkflow",
     "PlannerWorkflow",

@@ -12,5 +12,5 @@ from clients.dependencies import Clients
 def activities(clients: Clients) -> list[Callable[..., Any]]:
     """For `names.BATCH_QUEUE`."""
     applier = Applier(clients.warehouse, clients.store, clients.catalogue)
-    batches = BatchActivities(clients.store, clients.catalogue, GroupCommit(applier.apply))
+    batches = BatchActivities(clients.store, clients.catalogue, GroupCommit(applier.apply), clients.protector)
     return [batches.stage_batch, batches.apply_batch]

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from activities.apply.erased import erased_touched, without_erased
 from activities.apply.holds import TooManyRejectedError, check_hold, hold
 from activities.apply.ledger import BatchSlice, write_ledger
 from activities.apply.rebuild import ask_for_refold, refold_records
@@ -45,6 +46,7 @@ from schemas.tables import (
     staged_columns,
 )
 from transforms.apply.net_changes import NetRows, first_current_rows, first_history_rows
+from transforms.erasure.changes import erase_changes
 from transforms.ingest.stage_events import for_quarantine
 from transforms.repair import rereads_for_refusals
 
@@ -120,9 +122,8 @@ class Applier:
     def _load_refused(self, transaction: Transaction, share: BatchSlice) -> None:
         if share.refused is None:
             return
-        transaction.load(
-            sql.QUARANTINE, QUARANTINE_COLUMNS, for_quarantine(share.refused, [_now()] * len(share.refused))
-        )
+        refused = without_erased(transaction, share.refused, self.catalogue)
+        transaction.load(sql.QUARANTINE, QUARANTINE_COLUMNS, for_quarantine(refused, [_now()] * len(refused)))
         share.rereads += enqueue_rereads(transaction, rereads_for_refusals(share.refused))
 
 
@@ -209,6 +210,8 @@ def apply_changes(
         return
     incoming = pa.concat_tables(tables)
     seen = SeenChanges.of(transaction, spec, incoming)
+    # What was staged before a record was erased may still hold its values.
+    incoming = erase_changes(incoming, spec, erased_touched(transaction))
     new = incoming if all(seen.is_new) else incoming.filter(pa.array(seen.is_new))
     applied_at = _now()
     if len(new):

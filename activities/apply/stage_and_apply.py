@@ -21,7 +21,9 @@ from schemas.errors import LedgerImbalanceError
 from schemas.ids import refused_key, staged_key, writeback_batch_id
 from schemas.ingest.messages import ApplyInput, ApplyResult, StagedObject, StageInput, StageResult
 from schemas.ingest.raw import Manifest
+from transforms.erasure.raw import erase_raw
 from transforms.ingest.stage import stage_batch
+from transforms.pii import Protector
 from transforms.writeback.echo import batch_of_origin
 
 _COMPRESSION = "lz4"
@@ -35,6 +37,8 @@ class BatchActivities:
     store: ObjectStore
     catalogue: Catalogue
     group_commit: GroupCommit
+    protector: Protector | None = None
+    """Names the erased records; None: nobody was erased."""
 
     @activity.defn(name=names.STAGE_BATCH)
     async def stage_batch(self, request: StageInput) -> StageResult:
@@ -54,6 +58,8 @@ class BatchActivities:
 
     def _stage(self, manifest: Manifest) -> StageResult:
         raw = Chain(self.store, org=manifest.org, lane=manifest.lane).read_raw(manifest)
+        if self.protector is not None:
+            raw = erase_raw(raw, manifest, self.catalogue, self.protector, self.protector.erased).raw
         staged = stage_batch(raw, manifest, self.catalogue)
         for name in manifest.landed.keys() - staged.keys():
             raise imbalance(manifest, name, typed=0, refused=0)

@@ -37,8 +37,9 @@ from schemas.salesforce.limits import COLLECTION_RETRIEVE_MAX
 from schemas.tables import RECORD_ID, field_column
 from transforms.drift.changed_fields import differing
 from transforms.drift.compare_schema import with_fields
+from transforms.erasure.pages import erase_page
 from transforms.ingest.row_pages import page_of_records, protect_page
-from transforms.misfits import with_misfits
+from transforms.misfits import MISFIT, with_misfits
 
 STRETCH = timedelta(seconds=20)
 LAND_ROWS = 10_000
@@ -160,6 +161,10 @@ class _Reader:
             names = [column.name for column in columns]
             rows = transaction.fetch(sql.read_fields(spec, columns))
             known = {record_id: with_misfits(values, names, unknown) for record_id, unknown, *values in rows}
+        erased = self._parent.landings.protector.erased
+        protected = erase_page(protected, self._asked, erased).raw
+        for record_id in erased & known.keys():
+            known[record_id] = tuple(None if value is MISFIT else value for value in known[record_id])
         young = self._request.reading - _YOUNG // timedelta(milliseconds=1)
         return differing(protected, self._asked, fields, known, young_from=literal(young))
 

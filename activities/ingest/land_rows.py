@@ -24,6 +24,7 @@ from schemas.catalogue import ObjectSpec
 from schemas.errors import BatchFailedError
 from schemas.ingest.messages import BatchResult
 from schemas.ingest.raw import Manifest
+from transforms.erasure.pages import erase_page
 from transforms.ingest.row_pages import protect_page
 from transforms.pii import Protector
 
@@ -127,7 +128,11 @@ class RowLanding:
             task.cancel()
 
     async def _protected(self, page: pa.Table) -> pa.Table:
-        return await asyncio.to_thread(protect_page, page, self.spec, self.protector)
+        return await asyncio.to_thread(self._protect, page)
+
+    def _protect(self, page: pa.Table) -> pa.Table:
+        page = protect_page(page, self.spec, self.protector)
+        return erase_page(page, self.spec, self.protector.erased).raw
 
     async def _land(self, piece: pa.Table, start: str, end: str, facts: RowFacts) -> str:
         # Cancelled between the two, a batch would be landed that nobody starts.

@@ -17,6 +17,7 @@ import pyarrow as pa
 from clients.salesforce.streaming.stream import StreamMessage
 from schemas.ingest.raw import RAW_SCHEMA, UNREADABLE_OBJECT
 from transforms import deep_json, exact_json
+from transforms.erasure.events import erase_event
 from transforms.ingest.decode_events import BROKEN
 from transforms.pii import HEADER, Protector
 
@@ -82,14 +83,15 @@ class LandingBuffer:
             # one before it.
             if 0 < message.replay_id < self._landed_through:
                 continue
-            self._committed_ms.append(committed_ms(message.data))
-            name, changes, event = protected_event(message.data, self.protector)
-            self._replay_ids.append(message.replay_id)
-            self._objects.append(name)
-            self._changes.append(changes)
-            self._received_ms.append(message.received_at_ms)
-            self._events.append(event)
-            self._bytes += len(event)
+            at_ms = committed_ms(message.data)
+            for name, changes, event in protected_events(message.data, self.protector):
+                self._committed_ms.append(at_ms)
+                self._replay_ids.append(message.replay_id)
+                self._objects.append(name)
+                self._changes.append(changes)
+                self._received_ms.append(message.received_at_ms)
+                self._events.append(event)
+                self._bytes += len(event)
 
     def is_due(self) -> bool:
         """True when the rule asks for a cut and one can be made."""
@@ -153,6 +155,24 @@ def committed_ms(data: dict[str, Any]) -> int | None:
     except (KeyError, TypeError):
         return None
     return found if isinstance(found, int) and 0 < found < _LAST_MS else None
+
+
+def protected_events(data: dict[str, Any], protector: Protector) -> list[tuple[str, int, bytes]]:
+    """As `protected_event`: one, or several where a record of the event was erased and another was
+    not.
+    """
+    name, changes, event = protected_event(data, protector)
+    if not protector.erased or not _names_one_of(data, protector.erased):
+        return [(name, changes, event)]
+    parts, _ = erase_event(event.decode(), protector.specs.get(name), protector.erased)
+    return [(name, count, text.encode()) for text, count in parts]
+
+
+def _names_one_of(data: dict[str, Any], record_ids: frozenset[str]) -> bool:
+    try:
+        return not record_ids.isdisjoint(data["payload"][HEADER]["recordIds"])
+    except (KeyError, TypeError):
+        return False
 
 
 def protected_event(data: dict[str, Any], protector: Protector) -> tuple[str, int, bytes]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from activities.ingest.landing_buffer import BatchLimits, CommitTimes, committed_ms, protected_event
+from activities.ingest.landing_buffer import BatchLimits, CommitTimes, committed_ms, protected_events
 from schemas.ingest.positions import Deletion, PolledRow
 from schemas.ingest.raw import RAW_SCHEMA
 from transforms.ingest.snapshots import deletion_event, row_events
@@ -86,7 +86,7 @@ class PollBuffer:
     def _add(self, position: str, events: list[dict[str, object]], received_ms: int) -> None:
         for data in events:
             self._committed_ms.append(committed_ms(data))
-            name, _, event = protected_event(data, self.protector)
+            ((name, _, event),) = protected_events(data, self.protector)
             self._positions.append(position)
             self._objects.append(name)
             self._received_ms.append(received_ms)

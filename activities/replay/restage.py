@@ -46,7 +46,7 @@ class Restager:
         manifest = chain.find(ref.start)
         if manifest is None:
             raise ChainBrokenError(lane=ref.lane, detail=f"the manifest at {ref.start} vanished")
-        raw = chain.read_raw(manifest)
+        raw = self.reprotector.erased(chain.read_raw(manifest), manifest, self.catalogue)
         if only is not None and manifest.form is Form.EVENTS:
             raw = events_of(raw, {only})
         return Landed(manifest, raw)

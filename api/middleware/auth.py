@@ -20,7 +20,13 @@ from workers.addresses import issuer_address
 
 PUBLIC = frozenset({"/healthz", "/readyz", "/v1/openapi.json", "/v1/docs"})
 """Paths that anybody may ask for: they say nothing of any org."""
-_RANK = [CallerRole.GUEST, CallerRole.READER, CallerRole.WRITER, CallerRole.OPERATOR]
+_RANK = [
+    CallerRole.GUEST,
+    CallerRole.READER,
+    CallerRole.WRITER,
+    CallerRole.ERASER,
+    CallerRole.OPERATOR,
+]
 
 
 class Gate:

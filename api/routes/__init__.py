@@ -7,6 +7,7 @@ from api.routes import (
     backfills,
     budgets,
     catalogue,
+    erasures,
     health,
     lanes,
     leases,
@@ -27,6 +28,7 @@ RUNS: tuple[RunResource, ...] = (
     backfills.RESOURCE,
     replays.RESOURCE,
     reconciliations.RESOURCE,
+    erasures.RESOURCE,
     retention.RESOURCE,
 )
 
@@ -43,6 +45,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     quarantine.router,
     ledger.router,
     audit.router,
+    erasures.router,
     catalogue.router,
     plan.router,
     health.router,

@@ -13,7 +13,7 @@ from api.problems import wrong_fields
 from clients.database.idempotency_keys import KeyClaim
 from clients.temporal.run_kinds import RunKind
 from clients.temporal.runs import RunExistsError, Started, content, start_run
-from schemas.access import Caller
+from schemas.access import Caller, CallerRole
 from schemas.message import Message
 
 RUN_ID_SLASH = "~"
@@ -58,6 +58,8 @@ class RunResource:
     request: type[RunRequest]
     about: str
     """Its description, in a sentence or two."""
+    role: CallerRole = CallerRole.OPERATOR
+    """Who may start and steer one."""
 
     @property
     def path(self) -> str:

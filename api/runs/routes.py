@@ -95,7 +95,7 @@ def _add_start(router: APIRouter, resource: RunResource) -> None:
         summary=f"Ask for a {resource.noun}",
         description=f"{resource.about} {_REPEATS[resource.kind.repeats]}",
         **documented(
-            CallerRole.OPERATOR,
+            resource.role,
             HTTPStatus.CONFLICT,
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             HTTPStatus.TOO_MANY_REQUESTS,
@@ -169,7 +169,7 @@ def _add_act(router: APIRouter, resource: RunResource, act: RunAct) -> None:
         status_code=HTTPStatus.ACCEPTED,
         name=f"{act}_{resource.noun}",
         summary=summary,
-        **documented(CallerRole.OPERATOR, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+        **documented(resource.role, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
     )
 
 

@@ -27,6 +27,7 @@ QUEUES: Mapping[str, tuple[int, str]] = {
     names.LANE_QUEUE: (_STEPS, "lanes"),
     names.BACKFILL_QUEUE: (_STEPS, "backfill"),
     names.REPLAY_QUEUE: (_STEPS, "backfill"),
+    names.ERASURE_QUEUE: (_STEPS, "backfill"),
     names.RECONCILE_QUEUE: (_STEPS, "backfill"),
     names.WRITEBACK_QUEUE: (_STEPS, "writebacks"),
 }

@@ -142,7 +142,7 @@ class FactQuery:
             times = (epoch_ms(record["LastModifiedDate"]), epoch_ms(record["SystemModstamp"]))
             digest = 0
             if self.values is not None and digests is not None:
-                values = self.values.typed(record)
+                values = self.values.typed(record, record["Id"])
                 digest = row_digest(values)
                 digests.append(field_digests(values))
             facts[place] = (record["Id"].encode(), *times, bool(record["IsDeleted"]), True, digest)
@@ -156,7 +156,7 @@ class FactQuery:
         facts = np.zeros(len(rows), FACTS)
         for place, row in enumerate(rows):
             lmd = epoch_ms(row.fields["LastModifiedDate"])
-            digest = row_digest(self.values.typed(row.fields))
+            digest = row_digest(self.values.typed(row.fields, row.record_id))
             facts[place] = (row.record_id.encode(), lmd, row.modstamp_ms, row.is_deleted, True, digest)
         return table_of_facts(facts)
 

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from clients.storage.objects import ObjectStore
 from schemas.errors import ChainBrokenError
-from schemas.ids import ORIGIN, manifest_key, manifest_prefix, raw_key
-from schemas.ingest.raw import RAW_SCHEMA, Form, Manifest
+from schemas.ids import ORIGIN, manifest_key, manifest_prefix, raw_key, raw_name
+from schemas.ingest.raw import RAW_SCHEMA, Form, Manifest, RawErasure
 from transforms.ingest.row_pages import count_changes
 
 _ZSTD_LEVEL = 1
@@ -122,6 +122,35 @@ class Chain:
         )
         return self._claim(manifest, body)
 
+    def replace_raw(self, manifest: Manifest, raw: pa.Table, erasure: RawErasure) -> Manifest:
+        """Put a raw file without the values of erased records in the place of a batch's, and delete
+        every version of the former one; returns the new manifest.
+
+        The place, the end and the counts stay, so the chain does. The new file is durable before
+        the manifest names it, and the former one goes last: a killed step is done again.
+        """
+        options: dict[str, list[str]] = {"dictionary": []}
+        if manifest.form is Form.EVENTS:
+            options = {"dictionary": ["object"], "statistics": ["position", "received_at"]}
+        body = _parquet(raw, **options)
+        digest = hashlib.sha256(body).hexdigest()
+        folder = manifest.raw_key.rpartition("/")[0]
+        changed = manifest.model_copy(
+            update={
+                "raw_key": f"{folder}/{raw_name(manifest.start, digest)}",
+                "raw_sha256": digest,
+                "raw_bytes": len(body),
+                "events": len(raw),
+                "erasures": (*manifest.erasures, erasure),
+            }
+        )
+        self._store.put(changed.raw_key, body)
+        key = manifest_key(self.org, self.lane, manifest.start)
+        self._store.put(key, changed.model_dump_json().encode())
+        if changed.raw_key != manifest.raw_key:
+            self._store.purge(manifest.raw_key)
+        return changed
+
     def _read(self, key: str, body: bytes) -> Manifest:
         try:
             return Manifest.model_validate_json(body)
@@ -143,8 +172,16 @@ class Chain:
         return winner, winner == manifest
 
     def read_raw(self, manifest: Manifest) -> pa.Table:
-        """A batch's raw file; raises `ChainBrokenError` when it is not the file that was landed."""
-        body = self._store.get(manifest.raw_key)
+        """A batch's raw file; raises `ChainBrokenError` when it is not the file that was landed.
+
+        A file that an erasure has replaced since the manifest was read is read in its present form.
+        """
+        found = self._store.find(manifest.raw_key)
+        if found is None:
+            present = self.find(manifest.start)
+            if present is not None and present.erasures[: len(manifest.erasures)] == manifest.erasures:
+                manifest = present
+        body = self._store.get(manifest.raw_key) if found is None else found
         if hashlib.sha256(body).hexdigest() != manifest.raw_sha256:
             raise ChainBrokenError(lane=self.lane, detail=f"{manifest.raw_key} was altered after landing")
         # A page has the columns of its object as they were when it was landed.

@@ -144,7 +144,7 @@ class LandedBatches:
         of the chain.
         """
         is_raw = not key.endswith(".json")
-        found = self._store.find(_manifest_key_of(key) if is_raw else key)
+        found = self._store.find(manifest_key_of_raw(key) if is_raw else key)
         if found is None:
             return None
         manifest = Manifest.model_validate_json(found)
@@ -159,7 +159,9 @@ class LandedBatches:
         return selection.until is None or manifest.first_received_at < selection.until
 
 
-def _manifest_key_of(raw: str) -> str:
-    """raw/ORG/LANE/dt=DAY/START-DIGEST.parquet -> chain/ORG/LANE/START.json."""
+def manifest_key_of_raw(raw: str) -> str:
+    """Of a raw file's key the key of its batch's manifest: raw/ORG/LANE/dt=DAY/START-DIGEST.parquet
+    -> chain/ORG/LANE/START.json.
+    """
     _, org, lane, _, name = raw.split("/")
     return f"{chain_prefix(org, lane)}{name.rpartition('-')[0]}.json"

@@ -159,6 +159,15 @@ class ObjectStore:
         except _AbsentError:
             return None
 
+    def modified_at(self, key: str) -> datetime | None:
+        """When the object was written, or None when there is none."""
+        try:
+            with translated_s3(_SYSTEM):
+                found: datetime = self._s3.head_object(Bucket=self.bucket, Key=key)["LastModified"]
+                return found
+        except _AbsentError:
+            return None
+
     def part(self, key: str, first: int, last: int) -> bytes:
         """Bytes `first` to `last` of an object, both included; raises `ObjectMissingError`."""
         try:
@@ -175,6 +184,38 @@ class ObjectStore:
         """Delete an object; nothing happens when there is none."""
         with translated_s3(_SYSTEM):
             self._s3.delete_object(Bucket=self.bucket_of(key), Key=key)
+
+    def purge(self, key: str) -> int:
+        """Delete every version of an object, and the marks of deletions; returns how many there
+        were. Without versioning that is the object itself.
+        """
+        with translated_s3(_SYSTEM):
+            pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=key)
+            found = [
+                {"Key": key, "VersionId": entry["VersionId"]}
+                for page in pages
+                for entry in (*page.get("Versions", []), *page.get("DeleteMarkers", []))
+                if entry["Key"] == key
+            ]
+            for each in found:
+                self._s3.delete_object(Bucket=self.bucket, **each)
+        if not found:
+            self.delete(key)
+        return len(found)
+
+    def drop_former_versions(self, key: str) -> int:
+        """Delete every version of an object but the latest; returns how many there were."""
+        with translated_s3(_SYSTEM):
+            pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=key)
+            found = [
+                {"Key": key, "VersionId": entry["VersionId"]}
+                for page in pages
+                for entry in (*page.get("Versions", []), *page.get("DeleteMarkers", []))
+                if entry["Key"] == key and not entry["IsLatest"]
+            ]
+            for each in found:
+                self._s3.delete_object(Bucket=self.bucket, **each)
+        return len(found)
 
     def delete_many(self, keys: Sequence[str]) -> None:
         """Delete up to a thousand objects with one call; those that are not there do not matter.

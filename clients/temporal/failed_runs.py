@@ -5,7 +5,7 @@ from typing import Final
 
 from temporalio.client import Client, WorkflowExecution
 
-from clients.temporal.run_kinds import BACKFILL, RETENTION, RunKind
+from clients.temporal.run_kinds import BACKFILL, ERASURE, RETENTION, STAGE, RunKind
 from clients.temporal.run_views import translated_temporal
 from schemas.status import LOOK_SECONDS
 from schemas.status_facts import FailedRun
@@ -19,6 +19,27 @@ async def failed_runs(client: Client, org: str) -> tuple[FailedRun, ...]:
     id. Raises `UnavailableError`.
     """
     return (*await _failed(client, org, BACKFILL), *await _failed(client, org, RETENTION))
+
+
+async def stuck_erasures(client: Client, org: str) -> tuple[FailedRun, ...]:
+    """Erasures that wait for an operator, that have failed, or that have run for a day. Raises
+    `UnavailableError`.
+    """
+    query = (
+        f'WorkflowType = "{ERASURE.workflow_type}" AND WorkflowId STARTS_WITH "{ERASURE.prefix(org)}" '
+        'AND ExecutionStatus = "Running"'
+    )
+    found: list[FailedRun] = []
+    begun_by = datetime.now(UTC) - _LATELY
+    with translated_temporal():
+        running = client.list_workflows(
+            query, page_size=_MOST, limit=_MOST, rpc_timeout=timedelta(seconds=LOOK_SECONDS)
+        )
+        async for each in running:
+            stage = each.typed_search_attributes.get(STAGE)
+            if stage == "paused" or each.start_time < begun_by:
+                found.append(_run(ERASURE, org, each))
+    return (*found, *await _failed(client, org, ERASURE))
 
 
 async def _failed(client: Client, org: str, kind: RunKind) -> tuple[FailedRun, ...]:

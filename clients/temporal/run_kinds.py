@@ -13,6 +13,7 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 from schemas import ids, names
 from schemas.backfill import BackfillInput, BackfillState
 from schemas.drift import DriftInput, DriftResult, RefreshInput, RefreshState
+from schemas.erasure import ErasureInput, ErasureState
 from schemas.message import Message
 from schemas.reconcile import ReconcileInput, ReconcileState
 from schemas.replay import ReplayInput, ReplayState
@@ -118,6 +119,15 @@ def _retention_options(request: RetentionInput) -> dict[str, Any]:
     return {"static_summary": f"retention, for {request.by}"[:_LONGEST_SUMMARY]}
 
 
+def _erasure_options(request: ErasureInput) -> dict[str, Any]:
+    what = "counts values of" if request.is_dry else "erases"
+    return {
+        "search_attributes": TypedSearchAttributes([SearchAttributePair(_ORG, request.org)]),
+        "memo": {"by": request.by},
+        "static_summary": f"{what} {len(request.records)} records, for {request.by}"[:_LONGEST_SUMMARY],
+    }
+
+
 BACKFILL = RunKind(
     noun="backfill",
     plural="backfills",
@@ -181,4 +191,15 @@ DRIFT = RunKind(
     repeats=True,
     is_of_object=False,
     has_progress=False,
+)
+ERASURE = RunKind(
+    noun="erasure",
+    plural="erasures",
+    workflow_type=names.ERASURE_WORKFLOW,
+    state=ErasureState,
+    workflow_id=lambda request: ids.erasure_workflow_id(request.org, request.key),
+    options=_erasure_options,
+    repeats=False,
+    acts=("pause", "resume"),
+    is_of_object=False,
 )

@@ -78,6 +78,12 @@ class PostgresWarehouse:
             opened.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             yield opened
 
+    def reclaim(self, tables: Sequence[str], *, rewrite: bool = False) -> None:
+        """VACUUM the tables; FULL to `rewrite` them."""
+        postgres_tables.vacuum(
+            self._dsn, [in_schemas(each, self._prefix) for each in tables], is_full=rewrite
+        )
+
     def close(self) -> None:
         """Close the idle connections."""
         with suppress(Empty):

@@ -189,6 +189,19 @@ def existing_columns(dsn: Database, *, prefix: str = "") -> dict[str, Set[str]]:
     return {table.removeprefix(prefix): columns.keys() for table, columns in found.items()}
 
 
+def vacuum(dsn: Database, tables: Sequence[str], *, is_full: bool) -> None:
+    """Make the space of deleted rows free for new ones; `is_full`: write the tables anew, under a
+    lock.
+    """
+    with (
+        translated_psycopg(SYSTEM),
+        # Without the bound on idle transactions: a vacuum is one statement.
+        connect_postgres(dsn, autocommit=True) as connection,
+    ):
+        for table in tables:
+            connection.execute(f"VACUUM {'(FULL) ' if is_full else ''}{table}".encode())
+
+
 def wrong_types(dsn: Database, catalogue: Catalogue) -> list[str]:
     """A sentence for each column that is there with another type than the catalogue's. Changes
     nothing.
@@ -261,6 +274,8 @@ def _key_of(table: str) -> str:
         return ", PRIMARY KEY (object, batch)"
     if table.endswith("quality"):
         return ", PRIMARY KEY (object, record_id, field, rule)"
+    if table.endswith("ops.erased"):
+        return ", PRIMARY KEY (record_id)"
     if table.endswith("quality_day"):
         return ", PRIMARY KEY (day, object, field, rule)"
     if table.endswith("ops.names"):

@@ -56,5 +56,10 @@ class Warehouse(Protocol):
         changes no table.
         """
 
+    def reclaim(self, tables: Sequence[str], *, rewrite: bool = False) -> None:
+        """Give back the space of deleted rows of tables (schema.name). `rewrite`: write the tables
+        anew, so that no page keeps their bytes; they are locked meanwhile.
+        """
+
     def close(self) -> None:
         """Give the connections back."""

@@ -3,15 +3,18 @@ audit log with the digest of its attempts, and that log is chained by hash (law 
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import groupby
+from typing import Any
 
 import sqlalchemy as sa
 
 from clients.database.address import Database
 from clients.database.audit_log import AUDIT_LOG
-from clients.writeback.audit_seal import ACT, SEALED, attempts_digest, sealed_digest, sealed_target
+from clients.writeback.attempt_values import erased_list_digest, is_as_sealed
+from clients.writeback.audit_seal import ACT, READ, RESEALED, attempts_digest, sealed_digest, sealed_target
+from clients.writeback.erasure import ATTEMPTS_ACT, attempts_target
 from clients.writeback.store import WritebackStore
 from clients.writeback.tables import WRITEBACK_ATTEMPT, WRITEBACK_BATCH
 from schemas.writeback.messages import BatchState
@@ -41,9 +44,13 @@ def broken_seals(dsn: Database) -> list[str]:
             if row.state == BatchState.CLOSED
         }
         seals = _seals(connection)
-        digests = dict(_digests(connection))
+        found = _Attempts()
+        digests = dict(found.digests(connection))
+        listed = _erased_lists(connection)
     return sorted(
         [
+            *found.altered,
+            *_unlisted(found.erased, listed),
             *(
                 f"batch {batch} has attempts, and is not in the list of batches"
                 for batch in digests.keys() - batches
@@ -72,18 +79,60 @@ def _compared(
 
 
 def _seals(connection: sa.Connection) -> dict[str, list[str]]:
-    """Target -> the digests that were sealed for it."""
+    """Target -> the digests that were sealed for it. An erasure's seal stands for those before."""
     found = defaultdict(list)
-    query = sa.select(AUDIT_LOG.c.target, AUDIT_LOG.c.detail).where(AUDIT_LOG.c.act == ACT)
+    acts = [ACT, RESEALED]
+    query = sa.select(AUDIT_LOG.c.act, AUDIT_LOG.c.target, AUDIT_LOG.c.detail).where(
+        AUDIT_LOG.c.act.in_(acts)
+    )
     for row in connection.execute(query.order_by(AUDIT_LOG.c.number)):
+        if row.act == RESEALED:
+            found[row.target].clear()
         found[row.target].append(sealed_digest(row.detail))
     return found
 
 
-def _digests(connection: sa.Connection) -> Iterator[tuple[str, str]]:
-    """Batch, and the digest of its attempts as they are now."""
-    table = WRITEBACK_ATTEMPT.c
-    query = sa.select(*(table[name] for name in SEALED)).order_by(table.batch, table.number, table.attempt)
-    rows = connection.execution_options(yield_per=_AT_A_TIME).execute(query)
-    for batch, some in groupby(rows, key=lambda row: str(row.batch)):
-        yield batch, attempts_digest(some)
+class _Attempts:
+    """One pass over all attempts."""
+
+    def __init__(self) -> None:
+        self.altered: list[str] = []
+        """A sentence for each whose values are not those of its digest."""
+        self.erased: defaultdict[str, list[tuple[int, int, str]]] = defaultdict(list)
+        """Erasure -> the attempts that say it took their values."""
+
+    def digests(self, connection: sa.Connection) -> Iterator[tuple[str, str]]:
+        """Batch, and the digest of its attempts as they are now."""
+        table = WRITEBACK_ATTEMPT.c
+        query = sa.select(*(table[name] for name in READ)).order_by(table.batch, table.number, table.attempt)
+        rows = connection.execution_options(yield_per=_AT_A_TIME).execute(query)
+        for batch, some in groupby(rows, key=lambda row: str(row.batch)):
+            yield batch, attempts_digest(map(self._looked_at, some))
+
+    def _looked_at(self, row: sa.Row[Any]) -> sa.Row[Any]:
+        if not is_as_sealed(row):
+            self.altered.append(
+                f"attempt {row.attempt} of writeback {row.number} in batch {row.batch} has other values than were sealed"
+            )
+        if row.erased_by is not None:
+            self.erased[row.erased_by].append((row.number, row.attempt, row.values_digest or ""))
+        return row
+
+
+def _erased_lists(connection: sa.Connection) -> dict[str, str]:
+    """Target -> the digest of the last list of attempts that the erasure put on record."""
+    query = sa.select(AUDIT_LOG.c.target, AUDIT_LOG.c.detail).where(AUDIT_LOG.c.act == ATTEMPTS_ACT)
+    rows = connection.execute(query.order_by(AUDIT_LOG.c.number))
+    return {row.target: sealed_digest(row.detail) for row in rows}
+
+
+def _unlisted(
+    erased: Mapping[str, Sequence[tuple[int, int, str]]], listed: Mapping[str, str]
+) -> Iterator[str]:
+    """Who empties an attempt by hand cannot say that it was an erasure."""
+    for erasure, rows in erased.items():
+        if listed.get(attempts_target(erasure)) != erased_list_digest(rows):
+            yield (
+                f"{len(rows)} attempts say that erasure {erasure} took their values, "
+                "and its record lists others"
+            )

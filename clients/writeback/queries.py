@@ -19,7 +19,7 @@ from schemas.writeback.messages import WritebackState
 
 Row = Mapping[str, Any]
 """A row of the store by the names of its columns."""
-_UNSEEN = {"fingerprint"}
+_UNSEEN = {"fingerprint", "salt", "values_digest"}
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,8 @@ class WritebackQueries:
     def attempts(self, number: int) -> list[Row]:
         """Every time a writeback was sent, in order."""
         mine = WRITEBACK_ATTEMPT.c.number == number
-        return self._rows(sa.select(WRITEBACK_ATTEMPT).where(mine).order_by(WRITEBACK_ATTEMPT.c.attempt))
+        shown = [column for column in WRITEBACK_ATTEMPT.c if column.name not in _UNSEEN]
+        return self._rows(sa.select(*shown).where(mine).order_by(WRITEBACK_ATTEMPT.c.attempt))
 
     def counts(self, *, caller: str | None = None) -> list[StateCount]:
         """The number of writebacks by object and state."""

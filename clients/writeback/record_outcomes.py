@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from clients.metrics.writebacks import Settled, count_settled
+from clients.writeback.attempt_values import salted
 from clients.writeback.store import storable
 from clients.writeback.tables import WRITEBACK, WRITEBACK_ATTEMPT
 from schemas.writeback.messages import WritebackState
@@ -39,7 +40,7 @@ def settle(
     for row in open_ones:
         outcome = outcomes[row.record]
         settled.append(_settled(row, outcome, sent_at, now))
-        attempts.append(_attempt(row, outcome, sent_at, now))
+        attempts.append(salted(_attempt(row, outcome, sent_at, now)))
         updates.append(_update(row, outcome, now))
     connection.execute(insert(WRITEBACK_ATTEMPT), attempts)
     names = ("state", "code", "reason", "record_id", "created", "attempts", "looks", "not_before", "done_at")

@@ -58,6 +58,8 @@ WRITEBACK = sa.Table(
     sa.Column("echoed_at", _TIME),  # when its change came back
     # W3C traceparent of the span that accepted it, or of its caller; null: there was none
     sa.Column("traceparent", sa.CHAR(55)),
+    # the erasure that took its values; null: they are there
+    sa.Column("erased_by", sa.String(255)),
     sa.UniqueConstraint("caller", "key", name="writeback_of_a_key"),
 )
 sa.Index(
@@ -142,5 +144,19 @@ WRITEBACK_ATTEMPT = sa.Table(
     sa.Column("looked_up", sa.Boolean, nullable=False),  # the outcome was not in an answer
     sa.Column("sent_at", _TIME),
     sa.Column("known_at", _TIME, nullable=False),
+    # Of `values_digest`; null: the values were erased, or the attempt has no digest
+    sa.Column("salt", sa.String(64)),
+    # HMAC of sent, before and reason, hex: what the seal of the batch stands on
+    sa.Column("values_digest", sa.String(64)),
+    sa.Column("erased_by", sa.String(255)),  # the erasure that took the values; null: they are there
+)
+ERASURE = sa.Table(
+    "erasure",
+    METADATA,
+    sa.Column("name", sa.String(255), primary_key=True),
+    sa.Column("began_at", _TIME, primary_key=True),  # of the run: the same records may be erased again
+    sa.Column("ended_at", _TIME, nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),  # SHA-256 of the certificate, hex
+    sa.Column("certificate", JSONB, nullable=False),
 )
 sa.Index("writeback_attempt_of_a_batch", WRITEBACK_ATTEMPT.c.batch, WRITEBACK_ATTEMPT.c.number)

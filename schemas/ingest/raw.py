@@ -27,6 +27,10 @@ RAW_SCHEMA = pa.schema(
     ]
 )
 
+ERASED_MARK = "tidegateErased"
+"""In the header of an event, and a column of a page: true where the values of a record were
+erased. The names of its fields are still there.
+"""
 UNREADABLE_OBJECT = ""
 """The object of a message that could not be read."""
 
@@ -38,6 +42,20 @@ class Form(StrEnum):
     """A row an event, in the columns of `RAW_SCHEMA`."""
     ROWS = "rows"
     """A row a record of one object, in the columns of `transforms.ingest.row_pages.page_schema`."""
+
+
+class RawErasure(BaseModel):
+    """One rewriting of a batch's raw file, by which values of erased records went."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    erasure: str
+    """Names it: `tidegate erase show NAME`."""
+    at: datetime
+    changes: int
+    """Changes whose values went."""
+    former_sha256: str
+    """Of the file before."""
 
 
 class Manifest(BaseModel):
@@ -82,6 +100,10 @@ class Manifest(BaseModel):
     """
     is_partial: bool = False
     """Of rows: True when the page holds some fields only; each row is then an update of these."""
+    erasures: tuple[RawErasure, ...] = ()
+    """Rewritings of the raw file, the first one first. `raw_key` and `raw_sha256` are those of the
+    file that is there now.
+    """
 
     @property
     def batch(self) -> str:

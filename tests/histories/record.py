@@ -24,7 +24,7 @@ from temporalio.worker import Worker
 
 from clients.governor.leases import Leases
 from clients.temporal.governor import TemporalGovernor
-from clients.temporal.run_kinds import BACKFILL
+from clients.temporal.run_kinds import BACKFILL, ERASURE
 from clients.temporal.runs import run_handle, start_run
 from sandbox.ports import free_port
 from sandbox.processes import ProcessGroup
@@ -32,6 +32,7 @@ from sandbox.temporal import start_temporal
 from schemas import names
 from schemas.backfill import BackfillInput, BackfillState
 from schemas.drift import DriftInput, RefreshInput
+from schemas.erasure import ErasureInput, ErasureState
 from schemas.errors import ReplayExpiredError, StatementError, UnavailableError
 from schemas.governor import Budget, GovernorConfig, LeaseClass
 from schemas.ids import governor_workflow_id
@@ -46,6 +47,7 @@ from tests.support.builders.waiting import until
 from tests.support.scripted.scripted import ScriptedBatches, ScriptedFollower, manifest, serving
 from tests.support.scripted.scripted_backfill import ScriptedReader, backfill_workers
 from tests.support.scripted.scripted_drift import ScriptedSchema, schema_workers
+from tests.support.scripted.scripted_erasure import ScriptedErasure, erasure_workers
 from tests.support.scripted.scripted_governor import governor_worker
 from tests.support.scripted.scripted_planner import NEWEST, ScriptedPlanner, planner_workers
 from tests.support.scripted.scripted_preview import ScriptedPreview
@@ -366,6 +368,29 @@ async def _has_changed(script: ScriptedWritebacks, count: int) -> bool:
     return len(script.changes) == count
 
 
+async def erasure_failed_resumed_and_certified(client: Client) -> Handle:
+    failure = StatementError(statement="", detail="the table is another one")
+    request = ErasureInput(
+        org="o",
+        key="ids-1f8ac10f23c5",
+        records=("003000000000001AAA",),
+        grace=timedelta(seconds=0.1),
+        by="ada",
+        reason="request 2026-117",
+    )
+    async with erasure_workers(client, ScriptedErasure(failures=[failure])):
+        handle = run_handle(client, ERASURE, await start_run(client, ERASURE, request))
+
+        async def is_paused() -> bool:
+            state = await handle.query(names.PROGRESS, result_type=ErasureState)
+            return bool(state.stage == "paused")
+
+        await until(is_paused)
+        await handle.signal(names.RESUME, PauseInput(by="grace", reason="it is the right one now"))
+        await handle.result()
+    return handle
+
+
 SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     batch_applied,
     batch_applied_at_the_second_try,
@@ -384,6 +409,7 @@ SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     drift_found_a_new_field,
     refresh_of_two_stretches,
     retention_done_and_left,
+    erasure_failed_resumed_and_certified,
     writebacks_sent_paused_and_looked_up,
     writebacks_sent_and_echoed,
     writebacks_looked_at,

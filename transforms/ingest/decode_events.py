@@ -16,6 +16,7 @@ import orjson
 
 from schemas.catalogue import Catalogue
 from schemas.ingest.change_types import SNAPSHOT
+from schemas.ingest.raw import ERASED_MARK
 from schemas.quality import Rule
 from schemas.salesforce.limits import CLOCK_ALLOWANCE
 from transforms import exact_json
@@ -88,6 +89,8 @@ class DecodedObject:
     landed: int = 0
     rows: list[tuple[Any, ...]] = field(default_factory=list)
     refusals: list[RefusedChange] = field(default_factory=list)
+    erased: set[str] = field(default_factory=set)
+    """Records whose values were taken out of raw."""
 
 
 def decode_events(
@@ -103,7 +106,7 @@ def decode_events(
         share = decoded.setdefault(event.object, DecodedObject())
         share.landed += event.changes
         try:
-            share.rows.extend(_changes(event, loads(event.event), plans))
+            share.rows.extend(_changes(event, loads(event.event), plans, share.erased))
         except EventRefusedError as refused:
             for ordinal, record_id in enumerate(refused.record_ids or (None,) * event.changes, place):
                 share.refusals.append(_refusal(event, refused, record_id, ordinal))
@@ -129,7 +132,7 @@ def _refusal(
 
 
 def _changes(
-    event: RawEvent, data: dict[str, Any], plans: dict[str, "PayloadReader"]
+    event: RawEvent, data: dict[str, Any], plans: dict[str, "PayloadReader"], erased: set[str]
 ) -> Iterator[tuple[Any, ...]]:
     if BROKEN in data:
         raise EventRefusedError(
@@ -150,12 +153,15 @@ def _changes(
     if header.change_type is None:
         detail = f"{header.raw_type} carries no values; the records must be read again"
         raise EventRefusedError(NEEDS_REREAD, detail, header.record_ids)
+    is_erased = payload[HEADER].get(ERASED_MARK) is True
+    if is_erased:
+        erased.update(header.record_ids)
     try:
-        values, changed, diffs, found = plan.read(payload, header.change_type)
+        values, changed, diffs, found = plan.read(payload, header.change_type, is_erased=is_erased)
         if header.change_type == SNAPSHOT and any(each.rule is Rule.DIGITS_LOST for each in found):
             # What a query gave is kept with every digit.
             exact = exact_json.loads(event.event)["payload"]
-            values, changed, diffs, found = plan.read(exact, header.change_type)
+            values, changed, diffs, found = plan.read(exact, header.change_type, is_erased=is_erased)
     except MisfitError as misfit:
         reason = MISSING_REQUIRED if misfit.rule is Rule.REQUIRED else misfit.rule.value
         raise EventRefusedError(reason, str(misfit), header.record_ids) from misfit

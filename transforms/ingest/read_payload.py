@@ -14,11 +14,13 @@ from schemas.ingest.change_types import DELETE, SNAPSHOT, WHOLE
 from schemas.quality import OF_THE_FIELD, Finding, Rule, Severity
 from schemas.tables import NAME_SIZE, most_text_bytes
 from transforms.convert_values import converter
+from transforms.erasure.fields import erased_columns
 from transforms.misfits import Converter, MisfitError, NotedError
 from transforms.pii import HEADER, is_any_token, is_misfit_token
 from transforms.quality.rules import checks_of, ruled
 
 _DIFF_KEYS = frozenset({"diff"})
+_NOBODY = frozenset[str]()
 _LONG_TEXTS = frozenset({FieldType.TEXTAREA, FieldType.STRING})
 _SECRET_DIFF = "encrypted, and its new text came as a diff; the record is read again"  # noqa: S105 -- a sentence
 _Field = tuple[int, str, Converter]
@@ -74,11 +76,15 @@ class PayloadReader:
         self._added = {name for name, f in spec.fields.items() if f.added}
         self._columns = tuple(spec.columns.values())
         self._loose = frozenset(spec.columns[name] for name, f in spec.fields.items() if f.is_loose)
+        self._erased = erased_columns(spec)
         self._told: set[tuple[str, Rule]] = set()
         """Fields and rules of `OF_THE_FIELD` that a change of this batch has named."""
 
-    def read(self, payload: dict[str, Any], change_type: str) -> ReadPayload:
-        """Raises `MisfitError` for what breaks a rule of severity `reject`."""
+    def read(self, payload: dict[str, Any], change_type: str, *, is_erased: bool = False) -> ReadPayload:
+        """Raises `MisfitError` for what breaks a rule of severity `reject`.
+
+        `is_erased`: the record's values were taken out of raw, so a required one may be missing.
+        """
         values: list[Any] = [None] * self._width
         if change_type == DELETE:
             return ReadPayload(values, "", None, [])
@@ -101,7 +107,8 @@ class PayloadReader:
         if reading.diffs and is_whole:
             self._isolate_diffs(reading)
         # A query says nothing of what it did not ask for.
-        self._check_required(reading, is_whole=is_whole and change_type != SNAPSHOT)
+        excused = self._erased if is_erased else _NOBODY
+        self._check_required(reading, excused, is_whole=is_whole and change_type != SNAPSHOT)
         carried = self._carried(change_type, changed, reading.unread)
         return ReadPayload(values, carried, ",".join(reading.diffs) or None, reading.found)
 
@@ -221,8 +228,10 @@ class PayloadReader:
             reading.found.append(Finding(name, column, Rule.DIFF_ONLY, Severity.ISOLATE, detail))
         reading.diffs.clear()
 
-    def _check_required(self, reading: _Reading, *, is_whole: bool) -> None:
+    def _check_required(self, reading: _Reading, excused: frozenset[str], *, is_whole: bool) -> None:
         for (place, column, _), (name, severity) in self._required.items():
+            if column in excused:
+                continue
             if reading.values[place] is None and (is_whole or column in reading.changed):
                 self._miss(name, column, severity, reading)
 

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ops_tables import EVENT_BYTES, QUARANTINE_COLUMNS
 from schemas.tables import arrow_schema, staged_columns
+from transforms.erasure.changes import erase_changes
 from transforms.ingest.decode_events import DecodedObject, RawEvent, RefusedChange, decode_events
 from transforms.ingest.wide_rows import fitted
 
@@ -50,6 +51,8 @@ def stage_objects(raw: pa.Table, catalogue: Catalogue, *, batch: str) -> dict[st
     for name, decoded in decode_events(_events(raw), catalogue).items():
         spec = catalogue.objects.get(name)
         changes = None if spec is None else fitted(typed_table(decoded, spec, batch), spec)
+        if spec is not None and changes is not None and decoded.erased:
+            changes = erase_changes(changes, spec, decoded.erased)
         staged[name] = ObjectSlice(decoded.landed, changes, refused_table(decoded.refusals, batch))
     return staged
 

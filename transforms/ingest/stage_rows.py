@@ -19,9 +19,12 @@ from schemas.catalogue import (
 )
 from schemas.ingest.change_types import DELETE, SNAPSHOT, UPDATE
 from schemas.ingest.positions import SECOND_MS, Deletion, PolledRow, epoch_ms, floor_to_second
+from schemas.ingest.raw import ERASED_MARK
 from schemas.salesforce.limits import CLOCK_ALLOWANCE
 from schemas.tables import ID_SIZE, arrow_schema, staged_columns
 from transforms import exact_json
+from transforms.erasure.changes import erase_changes
+from transforms.erasure.pages import erased_ids
 from transforms.ingest.decode_events import DecodedObject, RawEvent, decode_events
 from transforms.ingest.row_pages import GONE, ID, IN_BIN, IS_DELETED, MODSTAMP, exact_json_value
 from transforms.ingest.snapshots import (
@@ -37,6 +40,7 @@ from transforms.ingest.snapshots import (
 from transforms.ingest.stage_events import ObjectSlice, refused_table, typed_table
 from transforms.ingest.typed_columns import MILLISECONDS, cast_column, flags_of, typed_values
 from transforms.ingest.wide_rows import fitted
+from transforms.pii import HEADER
 
 
 class PageFacts(NamedTuple):
@@ -70,12 +74,15 @@ def stage_rows(page: pa.Table, spec: ObjectSpec, catalogue: Catalogue, facts: Pa
     )
     fits &= _has_place(page, facts)
     good = _changes(page, typed, spec, facts, fits)
+    erased = erased_ids(page)
     if bool(fits.all()):
-        return ObjectSlice(len(good), fitted(good, spec), refused_table([], facts.batch))
+        changes = erase_changes(fitted(good, spec), spec, erased)
+        return ObjectSlice(len(changes), changes, refused_table([], facts.batch))
     odd = _decoded(page.filter(pa.array(~fits)), spec, catalogue, facts)
     changes = pa.concat_tables([good, typed_table(odd, spec, facts.batch)])
     refused = refused_table(odd.refusals, facts.batch)
-    return ObjectSlice(len(changes) + len(refused), fitted(changes, spec), refused)
+    changes = erase_changes(fitted(changes, spec), spec, erased)
+    return ObjectSlice(len(changes) + len(refused), changes, refused)
 
 
 def _has_place(page: pa.Table, facts: PageFacts) -> np.ndarray:
@@ -188,6 +195,14 @@ def _events(page: pa.Table, spec: ObjectSpec, facts: PageFacts) -> Iterator[RawE
 
 
 def _row_events(record: dict[str, Any], spec: ObjectSpec, facts: PageFacts) -> list[dict[str, Any]]:
+    events = _events_of_row(record, spec, facts)
+    if record.get(ERASED_MARK) is not None:
+        for data in events:
+            data["payload"][HEADER][ERASED_MARK] = True
+    return events
+
+
+def _events_of_row(record: dict[str, Any], spec: ObjectSpec, facts: PageFacts) -> list[dict[str, Any]]:
     modstamp_ms = _modstamp_ms(record[MODSTAMP])
     if record[IS_DELETED] == GONE:
         return [purge_event(spec.name, Deletion(record[ID], modstamp_ms), reading=facts.reading)]

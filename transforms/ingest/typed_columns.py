@@ -18,8 +18,10 @@ from schemas.catalogue import (
     FieldType,
     ObjectSpec,
 )
+from schemas.ingest.raw import ERASED_MARK
 from schemas.tables import TIME_SIZE, text_size
 from transforms.convert_values import INT64_DIGITS, SURE_DIGITS
+from transforms.erasure.fields import kept_fields
 from transforms.ingest.row_pages import GONE, IS_DELETED
 from transforms.pii import longest_token
 from transforms.quality.rules import checks_of
@@ -36,6 +38,8 @@ def typed_values(
     """
     fits = np.ones(len(page), np.bool_)
     gone = flags_of(pc.equal(page[IS_DELETED], GONE))
+    erased = flags_of(pc.is_valid(page[ERASED_MARK])) if ERASED_MARK in page.column_names else None
+    kept = kept_fields(spec)
     typed = {}
     for name, field in spec.fields.items():
         if name not in page.column_names:
@@ -45,7 +49,8 @@ def typed_values(
         typed[name], good = _typed(page[name], field, spec.most_bytes)
         fits &= good
         if field.required:
-            fits &= gone | flags_of(pc.is_valid(page[name]))
+            excused = gone if erased is None or name in kept else gone | erased
+            fits &= excused | flags_of(pc.is_valid(page[name]))
         for check in checks_of(field, prefixes):
             fits &= ~check.failing(typed[name])
     return typed, fits

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from schemas.catalogue import FieldType, ObjectSpec
 from schemas.quality import Rule, Severity
 from transforms.convert_values import converter
+from transforms.erasure.fields import kept_fields
 from transforms.misfits import MISFIT, landed
 from transforms.pii import Protector
 from transforms.quality.rules import checks_of, ruled
@@ -148,15 +149,19 @@ class OrgValues:
             empty = MISFIT if is_required else None
             self._fields.append((name, convert, field.is_protected, f"{spec.name}.{name}", empty))
         self._protector = protector
+        self._kept = kept_fields(spec)
 
-    def typed(self, record: Mapping[str, Any]) -> list[Any]:
-        """One record's values; `MISFIT` for one that does not fit, as the warehouse has it for a
-        field that is unknown.
+    def typed(self, record: Mapping[str, Any], record_id: str) -> list[Any]:
+        """One record's values; `MISFIT` for one that does not fit, and for one that was erased
+        here, as the warehouse has it for a field that is unknown.
         """
+        is_erased = record_id in self._protector.erased
         values: list[Any] = []
         for name, convert, is_protected, context, empty in self._fields:
             value = record.get(name)
-            if value is None:
+            if is_erased and name not in self._kept:
+                values.append(MISFIT)
+            elif value is None:
                 values.append(empty)
             else:
                 given = self._protector.encrypt(context, value) if is_protected else value

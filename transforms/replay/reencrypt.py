@@ -15,8 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.catalogue import Catalogue, FieldSpec, ObjectSpec
+from schemas.ingest.raw import Manifest
 from transforms import exact_json
 from transforms.convert_values import is_text_in_json
+from transforms.erasure.raw import erase_raw
 from transforms.ingest.row_pages import encrypted_texts, text_of_json
 from transforms.pii import DIFF_KEYS, HEADER, Protector, is_any_token, sealed_token
 
@@ -40,6 +42,10 @@ class Reprotector:
         """Treat fields as this catalogue says from now on."""
         self._patterns = {name: _pattern(spec) for name, spec in catalogue.objects.items()}
         self._specs = catalogue.objects
+
+    def erased(self, raw: pa.Table, manifest: Manifest, catalogue: Catalogue) -> pa.Table:
+        """The batch's raw table without the values of records that were erased."""
+        return erase_raw(raw, manifest, catalogue, self._protector, self._protector.erased).raw
 
     def opened(self, raw: pa.Table) -> pa.Table:
         """The raw table (columns of `RAW_SCHEMA`) with readable values for fields and objects that

@@ -17,8 +17,8 @@ _PERIODS: Final = 2
 
 
 def store_problems(facts: LookFacts) -> Iterator[Problem]:
-    """Those of the ledger, quarantine, reconciliations, quality, drift, writebacks and
-    backfills.
+    """Those of the ledger, quarantine, reconciliations, quality, drift, writebacks,
+    backfills and erasures.
     """
     warehouse = facts.warehouse or WarehouseFacts()
     yield from _ledger(warehouse)
@@ -39,6 +39,9 @@ def store_problems(facts: LookFacts) -> Iterator[Problem]:
         else:
             text = f"the retention run {run.name} failed"
             yield problem("retention.failed", text, "tidegate retention run", since=run.at)
+    for run in facts.stuck_erasures or ():
+        remedy = f"tidegate erase show {run.name}; then tidegate erase resume {run.name}"
+        yield problem("erasure.stuck", f"{run.name} is not done", remedy, subject=run.name, since=run.at)
     yield from _retention(warehouse, facts)
 
 

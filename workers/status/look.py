@@ -153,6 +153,7 @@ class StatusLook:
             governor=None if budgets is None else budgets.governor,
             forecasts=() if budgets is None else budgets.forecasts,
             failed_runs=temporal.failed_runs,
+            stuck_erasures=temporal.stuck_erasures,
             configured=() if settings.planner.on else tuple(_configured(settings)),
             reconcile_period=reconciliation.buckets_interval if reconciliation.on else None,
             objects=self._objects,

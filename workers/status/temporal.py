@@ -12,7 +12,7 @@ from temporalio.client import Client
 
 from clients.doctor.temporal import QUEUES
 from clients.temporal.backlog import landed_not_applied
-from clients.temporal.failed_runs import failed_runs
+from clients.temporal.failed_runs import failed_runs, stuck_erasures
 from clients.temporal.lane_facts import describe_lanes
 from clients.temporal.task_queues import describe_queue
 from schemas import names
@@ -34,6 +34,7 @@ class TemporalAnswers:
     lanes: tuple[LaneFacts, ...] | None
     backlog: tuple[LaneBacklog, ...] | None
     failed_runs: tuple[FailedRun, ...] | None
+    stuck_erasures: tuple[FailedRun, ...] | None
     budgets: Budgets | None
 
 
@@ -45,11 +46,12 @@ async def ask_temporal(client: Client, org: str, lanes: Sequence[str]) -> Tempor
         org: Whose lanes.
         lanes: Those that are configured; others that run are found.
     """
-    roles, facts, backlog, runs = await asyncio.gather(
+    roles, facts, backlog, runs, erasures = await asyncio.gather(
         answered(lambda: _roles_and_budgets(client, org)),
         answered(lambda: describe_lanes(client, org, lanes)),
         answered(lambda: landed_not_applied(client, org)),
         answered(lambda: failed_runs(client, org)),
+        answered(lambda: stuck_erasures(client, org)),
     )
     found, budgets = roles.value or (None, None)
     return TemporalAnswers(
@@ -58,6 +60,7 @@ async def ask_temporal(client: Client, org: str, lanes: Sequence[str]) -> Tempor
         lanes=facts.value,
         backlog=backlog.value,
         failed_runs=runs.value,
+        stuck_erasures=erasures.value,
         budgets=budgets,
     )
 

@@ -7,6 +7,7 @@ times do.
 from collections.abc import Sequence
 
 from clients.warehouse.sql.apply import (
+    ERASED,
     QUALITY,
     REBUILT,
     RECONCILIATION,
@@ -225,7 +226,11 @@ def _bucket(seconds: int) -> str:
     return f"CAST(FLOOR(EXTRACT(EPOCH FROM c.last_modified_date) / {seconds}) AS BIGINT)"
 
 
-_ISOLATED = "c.unknown_fields IS NOT NULL AND NOT c.is_deleted"
+_ISOLATED = (
+    "c.unknown_fields IS NOT NULL AND NOT c.is_deleted "
+    # What was erased on purpose is no value that did not fit.
+    f"AND c.record_id NOT IN (SELECT e.record_id FROM {ERASED} AS e)"
+)
 
 
 def _isolated(*, is_whole: bool) -> str:

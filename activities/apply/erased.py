@@ -1,0 +1,42 @@
+"""Erased records in the transaction of a batch's effects: whatever was staged before, their values
+are not written.
+"""
+
+import pyarrow as pa
+
+from clients.warehouse import Transaction
+from clients.warehouse.sql import erasure as sql
+from schemas.catalogue import Catalogue
+from transforms.erasure.events import DETAIL, erase_quarantined
+
+_AT_ONCE = 500
+"""Ids of one statement."""
+
+
+def erased_touched(transaction: Transaction) -> frozenset[str]:
+    """Those of the group's records that were erased. Run it while the temporary table `TOUCHED`
+    holds them.
+    """
+    return frozenset(row[0] for row in transaction.fetch(sql.find_erased_touched()))
+
+
+def without_erased(transaction: Transaction, refused: pa.Table, catalogue: Catalogue) -> pa.Table:
+    """Refused changes (columns of `REFUSED_SCHEMA`) without the values of erased records."""
+    named = sorted({each for each in refused["record_id"].to_pylist() if each is not None})
+    erased: set[str] = set()
+    for first in range(0, len(named), _AT_ONCE):
+        some = named[first : first + _AT_ONCE]
+        erased |= {row[0] for row in transaction.fetch(sql.find_erased_named(len(some)), some)}
+    if not erased:
+        return refused
+    rows = refused.to_pylist()
+    for row in rows:
+        spec = catalogue.objects.get(row["object"])
+        event = erase_quarantined(row["event"], row["record_id"], spec, frozenset(erased), _opens_nothing)
+        if event != row["event"]:
+            row |= {"event": event, "detail": DETAIL}
+    return pa.Table.from_pylist(rows, schema=refused.schema)
+
+
+def _opens_nothing(token: str) -> str:
+    raise ValueError(token[:4])

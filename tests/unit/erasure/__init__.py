@@ -1,0 +1,1 @@
+"""Tests of erasure: what goes, and what stays."""
