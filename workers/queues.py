@@ -28,6 +28,7 @@ from clients.warehouse.shadow.schemas import shadow_prefix
 from clients.writeback.store import WritebackStore
 from transforms.reconcile.cost import ReconcileCostConfig
 from transforms.writeback.batching import BatchingConfig
+from workers.addresses import operational_address
 from workers.clients import ProcessClients, open_warehouse
 from workers.retention import retention_parts
 from workers.salesforce import Org, paid_streams, source_opener
@@ -130,7 +131,7 @@ def replay_activities(process: Process) -> Activities:
 def erasure_activities(process: Process) -> Activities:
     """Take values of erased records out of every store."""
     settings = process.parts.settings
-    dsn = settings.operational.dsn.get_secret_value()
+    dsn = operational_address(settings.operational)
     return erasure.activities(
         process.clients,
         process.opened_writebacks or WritebackStore(dsn),

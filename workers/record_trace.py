@@ -117,12 +117,9 @@ def _archived_step(
     row = connection.execute(query.encode(), (batch, spec.name)).fetchone()
     committed_at, *where = row if row is not None else (None, "", "", "", "")
     facts = change.facts
-    told = (facts[name] for name in ("changed_fields", "commit_user", "change_origin", "batch"))
-    step = _step(
-        settings,
-        (facts["change_type"], facts["changed_at"], facts["received_at"], committed_at, *told),
-        where,
-    )
+    told = [facts[name] for name in ("changed_fields", "commit_user", "change_origin", "batch")]
+    times = [facts["changed_at"], facts["received_at"], committed_at]
+    step = _step(settings, [facts["change_type"], *times, *told], where)
     return replace(step, archived_in=change.file)
 
 

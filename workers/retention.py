@@ -18,14 +18,16 @@ from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.ids import retention_workflow_id, schedule_id
 from schemas.retention import RetentionInput
-from workers.addresses import s3_address
+from workers.addresses import operational_address, s3_address
 from workers.clients import decided_catalogue, open_warehouse
 from workers.settings import Settings
 
 
 def archive_address(settings: Settings) -> S3Address:
     """The archive's bucket."""
-    bucket = settings.retention.archive_bucket or f"{settings.s3.bucket}-archive"
+    bucket = (
+        settings.s3.archive.bucket or settings.retention.archive_bucket or f"{settings.s3.bucket}-archive"
+    )
     return replace(s3_address(settings.s3), bucket=bucket)
 
 
@@ -35,7 +37,7 @@ def retention_parts(
     """What retention works on, over clients that are open. Connects to nothing yet."""
     org = settings.salesforce.org_id
     address = archive_address(settings)
-    operational = settings.operational.dsn.get_secret_value()
+    operational = operational_address(settings.operational)
     keys = SubjectKeys(operational, org, address)
     return RetentionParts(
         org=org,

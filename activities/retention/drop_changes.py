@@ -99,7 +99,7 @@ def _base_at(
     if base is None:
         return None
     after = "" if known is None else known.order
-    covered = {fingerprint(change.change_order) for change in changes if change.change_order > after}
+    covered = frozenset(fingerprint(change.change_order) for change in changes if change.change_order > after)
     return StoredBase(base, covered | (known.covered if known is not None else frozenset()))
 
 

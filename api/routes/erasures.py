@@ -18,6 +18,7 @@ from schemas.access import CallerRole
 from schemas.erasure import KEY_PATTERN, MOST_RECORDS, ErasureInput
 from schemas.message import Message
 from schemas.run_names import erasure_name
+from workers.addresses import operational_address
 
 
 class ErasureRequest(RunRequest):
@@ -87,7 +88,7 @@ class Certificate(Message):
 )
 async def certificate(id: str, parts: Parts) -> Certificate:  # noqa: A002 -- it is called so in the URL
     """The certificate by the erasure's id."""
-    dsn = parts.settings.operational.dsn.get_secret_value()
+    dsn = operational_address(parts.settings.operational)
     with closing(Erasures(dsn)) as erasures:
         found = await asyncio.to_thread(erasures.find, id)
     if found is None:

@@ -20,6 +20,7 @@ from schemas.erasure import ErasureInput, ErasureState
 from schemas.errors import SettingsError
 from schemas.run_names import erasure_name
 from schemas.salesforce.record_ids import whole_id
+from workers.addresses import operational_address
 from workers.clients import connect_temporal
 from workers.settings import Settings
 
@@ -113,7 +114,7 @@ def show(
     Example: tidegate erase show ids-1f8ac10f23c5
     """
     loaded = local_settings(settings, home)
-    with closing(Erasures(loaded.operational.dsn.get_secret_value())) as erasures:
+    with closing(Erasures(operational_address(loaded.operational))) as erasures:
         found = erasures.find(name)
     if found is None:
         _show_progress(loaded, name, as_json=as_json)

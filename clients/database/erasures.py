@@ -10,6 +10,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
+from clients.database.address import Database
 from clients.database.engine import open_engine, translated_database
 
 _METADATA = sa.MetaData()
@@ -52,7 +53,7 @@ class Erasures:
     table.
     """
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: Database) -> None:
         self._engine = open_engine(dsn)
 
     def keep(self, made: ErasureCertificate) -> ErasureCertificate:

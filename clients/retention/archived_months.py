@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from clients.retention.archive import Archive
 from clients.warehouse import Transaction, Warehouse
@@ -31,7 +31,8 @@ class ArchivedMonth(NamedTuple):
 
     def went(self, state: MonthState, at: datetime) -> "ArchivedMonth":
         """The row after a step."""
-        return self._replace(**{"state": str(state), f"{state}_at": at})
+        times: dict[str, Any] = {f"{state}_at": at}
+        return self._replace(state=str(state), **times)
 
     def manifest(self, archive: Archive) -> ArchiveManifest:
         """Its files."""

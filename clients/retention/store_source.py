@@ -11,6 +11,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
+from clients.database.address import Database
 from clients.database.engine import open_engine, translated_database
 from clients.retention.sources import Span
 from transforms.retention.seal import json_text
@@ -23,7 +24,7 @@ SUBJECT = "subject"
 class StoreSource:
     """A table of the operational store, with whatever columns it has by now."""
 
-    dsn: str
+    dsn: Database
     table: str
     time_column: str
     keys: tuple[str, ...]
@@ -106,7 +107,7 @@ class StoreSource:
         return sa.Table(self.table, sa.MetaData(), autoload_with=self._engine)
 
 
-def store_sources(dsn: str) -> tuple[StoreSource, ...]:
+def store_sources(dsn: Database) -> tuple[StoreSource, ...]:
     """The audit log and the attempts. Both stay in the store: acts are verified as one chain."""
     return (
         StoreSource(dsn, "audit_log", "at", ("number",)),

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
+from clients.database.address import Database
 from clients.database.engine import open_engine, translated_database
 from clients.database.migrations import ensure_schema
 from clients.storage.objects import S3Address, aws_client, translated_s3
@@ -63,7 +64,7 @@ _DESTROY = sa.text(
 class SubjectKeys:
     """The subjects' keys of one org. Safe to share between threads; its methods block."""
 
-    def __init__(self, dsn: str, org: str, address: S3Address) -> None:
+    def __init__(self, dsn: Database, org: str, address: S3Address) -> None:
         """Args:
         dsn: Of the operational store. The migrations that it lacks are taken at the first use.
         org: The org's id, of 18 characters.

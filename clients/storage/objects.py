@@ -163,7 +163,7 @@ class ObjectStore:
         """When the object was written, or None when there is none."""
         try:
             with translated_s3(_SYSTEM):
-                found: datetime = self._s3.head_object(Bucket=self.bucket, Key=key)["LastModified"]
+                found: datetime = self._s3.head_object(Bucket=self.bucket_of(key), Key=key)["LastModified"]
                 return found
         except _AbsentError:
             return None
@@ -190,7 +190,9 @@ class ObjectStore:
         were. Without versioning that is the object itself.
         """
         with translated_s3(_SYSTEM):
-            pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=key)
+            pages = self._s3.get_paginator("list_object_versions").paginate(
+                Bucket=self.bucket_of(key), Prefix=key
+            )
             found = [
                 {"Key": key, "VersionId": entry["VersionId"]}
                 for page in pages
@@ -198,7 +200,7 @@ class ObjectStore:
                 if entry["Key"] == key
             ]
             for each in found:
-                self._s3.delete_object(Bucket=self.bucket, **each)
+                self._s3.delete_object(Bucket=self.bucket_of(key), **each)
         if not found:
             self.delete(key)
         return len(found)
@@ -206,7 +208,9 @@ class ObjectStore:
     def drop_former_versions(self, key: str) -> int:
         """Delete every version of an object but the latest; returns how many there were."""
         with translated_s3(_SYSTEM):
-            pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=key)
+            pages = self._s3.get_paginator("list_object_versions").paginate(
+                Bucket=self.bucket_of(key), Prefix=key
+            )
             found = [
                 {"Key": key, "VersionId": entry["VersionId"]}
                 for page in pages
@@ -214,7 +218,7 @@ class ObjectStore:
                 if entry["Key"] == key and not entry["IsLatest"]
             ]
             for each in found:
-                self._s3.delete_object(Bucket=self.bucket, **each)
+                self._s3.delete_object(Bucket=self.bucket_of(key), **each)
         return len(found)
 
     def delete_many(self, keys: Sequence[str]) -> None:
@@ -223,7 +227,7 @@ class ObjectStore:
         """
         listed = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
         with translated_s3(_SYSTEM):
-            answer = self._s3.delete_objects(Bucket=self.bucket, Delete=listed)
+            answer = self._s3.delete_objects(Bucket=self.bucket_of(keys[0]), Delete=listed)
         if refused := answer.get("Errors", []):
             first = refused[0]
             raise TerminalError(
@@ -235,7 +239,7 @@ class ObjectStore:
         """As `keys`, with age and size."""
         with translated_s3(_SYSTEM):
             pages = self._s3.get_paginator("list_objects_v2").paginate(
-                Bucket=self.bucket, Prefix=prefix, StartAfter=after
+                Bucket=self.bucket_of(prefix), Prefix=prefix, StartAfter=after
             )
             for page in pages:
                 for entry in page.get("Contents", []):
