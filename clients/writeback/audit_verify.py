@@ -79,7 +79,7 @@ def _compared(
 
 def _seals(connection: sa.Connection) -> dict[str, list[str]]:
     """Target -> the digests that were sealed for it. An erasure's seal stands for those before."""
-    found = defaultdict(list)
+    found: defaultdict[str, list[str]] = defaultdict(list)
     acts = [ACT, RESEALED]
     query = sa.select(AUDIT_LOG.c.act, AUDIT_LOG.c.target, AUDIT_LOG.c.detail).where(
         AUDIT_LOG.c.act.in_(acts)
