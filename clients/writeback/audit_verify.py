@@ -10,7 +10,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from clients.database.address import Database
 from clients.database.audit_log import AUDIT_LOG
 from clients.writeback.attempt_values import erased_list_digest, is_as_sealed
 from clients.writeback.audit_seal import ACT, READ, RESEALED, attempts_digest, sealed_digest, sealed_target
@@ -23,7 +22,7 @@ _AT_A_TIME = 2_000
 _SNAPSHOT = sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
 
-def broken_seals(dsn: Database) -> list[str]:
+def broken_seals(dsn: str) -> list[str]:
     """Breaks in the record of attempts, a sentence each; empty when every batch's are as they were
     sealed. Blocks.
 
@@ -80,7 +79,7 @@ def _compared(
 
 def _seals(connection: sa.Connection) -> dict[str, list[str]]:
     """Target -> the digests that were sealed for it. An erasure's seal stands for those before."""
-    found: dict[str, list[str]] = defaultdict(list)
+    found: defaultdict[str, list[str]] = defaultdict(list)
     acts = [ACT, RESEALED]
     query = sa.select(AUDIT_LOG.c.act, AUDIT_LOG.c.target, AUDIT_LOG.c.detail).where(
         AUDIT_LOG.c.act.in_(acts)

@@ -13,6 +13,7 @@ import pytest
 from clients.writeback import audit_seal
 from clients.writeback.audit_verify import broken_seals
 from clients.writeback.batch_former import BatchFormer
+from clients.writeback.batch_queries import FoundRecord
 from clients.writeback.batches import WritebackBatches
 from clients.writeback.erasure import ErasedKeys, erase_writebacks
 from clients.writeback.intake import WritebackIntake
@@ -43,7 +44,9 @@ def sealed(database: str) -> str:
         batches = WritebackBatches(store)
         _submit(intake, ("C-1", "C-2"))
         (formed,) = _former(store).form(FormInput(org="o", object="Case", most_open=1)).batches
-        before = {"Case.ExternalId__c=c-1": FoundRecord(RECORD, {"Subject": f"{SECRET} before"}, None)}
+        before = {
+            "Case.ExternalId__c=c-1": FoundRecord(RECORD, datetime.now(UTC), {"Subject": f"{SECRET} before"})
+        }
         assert batches.begin_sending(formed.batch, sent_at=datetime.now(UTC), before=before, settled={})
         _, rows = batches.load(formed.batch)
         outcomes = {row.record: DONE if row.external_id == "C-1" else _other() for row in rows}

@@ -87,6 +87,9 @@ class FailingWarehouse:
     def existing_columns(self) -> Mapping[str, Set[str]]:
         return self._inner.existing_columns()
 
+    def reclaim(self, tables: Sequence[str], *, rewrite: bool = False) -> None:
+        self._inner.reclaim(tables, rewrite=rewrite)
+
     def close(self) -> None:
         self._inner.close()
 
