@@ -8,7 +8,7 @@ from clients.retention.lifecycle import Lifecycle
 from clients.retention.needed_batches import NeededBatches
 from clients.retention.removal import Removal
 from clients.retention.sources import Source, WarehouseSource, warehouse_sources
-from clients.retention.store_source import store_sources
+from clients.retention.store_source import StoreSource
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
 from schemas.catalogue import Catalogue
@@ -27,8 +27,14 @@ class RetentionParts:
     catalogue: Catalogue
     archive: Archive
     lifecycle: Lifecycle
-    operational: str = ""
-    """The connection string of the operational store; "" = it is not looked after."""
+    stored: tuple[StoreSource, ...] = ()
+    """The tables of the operational store."""
+
+    def close(self) -> None:
+        """Give the connections back; those of the warehouse are its owner's."""
+        self.archive.keys.close()
+        for source in self.stored:
+            source.close()
 
     def rules(self) -> list[PrefixRule]:
         """The prefix rules with the settings' months of raw."""
@@ -46,8 +52,7 @@ class RetentionParts:
 
     def sources(self) -> Sequence[Source]:
         """The tables whose months are archived."""
-        stored = store_sources(self.operational) if self.operational else ()
-        return [*warehouse_sources(self.warehouse, self.catalogue), *stored]
+        return [*warehouse_sources(self.warehouse, self.catalogue), *self.stored]
 
     def source(self, name: str) -> Source:
         """One of them; raises `TerminalError`."""

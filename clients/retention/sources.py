@@ -50,6 +50,9 @@ class Source(Protocol):
     def start(self) -> datetime | None:
         """A time at or before the first row; None = there is none."""
 
+    def count(self, span: Span) -> int:
+        """The rows of a span."""
+
     def count_by_second(self, span: Span) -> list[tuple[int, int]]:
         """Second since the epoch and its rows, of those seconds that have any."""
 
@@ -93,6 +96,10 @@ class WarehouseSource:
                 # is committed after its changes were stamped, maybe in the next month.
                 ((first,),) = reading.fetch(sql.find_ledger_start(), [self.spec.name])
         return first if first is None else first.astimezone(UTC)
+
+    def count(self, span: Span) -> int:
+        with self.warehouse.reading() as reading:
+            return int(reading.fetch(sql.count_span(self.name, self.time_column), list(span))[0][0])
 
     def count_by_second(self, span: Span) -> list[tuple[int, int]]:
         with self.warehouse.reading() as reading:

@@ -51,6 +51,11 @@ def count_by_second(table: str, time: str) -> str:
     return f"SELECT {second}, COUNT(*) FROM {table} WHERE {_BETWEEN.format(time=time)} GROUP BY {second} ORDER BY 1"
 
 
+def count_span(table: str, time: str) -> str:
+    """Rows of a span of time; parameters: from when, until when."""
+    return f"SELECT COUNT(*) FROM {table} WHERE {_BETWEEN.format(time=time)}"
+
+
 def read_span(table: str, columns: Sequence[str], time: str) -> str:
     """The rows of a span of time; parameters: from when, until when. `columns` are SQL."""
     return f"SELECT {', '.join(columns)} FROM {table} AS c WHERE {_BETWEEN.format(time='c.' + time)}"
