@@ -68,9 +68,7 @@ class Archive:
             tell: Told the key of each file that was written.
         """
         files: list[ArchiveFile] = []
-        # A month without rows has one question, not thirty.
-        days = month.days() if source.count((month.begin, month.end)) else ()
-        for day in days:
+        for day in month.days():
             counts = source.count_by_second(day)
             for begin, end, _ in slices(counts, begin=day[0], end=day[1], most=most):
                 key = archive_file_key(self.org, source.name, str(month), len(files))

@@ -40,6 +40,8 @@ ORG = "road"
 START = EIGHT_YEARS_AGO
 CONTACTS = [f"003{number:015d}" for number in range(1, 4)]
 LOG = "audit.contact_change"
+LATER = START.plus(16)
+"""Both months have left the warehouse, which has them 13 months here."""
 
 
 class KilledError(Exception):
@@ -64,7 +66,7 @@ def kept(
         for key in list(store.keys(prefix)):
             store.delete(key)
     made = retention(s3_address, database, warehouse, road.catalogue, org=ORG)
-    yield made
+    yield replace(made, policy=made.policy.model_copy(update={"warehouse_months": 13}))
     made.close()
 
 
@@ -154,7 +156,7 @@ async def test_what_is_not_applied_or_waits_in_quarantine_keeps_its_raw_file(
     with time_machine.travel(within(START), tick=False):
         landed = road.land([contact(START, 4, CONTACTS[2], LastName="C")])
         await road.stage(landed)
-    late = within(START.plus(40))
+    late = within(LATER)
     done = {task.task.target: task for task in run_at(kept, late, Work.REMOVE)}
     assert held(road, "raw") == {refused.raw_key, landed.raw_key}
     assert done["raw"].kept == 2
@@ -186,7 +188,7 @@ async def test_a_month_that_left_changes_no_curated_row_and_is_traced_in_the_arc
 ) -> None:
     await two_months(road)
     before = curated(database)
-    run_at(kept, within(START.plus(30)))
+    run_at(kept, within(LATER))
     assert rows(database, f"SELECT 1 FROM {LOG}") == []
     assert len(rows(database, "SELECT 1 FROM audit.contact_base")) == 3
     assert curated(database) == before
@@ -199,7 +201,7 @@ async def test_a_month_that_left_changes_no_curated_row_and_is_traced_in_the_arc
     ).values()
     assert (result.applied, result.duplicate) == (0, 1)
     assert curated(database) == before
-    await again.send([contact(START.plus(30), 20, CONTACTS[0], Title="Admiral")])
+    await again.send([contact(LATER, 20, CONTACTS[0], Title="Admiral")])
     versions = rows(
         database,
         f"SELECT version, title FROM curated.contact_history WHERE record_id = '{CONTACTS[0]}' ORDER BY 1",
@@ -212,7 +214,7 @@ async def test_duckdb_reads_the_archive_and_personal_values_stay_sealed(
     road: Road, kept: RetentionParts, tmp_path, s3_address: S3Address
 ) -> None:
     await two_months(road)
-    run_at(kept, within(START.plus(30)))
+    run_at(kept, within(LATER))
     prefix = archive_prefix(ORG, LOG, "x").partition("month=")[0]
     for key in kept.archive.store.objects.keys(prefix):
         where = tmp_path / key
@@ -236,17 +238,18 @@ async def test_a_person_whose_key_was_destroyed_is_unreadable_in_the_archive_and
     road: Road, kept: RetentionParts
 ) -> None:
     await two_months(road)
-    run_at(kept, within(START.plus(30)))
+    run_at(kept, within(LATER))
     assert kept.archive.keys.destroy([CONTACTS[0]]) == 1
     seen = {}
     for row in archived_months(kept.warehouse):
         if row.source == LOG:
-            for opened in kept.archive.find(row.manifest(kept.archive), CONTACTS):
+            manifest, _ = row.read_files(kept.archive)
+            for opened in kept.archive.find(manifest, CONTACTS) if manifest else ():
                 for each in opened.rows.to_pylist():
                     seen.setdefault(each["record_id"], []).append(each["last_name"])
     assert set(seen[CONTACTS[0]]) == {None}
     assert seen[CONTACTS[2]][0].startswith("tg1.")
-    assert verify_retention(kept, within(START.plus(30))).findings == ()
+    assert verify_retention(kept, within(LATER)).findings == ()
 
 
 async def test_nothing_under_lock_can_be_deleted_shortened_or_expired_early(
@@ -256,7 +259,7 @@ async def test_nothing_under_lock_can_be_deleted_shortened_or_expired_early(
     await send(road, month, [contact(month, 1, CONTACTS[0], kind="CREATE", LastName="A")])
     run_at(kept, within(month.plus(1)), Work.ARCHIVE, Work.VERIFY)
     (row,) = [row for row in archived_months(kept.warehouse) if row.source == LOG and row.rows]
-    (file,) = row.manifest(kept.archive).files
+    _, (file,) = row.read_files(kept.archive)
     store = kept.archive.store
     assert store.lock_of(file.key, file.version_id).until == month.plus(84).end
     for version in store.versions(archive_prefix(ORG, LOG, row.month)):
@@ -279,7 +282,7 @@ async def test_after_8_years_the_archive_is_gone_and_the_records_are_not(
 ) -> None:
     await two_months(road)
     current = curated(database)[0]
-    run_at(kept, within(START.plus(30)))
+    run_at(kept, within(LATER))
     run_at(kept, within(START.plus(96)))
     assert {states(kept)[str(START.plus(n))] for n in (0, 1)} == {MonthState.EXPIRED}
     for month in (START, START.plus(1)):
@@ -303,7 +306,7 @@ async def test_a_month_that_somebody_altered_is_not_dropped(
             f"UPDATE {LOG} SET commit_user = 'somebody' WHERE record_id = '{CONTACTS[2]}'".encode()
         )
     with pytest.raises(TerminalError, match="Nothing was dropped"):
-        run_at(kept, within(START.plus(30)), Work.DROP)
+        run_at(kept, within(LATER), Work.DROP)
     assert len(rows(database, f"SELECT 1 FROM {LOG}")) == 5
 
 
@@ -333,7 +336,7 @@ async def test_a_run_that_was_killed_goes_on_where_it_was(
     before = curated(database)
     monkeypatch.setattr("activities.retention.drop_changes.RECORDS_AT_ONCE", 1)
     run_at(kept, within(START.plus(2)), Work.ARCHIVE, Work.VERIFY)
-    plan = plan_retention(kept, within(START.plus(40)))
+    plan = plan_retention(kept, within(LATER))
     task = next(each for each in plan.tasks if each.work is Work.DROP and each.month == str(START))
     told = []
 
@@ -346,6 +349,6 @@ async def test_a_run_that_was_killed_goes_on_where_it_was(
         do_task(kept, task, plan.now, die)
     assert 2 < len(rows(database, f"SELECT 1 FROM {LOG}")) < 5
     assert curated(database) == before
-    run_at(kept, within(START.plus(40)))
+    run_at(kept, within(LATER))
     assert rows(database, f"SELECT 1 FROM {LOG}") == []
     assert curated(database) == before

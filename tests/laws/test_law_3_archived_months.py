@@ -48,11 +48,12 @@ def kept(
     applier: Applier, s3_address: S3Address, database: str, warehouse: PostgresWarehouse
 ) -> Iterator[RetentionParts]:
     made = retention(s3_address, database, warehouse, Catalogue(objects=OPEN.objects))
-    yield made
+    policy = made.policy.model_copy(update={"warehouse_months": 1})
+    yield replace(made, policy=policy, stored=())
     made.close()
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(delivery=deliveries(), seed=st.integers(0, 2**16), history=st.booleans())
 def test_months_that_left_the_log_change_nothing(
     applier: Applier, kept: RetentionParts, delivery, seed: int, history: bool
