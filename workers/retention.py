@@ -10,6 +10,7 @@ from clients.retention.archive import Archive
 from clients.retention.archive_store import ArchiveStore
 from clients.retention.lifecycle import Lifecycle
 from clients.retention.parts import RetentionParts
+from clients.retention.store_source import store_sources
 from clients.retention.subject_keys import SubjectKeys
 from clients.storage.objects import ObjectStore, S3Address
 from clients.temporal.schedules import Scheduled, ensure_schedule, remove_schedule
@@ -47,7 +48,7 @@ def retention_parts(
         catalogue=catalogue,
         archive=Archive(org, ArchiveStore(address), keys),
         lifecycle=Lifecycle(s3_address(settings.s3), org),
-        operational=operational,
+        stored=store_sources(operational),
     )
 
 
@@ -62,7 +63,7 @@ def opened_retention(settings: Settings) -> Iterator[RetentionParts]:
         try:
             yield parts
         finally:
-            parts.archive.keys.close()
+            parts.close()
     finally:
         warehouse.close()
 

@@ -33,10 +33,11 @@ def drop_changes(parts: RetentionParts, task: RetentionTask, now: datetime, tell
     row = month_row(parts, task)
     if row is None or row.state != MonthState.VERIFIED:
         return TaskDone(task=task, note="nothing to drop")
-    source = parts.change_log(task.target)
-    compare_month(parts, source, row, tell)
+    compare_month(parts, row, tell)
     gone = kept = 0
-    for file in row.manifest(parts.archive).files:
+    _, files = row.read_files(parts.archive)
+    source = parts.change_log(task.target)
+    for file in files:
         span = (file.first_at, file.until_at)
         for some in _chunks(source.subjects(span)):
             began = time.monotonic()

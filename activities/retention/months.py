@@ -26,29 +26,51 @@ def archive_month(parts: RetentionParts, task: RetentionTask, now: datetime, tel
     """Export the month, unless it is archived."""
     if month_row(parts, task) is not None:
         return TaskDone(task=task, note="it was archived before")
-    parts.archive.store.check()
     month, source = Month.parse(task.month), parts.source(task.target)
     until = expires_at(month, parts.policy.audit_years)
-    manifest, digest = parts.archive.export(
-        source, month, until=until, now=now, most=parts.policy.slice_rows, tell=tell
-    )
-    size = sum(each.bytes for each in manifest.files)
     row = ArchivedMonth(
         source=source.name,
         month=task.month,
         state=MonthState.ARCHIVED,
-        rows=manifest.rows,
-        files=len(manifest.files),
-        bytes=size,
-        manifest_key=archive_manifest_key(parts.org, source.name, task.month),
-        manifest_sha256=digest,
+        rows=0,
+        files=0,
+        bytes=0,
+        manifest_key="",
+        manifest_sha256="",
         locked_until=until,
         archived_at=now,
     )
+    note = "no rows"
+    # A month without rows has one question, and no object.
+    if source.count((month.begin, month.end)):
+        row, note = _export(parts, source, row, now, tell)
     with parts.warehouse.transaction() as transaction:
         keep_month(transaction, row)
-    note = f"locked until {until:%Y-%m-%d}; manifest {digest}"
-    return TaskDone(task=task, objects=len(manifest.files) + 1, rows=manifest.rows, bytes=size, note=note)
+    objects = row.files + bool(row.files)
+    return TaskDone(task=task, objects=objects, rows=row.rows, bytes=row.bytes, note=note)
+
+
+def _export(
+    parts: RetentionParts, source: Source, row: ArchivedMonth, now: datetime, tell: Tell
+) -> tuple[ArchivedMonth, str]:
+    """Write the month; returns its row and what is said of it."""
+    parts.archive.store.check()
+    manifest, digest = parts.archive.export(
+        source,
+        Month.parse(row.month),
+        until=row.locked_until,
+        now=now,
+        most=parts.policy.slice_rows,
+        tell=tell,
+    )
+    written = row._replace(
+        rows=manifest.rows,
+        files=len(manifest.files),
+        bytes=sum(each.bytes for each in manifest.files),
+        manifest_key=archive_manifest_key(parts.org, row.source, row.month),
+        manifest_sha256=digest,
+    )
+    return written, f"locked until {row.locked_until:%Y-%m-%d}; manifest {digest}"
 
 
 def verify_month(parts: RetentionParts, task: RetentionTask, now: datetime, tell: Tell) -> TaskDone:
@@ -59,20 +81,23 @@ def verify_month(parts: RetentionParts, task: RetentionTask, now: datetime, tell
     row = month_row(parts, task)
     if row is None or row.state != MonthState.ARCHIVED:
         return TaskDone(task=task, note="nothing to verify")
-    found = compare_month(parts, parts.source(task.target), row, tell)
+    found = compare_month(parts, row, tell)
     with parts.warehouse.transaction() as transaction:
         keep_month(transaction, row.went(MonthState.VERIFIED, now))
     note = f"{found.equal} rows equal, {found.left} have left the table since, {found.erased} erased"
     return TaskDone(task=task, objects=row.files, rows=row.rows, bytes=row.bytes, note=note)
 
 
-def compare_month(parts: RetentionParts, source: Source, row: ArchivedMonth, tell: Tell) -> Compared:
+def compare_month(parts: RetentionParts, row: ArchivedMonth, tell: Tell) -> Compared:
     """Hold every file of a month against the table; raises `TerminalError` when dropping the rows
     would lose one.
     """
-    manifest = row.manifest(parts.archive)
     total = Compared(0, 0, 0, 0, 0)
-    for file in manifest.files:
+    manifest, files = row.read_files(parts.archive)
+    if manifest is None:
+        return total
+    source = parts.source(row.source)
+    for file in files:
         check_lock(parts, file.key, file.version_id, manifest.locked_until)
         opened = parts.archive.open(manifest, file)
         live = source.read((file.first_at, file.until_at))
@@ -102,10 +127,9 @@ def drop_plain_rows(parts: RetentionParts, task: RetentionTask, now: datetime, t
     row = month_row(parts, task)
     if row is None or row.state != MonthState.VERIFIED:
         return TaskDone(task=task, note="nothing to drop")
-    source = parts.source(task.target)
-    compare_month(parts, source, row, tell)
-    month, gone = Month.parse(task.month), 0
-    for span in month.days():
+    compare_month(parts, row, tell)
+    source, gone = parts.source(task.target), 0
+    for span in Month.parse(task.month).days() if row.files else ():
         with parts.warehouse.transaction() as transaction:
             gone += transaction.execute(sql.delete_span(source.name, source.time_column), list(span))
     with parts.warehouse.transaction() as transaction:
@@ -123,11 +147,12 @@ def expire_month(parts: RetentionParts, task: RetentionTask, now: datetime, tell
     if row.locked_until > now:
         raise TerminalError(f"{row.source} of {row.month} is locked until {row.locked_until:%Y-%m-%d}.")
     gone = 0
-    for version in parts.archive.store.versions(archive_prefix(parts.org, row.source, row.month)):
+    prefix = archive_prefix(parts.org, row.source, row.month)
+    for version in parts.archive.store.versions(prefix) if row.files else ():
         parts.archive.store.delete_version(version)
         gone += 1
         tell(version.key)
-    ended = _drop_ended_versions(parts, task) if task.target.endswith("_change") else 0
+    ended = _drop_ended_versions(parts, task) if row.files and task.target.endswith("_change") else 0
     with parts.warehouse.transaction() as transaction:
         keep_month(transaction, row.went(MonthState.EXPIRED, now))
     note = f"{ended} versions of history had ended by then" if ended else ""

@@ -69,7 +69,8 @@ def _archived(
             continue
         if row.state == MonthState.EXPIRED:
             return {}, set()
-        for opened in parts.archive.find(row.manifest(parts.archive), record_ids):
+        manifest, _ = row.read_files(parts.archive)
+        for opened in parts.archive.find(manifest, record_ids) if manifest is not None else ():
             whole -= opened.gone
             for change in _changes(opened.rows, spec):
                 found.setdefault(change.record_id, []).append(change)

@@ -62,9 +62,11 @@ class _Month:
     def findings(self) -> Iterator[RetentionFinding]:
         """Everything that is wrong with it."""
         try:
-            manifest = self._row.manifest(self._parts.archive)
+            manifest, _ = self._row.read_files(self._parts.archive)
         except TidegateError as error:
             yield self._wrong(self._row.manifest_key, error)
+            return
+        if manifest is None:
             return
         if (manifest.rows, len(manifest.files)) != (self._row.rows, self._row.files):
             yield RetentionFinding(

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from clients.storage.objects import ObjectStore, S3Address, aws_client, is_absent, translated_s3
-from schemas.errors import ObjectMissingError, SettingsError, TerminalError
+from schemas.errors import CredentialsRejectedError, ObjectMissingError, SettingsError, TerminalError
 
 _SYSTEM = "S3"
 MODE = "COMPLIANCE"
@@ -133,9 +133,17 @@ class ArchiveStore:
                     yield Version(entry["Key"], entry["VersionId"])
 
     def delete_version(self, version: Version) -> None:
-        """Delete a version for good; raises `CredentialsRejectedError` while it is locked."""
-        with translated_s3(_SYSTEM):
-            self._s3.delete_object(Bucket=self.bucket, Key=version.key, VersionId=version.version_id)
+        """Delete a version for good; raises `TerminalError` while it is locked."""
+        try:
+            with translated_s3(_SYSTEM):
+                self._s3.delete_object(Bucket=self.bucket, Key=version.key, VersionId=version.version_id)
+        except CredentialsRejectedError as error:
+            lock = self.lock_of(version.key, version.version_id)
+            if lock is None:
+                raise
+            raise TerminalError(
+                f"{version.key} is locked until {lock.until:%Y-%m-%d %H:%M} ({lock.mode}), and S3 deletes it no sooner."
+            ) from error
 
     def _remedy(self) -> str:
         return (

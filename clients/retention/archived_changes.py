@@ -37,6 +37,7 @@ def archived_changes(
     for row in months:
         if row.source != source or row.state != MonthState.DROPPED:
             continue
-        for file, rows in archive.find_sealed(row.manifest(archive), [record_id]):
+        manifest, _ = row.read_files(archive)
+        for file, rows in archive.find_sealed(manifest, [record_id]) if manifest is not None else ():
             for facts in rows.select(list(FACTS)).to_pylist():
                 yield ArchivedChange(facts, file.key)

@@ -8,7 +8,7 @@ from clients.retention.archive import Archive
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.sql import apply, retention as sql
 from schemas.ops_tables import ARCHIVE_COLUMNS
-from schemas.retention import ArchiveManifest, MonthState
+from schemas.retention import ArchiveFile, ArchiveManifest, MonthState
 from transforms.retention.periods import Month
 
 
@@ -34,9 +34,15 @@ class ArchivedMonth(NamedTuple):
         times: dict[str, Any] = {f"{state}_at": at}
         return self._replace(state=str(state), **times)
 
-    def manifest(self, archive: Archive) -> ArchiveManifest:
-        """Its files."""
-        return archive.manifest(self.source, self.month, self.manifest_sha256)
+    def read_files(self, archive: Archive) -> tuple[ArchiveManifest | None, tuple[ArchiveFile, ...]]:
+        """Its manifest and files; None and () of a month without rows, which has no object.
+
+        Raises `TerminalError` when the manifest is not the one that was written.
+        """
+        if not self.files:
+            return None, ()
+        manifest = archive.manifest(self.source, self.month, self.manifest_sha256)
+        return manifest, manifest.files
 
 
 def archived_months(warehouse: Warehouse) -> list[ArchivedMonth]:

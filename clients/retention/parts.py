@@ -1,19 +1,23 @@
 """What retention works on, opened once for a process or a command."""
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 from clients.retention.archive import Archive
 from clients.retention.lifecycle import Lifecycle
 from clients.retention.needed_batches import NeededBatches
 from clients.retention.removal import Removal
 from clients.retention.sources import Source, WarehouseSource, warehouse_sources
-from clients.retention.store_source import store_sources
+from clients.retention.store_source import StoreSource
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
 from schemas.catalogue import Catalogue
 from schemas.errors import TerminalError
 from schemas.retention import PREFIX_RULES, PrefixRule, RetentionPolicy
+
+_KNOWN_SECONDS = 60
+"""A task a month does not look up every column of the warehouse anew."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,15 @@ class RetentionParts:
     catalogue: Catalogue
     archive: Archive
     lifecycle: Lifecycle
-    operational: str = ""
-    """The connection string of the operational store; "" = it is not looked after."""
+    stored: tuple[StoreSource, ...] = ()
+    """The tables of the operational store."""
+    _known: dict[str, tuple[float, list[Source]]] = field(default_factory=dict, compare=False, repr=False)
+
+    def close(self) -> None:
+        """Give the connections back; those of the warehouse are its owner's."""
+        self.archive.keys.close()
+        for source in self.stored:
+            source.close()
 
     def rules(self) -> list[PrefixRule]:
         """The prefix rules with the settings' months of raw."""
@@ -45,9 +56,12 @@ class RetentionParts:
         return Removal(self.store, NeededBatches(self.store, self.warehouse, self.org), rule, self.org)
 
     def sources(self) -> Sequence[Source]:
-        """The tables whose months are archived."""
-        stored = store_sources(self.operational) if self.operational else ()
-        return [*warehouse_sources(self.warehouse, self.catalogue), *stored]
+        """The tables whose months are archived, with the columns that they had some seconds ago."""
+        known = self._known.get("sources")
+        if known is None or time.monotonic() - known[0] > _KNOWN_SECONDS:
+            found = [*warehouse_sources(self.warehouse, self.catalogue), *self.stored]
+            known = self._known["sources"] = (time.monotonic(), found)
+        return known[1]
 
     def source(self, name: str) -> Source:
         """One of them; raises `TerminalError`."""
@@ -65,7 +79,3 @@ class RetentionParts:
         if not isinstance(found, WarehouseSource) or found.spec is None:
             raise TerminalError(f"{name} is no change log.")
         return found
-
-    def at(self, policy: RetentionPolicy) -> "RetentionParts":
-        """The same by another policy."""
-        return replace(self, policy=policy)

@@ -12,7 +12,7 @@ from clients.warehouse.sql import retention as sql
 from clients.warehouse.sql.apply import LEDGER, change_table
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ops_tables import LEDGER_COLUMNS
-from schemas.tables import Column, Kind, change_columns
+from schemas.tables import Column, Kind, change_columns, quoted
 
 Span = tuple[datetime, datetime]
 """From when, and until when; the second is not in it."""
@@ -49,6 +49,9 @@ class Source(Protocol):
 
     def start(self) -> datetime | None:
         """A time at or before the first row; None = there is none."""
+
+    def count(self, span: Span) -> int:
+        """The rows of a span."""
 
     def count_by_second(self, span: Span) -> list[tuple[int, int]]:
         """Second since the epoch and its rows, of those seconds that have any."""
@@ -94,6 +97,10 @@ class WarehouseSource:
                 ((first,),) = reading.fetch(sql.find_ledger_start(), [self.spec.name])
         return first if first is None else first.astimezone(UTC)
 
+    def count(self, span: Span) -> int:
+        with self.warehouse.reading() as reading:
+            return int(reading.fetch(sql.count_span(self.name, self.time_column), list(span))[0][0])
+
     def count_by_second(self, span: Span) -> list[tuple[int, int]]:
         with self.warehouse.reading() as reading:
             rows = reading.fetch(sql.count_by_second(self.name, self.time_column), list(span))
@@ -113,7 +120,9 @@ class WarehouseSource:
     def rows(self, reading: Transaction, span: Span) -> pa.Table:
         """As `read`, within a transaction."""
         known = [column.name for column in self.columns]
-        columns = sql.change_log_columns([*known, *self.others], known)
+        others = map(quoted, self.others)
+        columns = [f"c.{quoted(name)}" for name in known]
+        columns += [f"CAST(c.{name} AS VARCHAR(65535)) AS {name}" for name in others]
         found = reading.fetch(sql.read_span(self.name, columns, self.time_column), list(span))
         return arrow_rows(found, self.schema()).sort_by([(key, "ascending") for key in self.keys])
 

@@ -51,6 +51,12 @@ class StoreSource:
             first = connection.execute(sa.select(sa.func.min(self._table.c[self.time_column]))).scalar()
         return None if first is None else first.astimezone(UTC)
 
+    def count(self, span: Span) -> int:
+        """As of `Source`."""
+        query = sa.select(sa.func.count()).select_from(self._table).where(*self._within(span))
+        with translated_database(), self._engine.connect() as connection:
+            return int(connection.execute(query).scalar_one())
+
     def count_by_second(self, span: Span) -> list[tuple[int, int]]:
         """As of `Source`."""
         second = sa.cast(sa.func.floor(sa.extract("epoch", self._table.c[self.time_column])), sa.BigInteger)
@@ -85,6 +91,10 @@ class StoreSource:
             arrays.append(pa.array(values, field.type))
         table = pa.Table.from_arrays(arrays, schema=schema)
         return table.sort_by([(key, "ascending") for key in self.keys])
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
 
     def _schema(self) -> pa.Schema:
         fields = [pa.field(column.name, _arrow(column.type)) for column in self._table.c]

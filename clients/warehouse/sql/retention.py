@@ -14,10 +14,7 @@ from clients.warehouse.sql.apply import (
 )
 from schemas.catalogue import ObjectSpec
 from schemas.ops_tables import ARCHIVE_COLUMNS
-from schemas.tables import CHANGE_HEADER, quoted
 
-BASES = "stage_bases"
-"""Temporary: new bases (columns of `base_columns`)."""
 _BETWEEN = "{time} >= %s AND {time} < %s"
 
 
@@ -49,6 +46,11 @@ def count_by_second(table: str, time: str) -> str:
     # EXTRACT gives seconds with their fraction in PostgreSQL, and without it in Redshift.
     second = f"CAST(FLOOR(EXTRACT(EPOCH FROM {time})) AS BIGINT)"
     return f"SELECT {second}, COUNT(*) FROM {table} WHERE {_BETWEEN.format(time=time)} GROUP BY {second} ORDER BY 1"
+
+
+def count_span(table: str, time: str) -> str:
+    """Rows of a span of time; parameters: from when, until when."""
+    return f"SELECT COUNT(*) FROM {table} WHERE {_BETWEEN.format(time=time)}"
 
 
 def read_span(table: str, columns: Sequence[str], time: str) -> str:
@@ -130,13 +132,3 @@ def find_waiting(count: int) -> str:
         f"SELECT DISTINCT batch FROM {QUARANTINE} WHERE batch IN ({', '.join(['%s'] * count)}) "
         "AND resolved_at IS NULL AND acknowledged_at IS NULL"
     )
-
-
-def change_log_columns(existing: Sequence[str], known: Sequence[str]) -> list[str]:
-    """The columns of a table as SQL: those that the catalogue has, then the others as texts."""
-    others = sorted(set(existing) - set(known))
-    named = [f"c.{quoted(name)}" for name in known]
-    return named + [f"CAST(c.{quoted(name)} AS VARCHAR(65535)) AS {quoted(name)}" for name in others]
-
-
-HEADER_NAMES = tuple(column.name for column in CHANGE_HEADER)

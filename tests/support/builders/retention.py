@@ -9,6 +9,7 @@ from clients.retention.archive import Archive
 from clients.retention.archive_store import ArchiveStore
 from clients.retention.lifecycle import Lifecycle
 from clients.retention.parts import RetentionParts
+from clients.retention.store_source import store_sources
 from clients.retention.subject_keys import SubjectKeys
 from clients.storage.objects import ObjectStore, S3Address
 from clients.warehouse import Warehouse
@@ -17,7 +18,7 @@ from schemas.catalogue import Catalogue
 from schemas.retention import RetentionPolicy, TaskDone, Work
 from transforms.retention.periods import Month
 
-EIGHT_YEARS_AGO = Month.of(datetime.now(UTC)).plus(-12 * 7 - 9)
+EIGHT_YEARS_AGO = Month.of(datetime.now(UTC)).plus(-12 * 8 - 2)
 """A month whose lock of seven years is over by the emulator's own clock."""
 
 
@@ -35,7 +36,7 @@ def retention(
         catalogue=catalogue,
         archive=Archive(org, ArchiveStore(address), SubjectKeys(dsn, org, address)),
         lifecycle=Lifecycle(s3, org),
-        operational=dsn,
+        stored=store_sources(dsn),
     )
 
 

@@ -6,7 +6,7 @@ from sandbox.org.events.changes import text_diff
 from schemas.catalogue import Catalogue
 from schemas.ingest.change_types import CREATE, DELETE, SNAPSHOT, UNDELETE, UPDATE
 from tests.support.builders.changes import SPEC, change, histories
-from transforms.apply.fold import LoggedChange, Version, fold
+from transforms.apply.fold import LoggedChange, Version, fold, sum_up
 
 
 def latest(*changes: LoggedChange) -> Version:
@@ -42,6 +42,17 @@ def test_the_past_does_not_depend_on_what_comes_later(changes, cut: int) -> None
     states = [(version.values, version.is_deleted, version.is_complete) for version in fold(changes, SPEC)]
     earlier = fold(changes[:cut], SPEC)
     assert [(version.values, version.is_deleted, version.is_complete) for version in earlier] == states[:cut]
+
+
+@given(histories(), st.integers(0, 8), st.integers(0, 8))
+def test_a_record_that_is_folded_on_from_its_base_is_as_if_nothing_had_left(
+    changes, cut: int, more: int
+) -> None:
+    base = sum_up(changes[:cut], SPEC)
+    # The base moves on, and what it stands for may still be there.
+    base = sum_up(changes[: cut + more], SPEC, base)
+    start = max(0, min(cut + more, len(changes)) - 1)
+    assert fold(changes[cut:], SPEC, base) == fold(changes, SPEC)[start:]
 
 
 def test_an_update_sets_what_it_carries_alone() -> None:

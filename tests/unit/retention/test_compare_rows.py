@@ -1,0 +1,83 @@
+"""Archived rows beside the table's: nothing that would be lost is overlooked."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pyarrow as pa
+import pytest
+
+from transforms.retention.compare_rows import Compared, compare_rows
+from transforms.retention.content_digest import content_digest
+
+SCHEMA = pa.schema(
+    [
+        ("record_id", pa.large_string()),
+        ("change_order", pa.large_string()),
+        ("amount", pa.decimal128(18, 2)),
+        ("due", pa.date32()),
+        ("at", pa.timestamp("ms", tz="UTC")),
+        ("open", pa.bool_()),
+        ("score", pa.float64()),
+    ]
+)
+
+
+def row(record: str, order: str = "1", **changed: object) -> dict[str, object]:
+    values = {
+        "amount": Decimal("1.50"),
+        "due": date(2026, 1, 31),
+        "at": datetime(2026, 1, 1, tzinfo=UTC),
+        "open": True,
+        "score": 0.5,
+    }
+    return {"record_id": record, "change_order": order, **values, **changed}
+
+
+def table(*rows: dict[str, object]) -> pa.Table:
+    return pa.Table.from_pylist(list(rows), schema=SCHEMA)
+
+
+def compare(archived: pa.Table, live: pa.Table, gone: frozenset[str] = frozenset()) -> Compared:
+    return compare_rows(archived, live, keys=("record_id", "change_order"), subject="record_id", gone=gone)
+
+
+def test_equal_rows_are_safe_to_drop() -> None:
+    both = table(row("a"), row("a", "2", amount=None), row("b"))
+    assert compare(both, both) == Compared(3, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"amount": None}, {"open": False}, {"score": 0.6}, {"due": date(2026, 2, 1)}]
+)
+def test_a_row_that_differs_in_anything_is_not_safe(changed: dict[str, object]) -> None:
+    found = compare(table(row("a"), row("b")), table(row("a"), row("b", **changed)))
+    assert (found.differing, found.is_safe) == (1, False)
+
+
+def test_a_row_that_the_archive_lacks_is_not_safe() -> None:
+    found = compare(table(row("a")), table(row("a"), row("b")))
+    assert (found.missing, found.is_safe) == (1, False)
+
+
+def test_a_row_that_has_left_the_table_does_not_matter() -> None:
+    found = compare(table(row("a"), row("b")), table(row("a")))
+    assert (found.left, found.is_safe) == (1, True)
+
+
+def test_rows_of_a_person_who_was_erased_are_counted_and_not_compared() -> None:
+    archived, live = table(row("a", amount=None), row("b")), table(row("a"), row("b"))
+    assert compare(archived, live, frozenset({"a"})) == Compared(1, 0, 0, 0, 1)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"amount": None}, {"open": None}, {"score": -0.5}, {"at": None}, {"record_id": "b"}]
+)
+def test_the_digest_tells_rows_apart(changed: dict[str, object]) -> None:
+    assert content_digest(table(row("a"))) != content_digest(table({**row("a"), **changed}))
+
+
+def test_the_digest_does_not_depend_on_how_the_rows_lie_in_memory() -> None:
+    whole = table(row("a"), row("b", amount=None), row("c"))
+    pieces = pa.concat_tables([whole.slice(1, 1), whole.slice(2)])
+    assert content_digest(whole.slice(1)) == content_digest(pieces)
+    assert content_digest(pieces.combine_chunks()) == content_digest(pieces)
