@@ -147,7 +147,7 @@ def _config_with_compose() -> Path:
     """
     config = CACHE / "config"
     plugin = config / "cli-plugins" / "docker-compose"
-    packaged = next(CACHE.glob("venv/**/docker-compose"), None)
+    packaged = next(CACHE.glob("venv/lib/**/docker-compose"), None)
     if packaged is not None and not plugin.exists():
         plugin.parent.mkdir(parents=True, exist_ok=True)
         plugin.symlink_to(packaged)
