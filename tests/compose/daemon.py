@@ -23,6 +23,7 @@ BASE = "tidegate-base:bookworm"
 PUBLIC_BASE = "python:3.12-slim-bookworm"
 CA_BUNDLE = os.environ.get("SSL_CERT_FILE", "")
 """A network that signs TLS itself names its authorities here."""
+_CONTAINERS = 12
 _PACKAGES = ("docker.io", "mmdebstrap")
 _WITHOUT_NETWORK = (
     # Containers of one compose network reach each other; nothing of this machine's network is
@@ -85,6 +86,7 @@ def docker_daemon() -> Iterator[Docker]:
             assert process.poll() is None, f"dockerd ended:\n{told}"
             assert time.monotonic() < limit, f"dockerd does not answer:\n{told}"
             time.sleep(0.5)
+        _weigh()
         yield docker
     finally:
         process.terminate()
@@ -120,6 +122,15 @@ def _start(folder: Path) -> subprocess.Popen[bytes]:
     command += ["--pidfile", str(folder / "pid"), "--host", f"unix://{folder}/docker.sock"]
     with (folder / "dockerd.log").open("wb") as log:
         return subprocess.Popen([*command, *_WITHOUT_NETWORK], stdout=log, stderr=log)
+
+
+def _weigh() -> None:
+    """On cgroup v1 all containers together weigh as much as one process of the machine's. Let them
+    weigh as much as their number.
+    """
+    shares = Path("/sys/fs/cgroup/cpu/docker/cpu.shares")
+    if shares.exists():
+        shares.write_text(str(1_024 * _CONTAINERS))
 
 
 def _install() -> None:
