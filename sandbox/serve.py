@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.ports import accepts_connections
 from sandbox.processes import Child, ProcessGroup, wait_until
 from schemas.errors import TidegateError
 
@@ -72,7 +73,7 @@ def _salesforce(group: ProcessGroup, asked: _Request) -> Child:
     for name in asked.names:
         command += ["--name", name]
     child = group.start("salesforce", command)
-    wait_until(lambda: is_healthy("http://127.0.0.1:8080"), child)
+    wait_until(lambda: accepts_connections(8080) and is_healthy("http://127.0.0.1:8080"), child)
     return child
 
 

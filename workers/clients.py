@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 
 from temporalio.client import Client
@@ -114,17 +114,19 @@ def open_clients(settings: Settings) -> ProcessClients:
     file = catalogue_file(settings)
     address = s3_address(settings.s3)
     store = ObjectStore(address)
-    warehouse = open_warehouse(settings)
-    warehouse.ensure_tables(keep_names(warehouse, file))
-    catalogue = LiveCatalogue.over(file, warehouse)
-    warehouse.ensure_tables(catalogue)
-    audit = AuditLog(operational_address(settings.operational))
-    audit.ensure_tables()
-    key = org_data_key(settings.salesforce.org_id, address, store)
-    protector = Protector(key, catalogue)
-    catalogue.when_changed(protector.reload)
-    erased = ErasedRecords(warehouse, protector.forget)
-    erased.follow()
+    with ExitStack() as opened:
+        warehouse = opened.enter_context(closing(open_warehouse(settings)))
+        warehouse.ensure_tables(keep_names(warehouse, file))
+        catalogue = LiveCatalogue.over(file, warehouse)
+        warehouse.ensure_tables(catalogue)
+        audit = opened.enter_context(closing(AuditLog(operational_address(settings.operational))))
+        audit.ensure_tables()
+        key = org_data_key(settings.salesforce.org_id, address, store)
+        protector = Protector(key, catalogue)
+        catalogue.when_changed(protector.reload)
+        erased = ErasedRecords(warehouse, protector.forget)
+        erased.follow()
+        opened.pop_all()  # they stay open: nothing failed
     return ProcessClients(settings, catalogue, store, warehouse, audit, protector, erased)
 
 

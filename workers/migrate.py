@@ -21,6 +21,7 @@ from clients.warehouse.shadow.schemas import schemas_of
 from clients.warehouse.stored_names import keep_names
 from clients.writeback.store import WritebackStore
 from schemas.ingest.messages import Act
+from transforms.catalogue.warehouse_names import with_objects
 from workers.addresses import operational_address, warehouse_address
 from workers.clients import catalogue_file, connect_temporal, open_warehouse
 from workers.settings import Settings
@@ -72,8 +73,8 @@ async def migrate(
 def _migrate_warehouse(settings: Settings, role: str | None) -> list[str]:
     with closing(open_warehouse(settings)) as warehouse:
         file = catalogue_file(settings)
-        named = keep_names(warehouse, file)
-        made = warehouse.ensure_tables(named)
+        made = warehouse.ensure_tables(with_objects(file, {}))
+        made += warehouse.ensure_tables(keep_names(warehouse, file))
         # Fields that were decided about since; there are none before the first table.
         made += warehouse.ensure_tables(LiveCatalogue.over(file, warehouse))
     if role is not None:

@@ -23,6 +23,7 @@ BASE = "tidegate-base:bookworm"
 PUBLIC_BASE = "python:3.12-slim-bookworm"
 CA_BUNDLE = os.environ.get("SSL_CERT_FILE", "")
 """A network that signs TLS itself names its authorities here."""
+_CONTAINERS = 12
 _PACKAGES = ("docker.io", "mmdebstrap")
 _WITHOUT_NETWORK = (
     # Containers of one compose network reach each other; nothing of this machine's network is
@@ -85,6 +86,7 @@ def docker_daemon() -> Iterator[Docker]:
             assert process.poll() is None, f"dockerd ended:\n{told}"
             assert time.monotonic() < limit, f"dockerd does not answer:\n{told}"
             time.sleep(0.5)
+        _weigh()
         yield docker
     finally:
         process.terminate()
@@ -122,6 +124,15 @@ def _start(folder: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen([*command, *_WITHOUT_NETWORK], stdout=log, stderr=log)
 
 
+def _weigh() -> None:
+    """On cgroup v1 all containers together weigh as much as one process of the machine's. Let them
+    weigh as much as their number.
+    """
+    shares = Path("/sys/fs/cgroup/cpu/docker/cpu.shares")
+    if shares.exists():
+        shares.write_text(str(1_024 * _CONTAINERS))
+
+
 def _install() -> None:
     if Path("/usr/sbin/dockerd").exists() and shutil.which("mmdebstrap"):
         return
@@ -147,7 +158,7 @@ def _config_with_compose() -> Path:
     """
     config = CACHE / "config"
     plugin = config / "cli-plugins" / "docker-compose"
-    packaged = next(CACHE.glob("venv/**/docker-compose"), None)
+    packaged = next(CACHE.glob("venv/lib/**/docker-compose"), None)
     if packaged is not None and not plugin.exists():
         plugin.parent.mkdir(parents=True, exist_ok=True)
         plugin.symlink_to(packaged)
