@@ -143,12 +143,12 @@ def _step(settings: Settings, facts: Sequence[Any], where: Sequence[Any]) -> Tra
     workflow = batch_workflow_id(settings.salesforce.org_id, lane or "", start or "")
     return TraceStep(
         *facts,
-        f"{start} to {end}",
-        raw_key or "",
-        workflow,
-        web_ui_url(settings.temporal.ui_url, settings.temporal.namespace, workflow),
-        trace_id_of(workflow),
-        settings.telemetry.url_of(trace_id_of(workflow)),
+        positions=f"{start} to {end}",
+        raw_file=raw_key or "",
+        workflow=workflow,
+        workflow_url=web_ui_url(settings.temporal.ui_url, settings.temporal.namespace, workflow),
+        trace_id=trace_id_of(workflow),
+        trace_url=settings.telemetry.url_of(trace_id_of(workflow)),
     )
 
 

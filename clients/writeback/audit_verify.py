@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from clients.database.address import Database
 from clients.database.audit_log import AUDIT_LOG
 from clients.writeback.attempt_values import erased_list_digest, is_as_sealed
 from clients.writeback.audit_seal import ACT, READ, RESEALED, attempts_digest, sealed_digest, sealed_target
@@ -22,7 +23,7 @@ _AT_A_TIME = 2_000
 _SNAPSHOT = sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
 
-def broken_seals(dsn: str) -> list[str]:
+def broken_seals(dsn: Database) -> list[str]:
     """Breaks in the record of attempts, a sentence each; empty when every batch's are as they were
     sealed. Blocks.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from pydantic import SecretStr
 from temporalio.client import Client
 from temporalio.worker import Worker
 
@@ -75,8 +76,8 @@ def at(settings: Settings, remote: str, address: str) -> Settings:
     values: dict[str, tuple[str, dict[str, Any]]] = {
         "salesforce": ("salesforce", {"login_url": f"http://{address}"}),
         "temporal": ("temporal", {"address": address}),
-        "warehouse": ("warehouse", {"dsn": type(settings.warehouse.dsn)(dsn)}),
-        "operational": ("operational", {"dsn": type(settings.warehouse.dsn)(dsn)}),
+        "warehouse": ("warehouse", {"dsn": SecretStr(dsn)}),
+        "operational": ("operational", {"dsn": SecretStr(dsn)}),
         "s3": ("s3", {"endpoint_url": f"http://{address}"}),
     }
     group, more = values[remote]

@@ -30,12 +30,12 @@ class Erasures:
     def __post_init__(self) -> None:
         road = self.road
         self.protector: Protector = protector(road.catalogue)
-        parts: Any = (road.warehouse, road.store, road.catalogue, self.protector)
+        parts: tuple[Any, ...] = (road.warehouse, road.store, road.catalogue, self.protector)
         self.scoping = ScopeErasure(*parts)
         self.raw = EraseRaw(road.store, road.warehouse, road.catalogue, self.protector, self.files_at_once)
         self.files = EraseFiles(road.store, self.protector)
         self.tables = EraseTables(
-            *parts, lambda name: PostgresWarehouse(self.dsn, prefix=shadow_prefix(name))
+            *parts, open_shadow=lambda name: PostgresWarehouse(self.dsn, prefix=shadow_prefix(name))
         )
 
     async def scope(self, *record_ids: str, with_related: bool = False) -> ErasureScope:
