@@ -69,6 +69,7 @@ ERASE_WRITEBACKS: Final = "erase_writebacks"
 ERASE_FILES: Final = "erase_files"
 ERASE_RAW: Final = "erase_raw"
 ERASE_TABLES: Final = "erase_tables"
+ERASE_ARCHIVE: Final = "erase_archive"
 CERTIFY_ERASURE: Final = "certify_erasure"
 
 # Signals, updates and queries
