@@ -62,11 +62,10 @@ class SubjectKeys:
     """The subjects' keys of one org. Safe to share between threads; its methods block."""
 
     def __init__(self, dsn: str, org: str, address: S3Address) -> None:
-        """
-        Args:
-            dsn: Of the operational store, whose migrations have been taken.
-            org: The org's id, of 18 characters.
-            address: Where KMS is, and its key.
+        """Args:
+        dsn: Of the operational store, whose migrations have been taken.
+        org: The org's id, of 18 characters.
+        address: Where KMS is, and its key.
         """
         self._engine = open_engine(dsn)
         self._org = org

@@ -44,7 +44,9 @@ def is_as_sealed(row: sa.Row[Any]) -> bool:
         return True  # of a release that sealed the values themselves
     if row.salt is None:
         return row.erased_by is not None
-    return hmac.compare_digest(values_digest(row.salt, {name: getattr(row, name) for name in VALUES}), row.values_digest)
+    return hmac.compare_digest(
+        values_digest(row.salt, {name: getattr(row, name) for name in VALUES}), row.values_digest
+    )
 
 
 def erased_list_digest(rows: Sequence[tuple[int, int, str]]) -> str:

@@ -54,9 +54,7 @@ def seal_table(
         if not _is_text(column.type) or column.name == subjects:
             continue
         values = rows[column.name].to_pylist()
-        wanted = [
-            value is not None and (column.name in whole or is_any_token(value)) for value in values
-        ]
+        wanted = [value is not None and (column.name in whole or is_any_token(value)) for value in values]
         if any(wanted):
             associated = [f"{context}.{column.name}".encode()]
             sealed = [

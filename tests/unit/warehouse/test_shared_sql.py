@@ -20,6 +20,7 @@ from clients.warehouse.shadow import schemas as shadow_schemas, sql as shadow_sq
 from clients.warehouse.sql import (
     apply,
     changes_ahead,
+    erasure,
     holds,
     ledger,
     quality,
@@ -45,6 +46,7 @@ COMPARED = {t: c for spec in SPECS for t, c in shadow_sql.compared_tables(spec).
 MODULES = (
     apply,
     changes_ahead,
+    erasure,
     holds,
     ledger,
     quality_queries,
@@ -67,6 +69,7 @@ ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
     ("spec",): [(spec,) for spec in SPECS],
     ("table",): [(table,) for table in TABLES],
     ("table", "columns"): list(TABLES.items()),
+    ("table", "names"): [(table, ["record_id"]) for table in TABLES],
     ("name",): [("rehearsal",)],
     ("schema",): [("shadow_rehearsal_curated",)],
     ("prefix",): [("shadow_rehearsal_",)],
