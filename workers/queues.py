@@ -24,11 +24,17 @@ from activities.writeback.bulk import BulkJobConfig
 from activities.writeback.config import WritebackConfig
 from clients.database.erasures import Erasures
 from clients.dependencies import Clients
+from clients.retention.subject_keys import SubjectKeys
 from clients.warehouse.shadow.schemas import shadow_prefix
 from clients.writeback.store import WritebackStore
 from transforms.reconcile.cost import ReconcileCostConfig
 from transforms.writeback.batching import BatchingConfig
+<<<<<<< HEAD
 from workers.addresses import operational_address
+||||||| merged common ancestors
+=======
+from workers.addresses import s3_address
+>>>>>>> h-erasure
 from workers.clients import ProcessClients, open_warehouse
 from workers.retention import retention_parts
 from workers.salesforce import Org, paid_streams, source_opener
@@ -136,6 +142,7 @@ def erasure_activities(process: Process) -> Activities:
         process.clients,
         process.opened_writebacks or WritebackStore(dsn),
         Erasures(dsn),
+        SubjectKeys(dsn, settings.salesforce.org_id, s3_address(settings.s3)),
         lambda name: open_warehouse(settings, prefix=shadow_prefix(name)),
         rewrites=settings.erasure.rewrite_tables,
     )

@@ -141,8 +141,16 @@ def _step(settings: Settings, facts: Sequence[Any], where: Sequence[Any]) -> Tra
     """A step from its facts, the batch as the last of them, and the batch's place in the ledger."""
     lane, start, end, raw_key = where
     workflow = batch_workflow_id(settings.salesforce.org_id, lane or "", start or "")
+    kind, changed_at, received_at, committed_at, fields, user, origin, batch = facts
     return TraceStep(
-        *facts,
+        change_type=kind,
+        changed_at=changed_at,
+        received_at=received_at,
+        committed_at=committed_at,
+        changed_fields=fields,
+        commit_user=user,
+        change_origin=origin,
+        batch=batch,
         positions=f"{start} to {end}",
         raw_file=raw_key or "",
         workflow=workflow,

@@ -30,6 +30,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.contracts.contract import Contract, In, Out
     from workflows.contracts.erasure import (
         CERTIFY_ERASURE,
+        ERASE_ARCHIVE,
         ERASE_FILES,
         ERASE_RAW,
         ERASE_TABLES,
@@ -96,6 +97,7 @@ class ErasureWorkflow:
                 await workflow.wait_condition(lambda: workflow.all_handlers_finished() and not self._acts)
                 workflow.continue_as_new(self._request.model_copy(update={"carried": self._told()}))
         self._found(await self._step(ERASE_TABLES, self._at(), "tables of the warehouse"))
+        self._found(await self._step(ERASE_ARCHIVE, self._at(), "keys of archived records"))
         taken = sum(each.rewritten for each in self._state.pending)
         stores = after_pass(self._state.stores, self._state.pending)
         self._set(stores=stores, pending=(), after="", passes=self._state.passes + 1)

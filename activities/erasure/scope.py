@@ -184,7 +184,7 @@ def _children(reading: Transaction, spec: ObjectSpec, parent: str, ids: frozense
         return
     stage_ids(reading, ids)
     for column in pointers:
-        yield from (row[0] for row in reading.fetch(erasure_sql.find_children(spec, column)))
+        yield from (row[0] for row in reading.fetch(erasure_sql.find_related(spec, column)))
 
 
 def _joined(

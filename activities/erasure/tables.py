@@ -153,7 +153,12 @@ class _Work:
         return is_changed
 
     def _fold_again(self, transaction: Transaction) -> None:
-        logged = {row[0]: row[1] for row in transaction.fetch(erasure_sql.count_logged(self.spec))}
+        derived = {sql.change_table(self.spec), sql.current_table(self.spec), sql.history_table(self.spec)}
+        for table, columns in sql.tables_of(self.spec).items():
+            if table not in derived:
+                # What a fold begins with, where older changes have left the log.
+                self._empty(transaction, table, columns)
+        logged = {row[0]: row[1] for row in transaction.fetch(erasure_sql.count_log(self.spec))}
         versions = transaction.fetch(erasure_sql.read_versions(sql.current_table(self.spec)))
         short = sorted(record_id for record_id, version in versions if logged.get(record_id, 0) < version)
         whole = sorted(set(logged) - set(short))
@@ -167,7 +172,7 @@ class _Work:
 
     def _empty(self, transaction: Transaction, table: str, columns: Sequence[Column]) -> None:
         """Rows without values, of records whose log is no longer whole."""
-        rows = _table(transaction.fetch(erasure_sql.read_rows(table, columns)), columns)
+        rows = _table(transaction.fetch(erasure_sql.read_curated(table, columns)), columns)
         erased = erased_columns(self.spec)
         for place, column in enumerate(columns):
             if column.name in erased:

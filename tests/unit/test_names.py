@@ -68,6 +68,7 @@ FROZEN = {
     "ERASE_FILES": "erase_files",
     "ERASE_RAW": "erase_raw",
     "ERASE_TABLES": "erase_tables",
+    "ERASE_ARCHIVE": "erase_archive",
     "CERTIFY_ERASURE": "certify_erasure",
     "PLAN_RETENTION": "plan_retention",
     "DO_RETENTION": "do_retention",

@@ -58,6 +58,15 @@ ERASE_TABLES = Contract(
     heartbeat=timedelta(seconds=12),
     why="The rows of some hundred records are little; to give back the space of a large table takes hours.",
 )
+ERASE_ARCHIVE = Contract(
+    names.ERASE_ARCHIVE,
+    ErasureStep,
+    ErasedPlaces,
+    queue=names.ERASURE_QUEUE,
+    start_to_close=timedelta(minutes=5),
+    heartbeat=timedelta(seconds=12),
+    why="Some hundred rows of keys.",
+)
 CERTIFY_ERASURE = Contract(
     names.CERTIFY_ERASURE,
     CertifyInput,

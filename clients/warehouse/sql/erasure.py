@@ -53,11 +53,11 @@ def count_rows(table: str) -> str:
     return f"SELECT COUNT(*) FROM {table} AS c JOIN {REBUILT} AS r ON c.record_id = r.record_id"
 
 
-def count_with_values(table: str, columns: Sequence[str]) -> str:
+def count_with_values(table: str, names: Sequence[str]) -> str:
     """Those of them with a value in one of some columns."""
-    if not columns:
+    if not names:
         return f"{count_rows(table)} WHERE 1 = 0"
-    there = " OR ".join(f"c.{quoted(name)} IS NOT NULL" for name in columns)
+    there = " OR ".join(f"c.{quoted(name)} IS NOT NULL" for name in names)
     return f"{count_rows(table)} WHERE {there}"
 
 
@@ -66,7 +66,7 @@ def read_versions(table: str) -> str:
     return f"SELECT c.record_id, c.version FROM {table} AS c JOIN {REBUILT} AS r ON c.record_id = r.record_id"
 
 
-def count_logged(spec: ObjectSpec) -> str:
+def count_log(spec: ObjectSpec) -> str:
     """record_id and the number of its logged changes, of the records to rebuild."""
     return (
         f"SELECT c.record_id, COUNT(*) FROM {change_table(spec)} AS c JOIN {REBUILT} AS r "
@@ -74,7 +74,7 @@ def count_logged(spec: ObjectSpec) -> str:
     )
 
 
-def read_rows(table: str, columns: Sequence[Column]) -> str:
+def read_curated(table: str, columns: Sequence[Column]) -> str:
     """Whole rows of the records to rebuild."""
     names = ", ".join(f"c.{column.sql}" for column in columns)
     return f"SELECT {names} FROM {table} AS c JOIN {REBUILT} AS r ON c.record_id = r.record_id"
@@ -126,20 +126,20 @@ def move_raw_file() -> str:
     return f"UPDATE {LEDGER} SET raw_key = %s WHERE batch = %s AND raw_key <> %s"
 
 
-def read_values(spec: ObjectSpec, column: str) -> str:
+def read_values(spec: ObjectSpec, name: str) -> str:
     """Every value that the records to rebuild had in a column."""
-    name = quoted(column)
+    column = quoted(name)
     return " UNION ".join(
-        f"SELECT c.{name} FROM {table} AS c JOIN {REBUILT} AS r ON c.record_id = r.record_id "
-        f"WHERE c.{name} IS NOT NULL"
+        f"SELECT c.{column} FROM {table} AS c JOIN {REBUILT} AS r ON c.record_id = r.record_id "
+        f"WHERE c.{column} IS NOT NULL"
         for table in (change_table(spec), current_table(spec))
     )
 
 
-def find_children(spec: ObjectSpec, column: str) -> str:
+def find_related(spec: ObjectSpec, name: str) -> str:
     """Records whose reference names one of the records to rebuild."""
-    name = quoted(column)
-    return f"SELECT DISTINCT c.record_id FROM {change_table(spec)} AS c JOIN {REBUILT} AS r ON c.{name} = r.record_id"
+    column = quoted(name)
+    return f"SELECT DISTINCT c.record_id FROM {change_table(spec)} AS c JOIN {REBUILT} AS r ON c.{column} = r.record_id"
 
 
 def find_first_seen(spec: ObjectSpec) -> str:

@@ -12,6 +12,7 @@ from activities.erasure.tables import EraseTables
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.shadow.schemas import shadow_prefix
 from schemas.erasure import ErasedPlaces, ErasureInput, ErasureScope, ErasureStep, StoreCount, put_together
+from schemas.ids import erasure_scope_key
 from tests.support.builders.batches import Road
 from tests.support.builders.bus import protector
 from transforms.pii import Protector
@@ -35,7 +36,11 @@ class Erasures:
         self.raw = EraseRaw(road.store, road.warehouse, road.catalogue, self.protector, self.files_at_once)
         self.files = EraseFiles(road.store, self.protector)
         self.tables = EraseTables(
-            *parts, open_shadow=lambda name: PostgresWarehouse(self.dsn, prefix=shadow_prefix(name))
+            road.warehouse,
+            road.store,
+            road.catalogue,
+            self.protector,
+            open_shadow=lambda name: PostgresWarehouse(self.dsn, prefix=shadow_prefix(name)),
         )
 
     async def scope(self, *record_ids: str, with_related: bool = False) -> ErasureScope:
@@ -60,4 +65,6 @@ class Erasures:
         first = await self.once()
         second = await self.once()
         assert {name: each.rewritten for name, each in second.items() if each.rewritten} == {}
+        # As the certificate's step does.
+        self.road.store.purge(erasure_scope_key(self.org, self.key))
         return first

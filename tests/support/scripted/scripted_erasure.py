@@ -68,6 +68,10 @@ class ScriptedErasure:
             raise self.failures.pop(0)
         return self._found("tables", request, 0)
 
+    @activity.defn(name=names.ERASE_ARCHIVE)
+    async def erase_archive(self, request: ErasureStep) -> ErasedPlaces:
+        return self._found("archive", request, 0)
+
     @activity.defn(name=names.CERTIFY_ERASURE)
     async def certify_erasure(self, request: CertifyInput) -> Certified:
         self.calls.append("certify")
@@ -92,6 +96,7 @@ class ScriptedErasure:
             self.erase_files,
             self.erase_raw,
             self.erase_tables,
+            self.erase_archive,
             self.certify_erasure,
         ]
 

@@ -20,6 +20,7 @@ from clients.warehouse.shadow import schemas as shadow_schemas, sql as shadow_sq
 from clients.warehouse.sql import (
     apply,
     changes_ahead,
+    erasure,
     holds,
     ledger,
     quality,
@@ -46,6 +47,7 @@ COMPARED = {t: c for spec in SPECS for t, c in shadow_sql.compared_tables(spec).
 MODULES = (
     apply,
     changes_ahead,
+    erasure,
     holds,
     ledger,
     quality_queries,
@@ -69,9 +71,14 @@ ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
     ("spec",): [(spec,) for spec in SPECS],
     ("table",): [(table,) for table in TABLES],
     ("table", "columns"): list(TABLES.items()),
+<<<<<<< HEAD
     ("table", "time"): [("audit.case_change", "applied_at"), ("ops.ledger", "committed_at")],
     ("table", "columns", "time"): [("audit.case_change", ['c."record_id"', 'c."status"'], "applied_at")],
     ("table", "subject", "time"): [("audit.case_change", "record_id", "applied_at")],
+||||||| merged common ancestors
+=======
+    ("table", "names"): [(table, ["record_id"]) for table in TABLES],
+>>>>>>> h-erasure
     ("name",): [("rehearsal",)],
     ("schema",): [("shadow_rehearsal_curated",)],
     ("prefix",): [("shadow_rehearsal_",)],
