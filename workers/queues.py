@@ -29,12 +29,7 @@ from clients.warehouse.shadow.schemas import shadow_prefix
 from clients.writeback.store import WritebackStore
 from transforms.reconcile.cost import ReconcileCostConfig
 from transforms.writeback.batching import BatchingConfig
-<<<<<<< HEAD
-from workers.addresses import operational_address
-||||||| merged common ancestors
-=======
-from workers.addresses import s3_address
->>>>>>> h-erasure
+from workers.addresses import operational_address, s3_address
 from workers.clients import ProcessClients, open_warehouse
 from workers.retention import retention_parts
 from workers.salesforce import Org, paid_streams, source_opener

@@ -64,26 +64,11 @@ _DESTROY = sa.text(
 class SubjectKeys:
     """The subjects' keys of one org. Safe to share between threads; its methods block."""
 
-<<<<<<< HEAD
     def __init__(self, dsn: Database, org: str, address: S3Address) -> None:
-        """Args:
-        dsn: Of the operational store. The migrations that it lacks are taken at the first use.
-        org: The org's id, of 18 characters.
-        address: Where KMS is, and its key.
-||||||| merged common ancestors
-    def __init__(self, dsn: str, org: str, address: S3Address) -> None:
-        """
-        Args:
-            dsn: Of the operational store, whose migrations have been taken.
-            org: The org's id, of 18 characters.
-            address: Where KMS is, and its key.
-=======
-    def __init__(self, dsn: str, org: str, address: S3Address) -> None:
         """Args:
         dsn: Of the operational store, whose migrations have been taken.
         org: The org's id, of 18 characters.
         address: Where KMS is, and its key.
->>>>>>> h-erasure
         """
         self._engine = open_engine(dsn)
         self._org = org

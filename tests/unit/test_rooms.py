@@ -49,16 +49,8 @@ CAPABILITIES: dict[str, dict[str, set[str]]] = {
         "reconcile": {"apply", "convert_values", "erasure", "ingest", "misfits", "pii", "quality"},
         "repair": {"ingest", "pii", "quality"},
         "replay": {"convert_values", "erasure", "exact_json", "ingest", "pii"},
-<<<<<<< HEAD
         "retention": {"pii"},
         "status": {"retention"},
-||||||| merged common ancestors
->>>>>>>>> Temporary merge branch 2
-        "status": set(),
-=======
-        "retention": {"pii"},
-        "status": set(),
->>>>>>> h-erasure
         "writeback": {"convert_values", "ingest", "misfits", "pii"},
     },
     "clients": {

@@ -71,14 +71,10 @@ ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
     ("spec",): [(spec,) for spec in SPECS],
     ("table",): [(table,) for table in TABLES],
     ("table", "columns"): list(TABLES.items()),
-<<<<<<< HEAD
     ("table", "time"): [("audit.case_change", "applied_at"), ("ops.ledger", "committed_at")],
     ("table", "columns", "time"): [("audit.case_change", ['c."record_id"', 'c."status"'], "applied_at")],
     ("table", "subject", "time"): [("audit.case_change", "record_id", "applied_at")],
-||||||| merged common ancestors
-=======
     ("table", "names"): [(table, ["record_id"]) for table in TABLES],
->>>>>>> h-erasure
     ("name",): [("rehearsal",)],
     ("schema",): [("shadow_rehearsal_curated",)],
     ("prefix",): [("shadow_rehearsal_",)],
