@@ -34,6 +34,8 @@ from tests.support.builders.bus import event
 from tests.support.builders.retention import EIGHT_YEARS_AGO, retention, run_at, within
 from transforms.retention.periods import Month
 from transforms.retention.seal import is_sealed
+from workers.record_trace import trace_record
+from workers.settings import Settings
 
 pytestmark = pytest.mark.service
 ORG = "road"
@@ -208,6 +210,33 @@ async def test_a_month_that_left_changes_no_curated_row_and_is_traced_in_the_arc
     )
     assert [row[0] for row in versions] == [1, 2, 3]
     assert versions[-1][1] is not None
+
+
+async def test_a_trace_goes_on_into_the_archive(
+    road: Road, kept: RetentionParts, database: str, s3_address: S3Address
+) -> None:
+    await two_months(road)
+    run_at(kept, within(LATER))
+    engine = Settings(
+        salesforce={"login_url": "https://login.example", "client_id": "id", "client_secret": "s", "org_id": ORG},
+        s3={
+            "bucket": s3_address.bucket,
+            "kms_key_id": s3_address.kms_key_id,
+            "endpoint_url": s3_address.endpoint_url,
+            "access_key": s3_address.access_key,
+            "secret_key": s3_address.secret_key,
+        },
+        warehouse={"dsn": database},
+        operational={"dsn": database},
+    )
+    found = trace_record(engine, CONTACTS[0])
+    assert found is not None
+    assert found["archive"] == ""
+    assert [(step["change_type"], step["archived_in"].split("/")[3]) for step in found["steps"]] == [
+        ("create", f"month={START}"),
+        ("update", f"month={START.plus(1)}"),
+    ]
+    assert all(step["raw_file"].startswith(f"raw/{ORG}/") for step in found["steps"])
 
 
 async def test_duckdb_reads_the_archive_and_personal_values_stay_sealed(
