@@ -22,6 +22,7 @@ WRITEBACK_PREVIEW_WORKFLOW: Final = "writeback-preview"
 REPAIR_WORKFLOW: Final = "repair"
 DRIFT_WORKFLOW: Final = "drift"
 REFRESH_WORKFLOW: Final = "refresh"
+ROTATE_KEYS_WORKFLOW: Final = "rotate-keys"
 
 # Activities
 FOLLOW_LANE: Final = "follow_lane"
@@ -63,6 +64,9 @@ CHECK_DRIFT: Final = "check_drift"
 PLAN_REFRESH: Final = "plan_refresh"
 READ_FIELDS: Final = "read_fields"
 END_REFRESH: Final = "end_refresh"
+BEGIN_ROTATION: Final = "begin_rotation"
+REENCRYPT_TABLES: Final = "reencrypt_tables"
+REENCRYPT_LOG: Final = "reencrypt_log"
 
 # Signals, updates and queries
 PAUSE: Final = "pause"

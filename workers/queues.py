@@ -11,6 +11,7 @@ from activities import (
     drift,
     governor,
     ingest,
+    keys,
     planner,
     reconcile,
     repair,
@@ -26,6 +27,7 @@ from clients.writeback.store import WritebackStore
 from transforms.reconcile.cost import ReconcileCostConfig
 from transforms.writeback.batching import BatchingConfig
 from workers.clients import ProcessClients, open_warehouse
+from workers.keys import open_keys
 from workers.salesforce import Org, paid_streams, source_opener
 
 Activities = list[Callable[..., Any]]
@@ -81,7 +83,7 @@ def batch_activities(process: Process) -> Activities:
     settings, clients = process.parts.settings, process.clients
     other_lanes = frozenset(lane.name for lane in settings.lanes)
     return [
-        *apply.activities(clients),
+        *apply.activities(clients, personal_sample=settings.quality.personal_sample),
         *audit.activities(clients),
         *repair.activities(clients, grace=settings.quality.grace),
         *planner.activities(clients, settings.budgets, other_lanes),
@@ -101,6 +103,7 @@ def backfill_activities(process: Process) -> Activities:
         *backfill.activities(clients, org, visibility_delay=delay, part_rows=part_rows),
         *repair.org_activities(clients, org),
         *drift.activities(clients, org, live=live, policy=policy, visibility_delay=delay),
+        *keys.activities(clients, *open_keys(settings, clients.store)),
     ]
 
 

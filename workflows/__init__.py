@@ -10,6 +10,7 @@ from workflows.reconcile import ReconcileWorkflow
 from workflows.refresh import RefreshWorkflow
 from workflows.repair import RepairWorkflow
 from workflows.replay import ReplayWorkflow
+from workflows.rotate_keys import RotateKeysWorkflow
 from workflows.writeback_batch import WritebackBatchWorkflow
 from workflows.writeback_preview import WritebackPreviewWorkflow
 from workflows.writeback_queue import WritebackQueueWorkflow
@@ -28,6 +29,7 @@ WORKFLOWS = [
     RepairWorkflow,
     DriftWorkflow,
     RefreshWorkflow,
+    RotateKeysWorkflow,
 ]
 """Every workflow type that a worker serves."""
 
@@ -43,6 +45,7 @@ __all__ = [
     "RefreshWorkflow",
     "RepairWorkflow",
     "ReplayWorkflow",
+    "RotateKeysWorkflow",
     "WritebackBatchWorkflow",
     "WritebackPreviewWorkflow",
     "WritebackQueueWorkflow",

@@ -1,6 +1,7 @@
 """The fold's slow path in the warehouse: some records again from their whole change log."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -13,22 +14,26 @@ from clients.warehouse.sql import apply as sql
 from schemas.catalogue import ObjectSpec
 from schemas.tables import arrow_schema, current_columns, field_columns, history_columns
 from transforms.apply.fold import HEAD, LoggedChange, Version, fold
+from transforms.pii.token_forms import TokenForms
 
 RECORDS_AT_ONCE = 2_000
 """Bounds the memory of one step: a hot record may have thousands of changes."""
 
 
-def rebuild_records(transaction: Transaction, spec: ObjectSpec, record_ids: Sequence[str]) -> None:
+def rebuild_records(
+    transaction: Transaction, spec: ObjectSpec, record_ids: Sequence[str], forms: TokenForms | None = None
+) -> None:
     """Replace the curated rows of `record_ids` by the fold over their logged changes, in this
     transaction.
 
     What the fold itself leaves unknown, or no longer does, is written down in `ops.quality`.
+    `forms` is of the tables' tokens (`table_forms`): the log may hold others.
     """
-    record_fold_findings(transaction, spec, refold_records(transaction, spec, record_ids))
+    record_fold_findings(transaction, spec, refold_records(transaction, spec, record_ids, forms))
 
 
 def refold_records(
-    transaction: Transaction, spec: ObjectSpec, record_ids: Sequence[str]
+    transaction: Transaction, spec: ObjectSpec, record_ids: Sequence[str], forms: TokenForms | None = None
 ) -> dict[str, FoldState]:
     """The same without `ops.quality`; returns what is to be written down there, by record."""
     states: dict[str, FoldState] = {}
@@ -38,7 +43,7 @@ def refold_records(
         transaction.stage(sql.REBUILT, sql.RECORD_LIST, rows)
         logged = _read(transaction.fetch(sql.read_changes(spec)))
         versions = [fold(changes, spec) for _, changes in groupby(logged, key=attrgetter("record_id"))]
-        _replace(transaction, spec, versions)
+        _replace(transaction, spec, versions if forms is None else _reformed(versions, spec, forms))
         states |= {record[-1].record_id: FoldState.of(record[-1]) for record in versions}
     return states
 
@@ -46,6 +51,14 @@ def refold_records(
 def _read(rows: Iterable[tuple[Any, ...]]) -> Iterator[LoggedChange]:
     for row in sorted(rows, key=lambda row: row[0]):
         yield LoggedChange(*(*row[:HEAD], row[HEAD:]))
+
+
+def _reformed(versions: list[list[Version]], spec: ObjectSpec, forms: TokenForms) -> list[list[Version]]:
+    places = forms.places([column.name for column in field_columns(spec)])
+    return [
+        [replace(each, values=forms.row(each.record_id, each.values, places)) for each in record]
+        for record in versions
+    ]
 
 
 def _replace(transaction: Transaction, spec: ObjectSpec, versions: list[list[Version]]) -> None:

@@ -22,6 +22,7 @@ from schemas.ids import refused_key, staged_key, writeback_batch_id
 from schemas.ingest.messages import ApplyInput, ApplyResult, StagedObject, StageInput, StageResult
 from schemas.ingest.raw import Manifest
 from transforms.ingest.stage import stage_batch
+from transforms.quality.personal import marked
 from transforms.writeback.echo import batch_of_origin
 
 _COMPRESSION = "lz4"
@@ -35,6 +36,10 @@ class BatchActivities:
     store: ObjectStore
     catalogue: Catalogue
     group_commit: GroupCommit
+    personal_sample: int = 0
+    """Changes of an object in a batch whose clear texts are searched for personal data. 0 = none
+    is.
+    """
 
     @activity.defn(name=names.STAGE_BATCH)
     async def stage_batch(self, request: StageInput) -> StageResult:
@@ -70,8 +75,9 @@ class BatchActivities:
         where = None
         if changes is not None and typed:
             link_span(_writebacks_of(manifest.org, name, changes))
-            where = staged_key(manifest.org, manifest.lane, manifest.start, self.catalogue.object(name).table)
-            self.store.put(where, _parquet(changes))
+            spec = self.catalogue.object(name)
+            where = staged_key(manifest.org, manifest.lane, manifest.start, spec.table)
+            self.store.put(where, _parquet(marked(changes, spec, self.personal_sample)))
         refused_where = None
         if len(refused):
             refused_where = refused_key(manifest.org, manifest.lane, manifest.start, name or "unreadable")

@@ -39,6 +39,7 @@ from transforms.drift.changed_fields import differing
 from transforms.drift.compare_schema import with_fields
 from transforms.ingest.row_pages import page_of_records, protect_page
 from transforms.misfits import with_misfits
+from transforms.pii.token_forms import TokenForms
 
 STRETCH = timedelta(seconds=20)
 LAND_ROWS = 10_000
@@ -161,6 +162,10 @@ class _Reader:
             rows = transaction.fetch(sql.read_fields(spec, columns))
             known = {record_id: with_misfits(values, names, unknown) for record_id, unknown, *values in rows}
         young = self._request.reading - _YOUNG // timedelta(milliseconds=1)
+        protector = self._parent.landings.protector
+        forms = TokenForms(protector, spec, protector.ring.active.id)
+        if places := forms.places(names):
+            known = {record_id: forms.row(record_id, values, places) for record_id, values in known.items()}
         return differing(protected, self._asked, fields, known, young_from=literal(young))
 
     async def _land(self, landing: RowLanding, position: str) -> None:

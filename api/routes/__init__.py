@@ -8,6 +8,7 @@ from api.routes import (
     budgets,
     catalogue,
     health,
+    keys,
     lanes,
     leases,
     ledger,
@@ -22,7 +23,12 @@ from api.routes.writeback import control as writeback_control, files as writebac
 from api.runs.kinds import RunResource
 from api.runs.routes import run_router
 
-RUNS: tuple[RunResource, ...] = (backfills.RESOURCE, replays.RESOURCE, reconciliations.RESOURCE)
+RUNS: tuple[RunResource, ...] = (
+    backfills.RESOURCE,
+    replays.RESOURCE,
+    reconciliations.RESOURCE,
+    keys.RESOURCE,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
     status.router,
@@ -38,6 +44,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     ledger.router,
     audit.router,
     catalogue.router,
+    keys.router,
     plan.router,
     health.router,
 )

@@ -76,10 +76,11 @@ def _config(address: S3Address) -> Config:
 class ObjectStore:
     """The objects of one bucket."""
 
-    def __init__(self, address: S3Address) -> None:
+    def __init__(self, address: S3Address, changed: Config | None = None) -> None:
+        """`changed`: as of `aws_client`."""
         self.bucket = address.bucket
         self._kms_key_id = address.kms_key_id
-        self._s3 = aws_client("s3", address)
+        self._s3 = aws_client("s3", address, changed)
 
     def put(self, key: str, body: bytes) -> None:
         """Write an object, replacing what is there."""

@@ -13,6 +13,7 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 from schemas import ids, names
 from schemas.backfill import BackfillInput, BackfillState
 from schemas.drift import DriftInput, DriftResult, RefreshInput, RefreshState
+from schemas.keys import ROTATION, RotateInput, RotationState
 from schemas.message import Message
 from schemas.reconcile import ReconcileInput, ReconcileState
 from schemas.replay import ReplayInput, ReplayState
@@ -113,6 +114,11 @@ def _drift_options(request: DriftInput) -> dict[str, Any]:  # noqa: ARG001 -- ev
     return {"static_summary": "a check of the schema"}
 
 
+def _rotate_options(request: RotateInput) -> dict[str, Any]:
+    what = "rotates the data key" if request.makes_key else "re-encrypts the warehouse"
+    return {"static_summary": f"{what}, for {request.by}"[:_LONGEST_SUMMARY]}
+
+
 BACKFILL = RunKind(
     noun="backfill",
     plural="backfills",
@@ -165,4 +171,15 @@ DRIFT = RunKind(
     repeats=True,
     is_of_object=False,
     has_progress=False,
+)
+ROTATE_KEYS = RunKind(
+    noun="key rotation",
+    plural="key-rotations",
+    workflow_type=names.ROTATE_KEYS_WORKFLOW,
+    state=RotationState,
+    workflow_id=lambda request: ids.rotate_keys_workflow_id(request.org, request.name),
+    options=_rotate_options,
+    repeats=True,
+    is_of_object=False,
+    usual_name=ROTATION,
 )

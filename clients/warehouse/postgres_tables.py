@@ -221,7 +221,7 @@ def _key_of(table: str) -> str:
         return ", PRIMARY KEY (record_id, change_order)"
     if table.endswith("reconciliation"):
         return ", PRIMARY KEY (run, object)"
-    if table.endswith("checked"):
+    if table.endswith(("checked", "ops.token_key")):
         return ", PRIMARY KEY (object)"
     if table.endswith("reread"):
         return ""  # asking twice does no harm

@@ -26,6 +26,8 @@ TidegateError
     ├── RunAlreadyCompletedError   a backfill of the same window is done
     ├── RunConflictError           a backfill of the same window reads something else
     ├── KeyUsedError               an idempotency key stands for another request
+    ├── DataKeyMissingError        a data key is gone that values are encrypted with
+    ├── WrongDataKeyError          another key is in the place of a data key
     ├── ObjectMissingError         the object store has no such object
     ├── LedgerImbalanceError       landed != applied + duplicate + quarantined
     ├── StatementError             the warehouse refuses a statement
@@ -51,6 +53,7 @@ from schemas.errors.terminal import (
     CatalogueNotMadeError,
     ChainBrokenError,
     CredentialsRejectedError,
+    DataKeyMissingError,
     JobLostError,
     KeyUsedError,
     LedgerImbalanceError,
@@ -62,6 +65,7 @@ from schemas.errors.terminal import (
     SettingsError,
     StatementError,
     UnknownObjectError,
+    WrongDataKeyError,
 )
 from schemas.errors.transient import (
     BudgetSpentError,
@@ -86,6 +90,7 @@ __all__ = [
     "CatalogueNotMadeError",
     "ChainBrokenError",
     "CredentialsRejectedError",
+    "DataKeyMissingError",
     "JobLostError",
     "KeyUsedError",
     "LedgerImbalanceError",
@@ -108,4 +113,5 @@ __all__ = [
     "UnavailableError",
     "UnknownObjectError",
     "UnknownOutcomeError",
+    "WrongDataKeyError",
 ]

@@ -83,6 +83,11 @@ class Manifest(BaseModel):
     is_partial: bool = False
     """Of rows: True when the page holds some fields only; each row is then an update of these."""
 
+    data_key: str = ""
+    """Of the key that encrypted new values: its id and its fingerprint, `1:6f0c…`. "" = an older
+    release landed it.
+    """
+
     @property
     def batch(self) -> str:
         """The batch's name in tables."""

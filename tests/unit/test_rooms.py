@@ -73,6 +73,7 @@ CAPABILITIES: dict[str, dict[str, set[str]]] = {
         "drift": {"ingest", "runtime"},
         "governor": set(),
         "ingest": {"repair", "runtime"},
+        "keys": {"apply", "runtime"},
         "planner": set(),
         "quality": {"request_reread"},
         "reconcile": {"apply", "runtime"},

@@ -19,7 +19,7 @@ from schemas.catalogue import FieldType, ObjectSpec
 from schemas.quality import Rule, Severity
 from transforms.convert_values import converter
 from transforms.misfits import MISFIT, landed
-from transforms.pii import Protector
+from transforms.pii import Protector, Seal, seal_of
 from transforms.quality.rules import checks_of, ruled
 
 FACTS = np.dtype(
@@ -138,6 +138,8 @@ class OrgValues:
     def __init__(
         self, spec: ObjectSpec, fields: Sequence[str], protector: Protector, prefixes: Mapping[str, str]
     ) -> None:
+        self.key_id = protector.ring.active.id
+        """Of the tokens; the warehouse's are brought to it before they are compared."""
         self._fields = []
         for name in fields:
             field = spec.fields[name]
@@ -146,7 +148,8 @@ class OrgValues:
                 name in spec.required_fields and field.severity_of(Rule.REQUIRED) is Severity.ISOLATE
             )
             empty = MISFIT if is_required else None
-            self._fields.append((name, convert, field.is_protected, f"{spec.name}.{name}", empty))
+            seal = seal_of(spec, name) if field.is_protected else None
+            self._fields.append((name, convert, seal, empty))
         self._protector = protector
 
     def typed(self, record: Mapping[str, Any]) -> list[Any]:
@@ -154,11 +157,16 @@ class OrgValues:
         field that is unknown.
         """
         values: list[Any] = []
-        for name, convert, is_protected, context, empty in self._fields:
+        record_id = record.get("Id")
+        for name, convert, seal, empty in self._fields:
             value = record.get(name)
             if value is None:
                 values.append(empty)
             else:
-                given = self._protector.encrypt(context, value) if is_protected else value
+                given = value if seal is None else self._seal(seal, value, record_id)
                 values.append(landed(convert, given))
         return values
+
+    def _seal(self, seal: Seal, value: Any, record_id: Any) -> str:
+        # The key of the first page, also when there is a newer one by the last.
+        return self._protector.seal(seal, value, record_id, key_id=self.key_id)

@@ -12,6 +12,7 @@ from typing import Final
 
 from temporalio.client import Client
 
+from clients.database.key_register import DataKeyRegister
 from clients.salesforce.session import ServedVersions, served_versions
 from clients.storage.status_look import BucketLook, KeyLook
 from clients.warehouse.status_look import WarehouseLook
@@ -66,7 +67,9 @@ class StatusLook:
         )
         self._operational = OperationalLook(settings.operational.dsn.get_secret_value())
         address = s3_address(settings.s3)
-        self._bucket, self._key = BucketLook(address), KeyLook(org, address)
+        self._register = DataKeyRegister(settings.operational.dsn.get_secret_value())
+        self._bucket = BucketLook(address)
+        self._key = KeyLook(org, address, lambda: self._register.known(org))
         self._threads = {
             "warehouse": AskingThread("warehouse", self._warehouse.abort),
             "operational": AskingThread("operational", self._operational.abort),
@@ -117,6 +120,8 @@ class StatusLook:
 
     def close(self) -> None:
         """Give the connections back."""
+        if self._threads["kms"].has_ended():
+            self._register.close()
         for thread, close in (
             (self._threads["warehouse"], self._warehouse.close),
             (self._threads["operational"], self._operational.close),

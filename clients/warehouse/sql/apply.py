@@ -22,6 +22,7 @@ from schemas.ops_tables import (
     RECONCILIATION_COLUMNS,
     REREAD_COLUMNS,
     RESOLUTION_COLUMNS,
+    TOKEN_KEY_COLUMNS,
 )
 from schemas.tables import (
     AUDIT,
@@ -80,6 +81,7 @@ QUALITY_DAY = f"{OPS}.quality_day"
 CHECKED = f"{OPS}.checked"
 HOLD = f"{OPS}.hold"
 NAMES = f"{OPS}.names"
+TOKEN_KEY = f"{OPS}.token_key"
 TABLES_OF_OPS: dict[str, tuple[Column, ...]] = {
     LEDGER: LEDGER_COLUMNS,
     QUARANTINE: (*QUARANTINE_COLUMNS, *RESOLUTION_COLUMNS, *ACKNOWLEDGEMENT_COLUMNS),
@@ -88,6 +90,7 @@ TABLES_OF_OPS: dict[str, tuple[Column, ...]] = {
     CHECKED: CHECKED_COLUMNS,
     HOLD: HOLD_COLUMNS,
     NAMES: NAMES_COLUMNS,
+    TOKEN_KEY: TOKEN_KEY_COLUMNS,
     RECONCILIATION: RECONCILIATION_COLUMNS,
     REREAD: REREAD_COLUMNS,
     DRIFT: DRIFT_COLUMNS,
