@@ -81,25 +81,30 @@ def protect_page(page: pa.Table, spec: ObjectSpec, protector: Protector) -> pa.T
     for place, name in enumerate(page.column_names):
         field = spec.fields.get(name)
         if field is not None and field.is_protected:
-            texts, ids = page.column(place).to_pylist(), page[ID].to_pylist()
-            tokens = encrypted_texts(texts, field.type, seal_of(spec, name), ids, protector)
+            texts = page.column(place).to_pylist()
+            tokens = encrypted_texts(texts, field.type, seal_of(spec, name), record_ids(page), protector)
             page = page.set_column(place, page.field(place), pa.array(tokens, pa.large_string()))
     return page
+
+
+def record_ids(page: pa.Table) -> list[str | None]:
+    """The records of a page's rows; None for each where the page does not say."""
+    return page[ID].to_pylist() if ID in page.column_names else [None] * len(page)
 
 
 def encrypted_texts(
     texts: Sequence[str | None],
     kind: FieldType,
     seal: Seal,
-    record_ids: Sequence[str | None],
+    ids: Sequence[str | None],
     protector: Protector,
 ) -> list[str | None]:
     """A column of a page as tokens: those that the values would have in an event."""
     if is_text_in_json(kind):
-        return protector.seal_texts(seal, texts, record_ids)
+        return protector.seal_texts(seal, texts, ids)
     return [
         None if (value := json_value(text, kind)) is None else protector.seal(seal, value, record_id)
-        for text, record_id in zip(texts, record_ids, strict=True)
+        for text, record_id in zip(texts, ids, strict=True)
     ]
 
 

@@ -59,6 +59,8 @@ class KeyRing:
             another process may have rotated. None = the ring never grows.
         """
         self._more = more
+        self._keys: dict[str, DataKey] = {}
+        self._unknown: set[str] = set()
         self._take(keys)
 
     @classmethod
@@ -117,7 +119,7 @@ class KeyRing:
         return is_name and key_id not in self._unknown and len(self._unknown) < _MOST_UNKNOWN
 
     def _take(self, keys: Iterable[DataKey]) -> None:
-        self._unknown: set[str] = set()
+        self._unknown = set()
         ordered = sorted(keys, key=lambda key: (len(key.id), key.id))
         self._active = ordered[-1]
         self._index_key = hashlib.blake2b(ordered[0].key, digest_size=32, person=b"tg blind index").digest()

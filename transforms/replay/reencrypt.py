@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from schemas.catalogue import Catalogue, FieldSpec, ObjectSpec
 from transforms import exact_json
 from transforms.convert_values import is_text_in_json
-from transforms.ingest.row_pages import ID, encrypted_texts, text_of_json
+from transforms.ingest.row_pages import encrypted_texts, record_ids, text_of_json
 from transforms.pii import DIFF_KEYS, HEADER, Protector, first_record, is_any_token, seal_of, sealed_token
 from transforms.pii.tokens import OTHER_PREFIXES, TEXT_PREFIXES
 
@@ -81,7 +81,7 @@ class Reprotector:
             chosen = pa.array(mask)
             texts = [self._clear_text(value, context) for value in column.filter(chosen).to_pylist()]
             if described.is_protected and spec is not None:
-                ids = page[ID].filter(chosen).to_pylist()
+                ids = [each for each, is_chosen in zip(record_ids(page), mask, strict=True) if is_chosen]
                 texts = encrypted_texts(texts, described.type, seal_of(spec, field), ids, self._protector)
             changed = pc.replace_with_mask(
                 column.combine_chunks(), chosen, pa.array(texts, pa.large_string())

@@ -123,9 +123,9 @@ def count_refused() -> str:
     return f"SELECT COUNT(*) FROM {QUARANTINE} WHERE {_ANSWERABLE}"
 
 
-def read_texts(spec: ObjectSpec, columns: Sequence[str], count: int) -> str:
+def read_texts(spec: ObjectSpec, names: Sequence[str], count: int) -> str:
     """The columns of the `count` live records that were applied last."""
-    chosen = ", ".join(f"c.{quoted(name)}" for name in columns)
+    chosen = ", ".join(f"c.{quoted(name)}" for name in names)
     return (
         f"SELECT {chosen} FROM {current_table(spec)} AS c WHERE NOT c.is_deleted "
         f"ORDER BY c.applied_at DESC LIMIT {count}"

@@ -49,9 +49,9 @@ def find_odd_tokens(table: str, shapes: Mapping[str, TokenShape], limit: int) ->
     )
 
 
-def read_tokens(table: str, columns: Sequence[str]) -> str:
-    """record_id and the tokens of `columns`, of every row of the records in `REBUILT`."""
-    chosen = ", ".join(f"c.{quoted(name)}" for name in columns)
+def read_tokens(table: str, names: Sequence[str]) -> str:
+    """record_id and the tokens of the columns, of every row of the records in `REBUILT`."""
+    chosen = ", ".join(f"c.{quoted(name)}" for name in names)
     return f"SELECT c.record_id, {chosen} FROM {table} AS c JOIN {REBUILT} AS r ON c.record_id = r.record_id"
 
 

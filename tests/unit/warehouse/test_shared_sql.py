@@ -32,8 +32,10 @@ from clients.warehouse.sql import (
     scorecard,
     slices,
     status,
+    token_keys,
     writeback,
 )
+from clients.warehouse.sql.token_keys import TokenShape
 from schemas.catalogue import default_catalogue
 from schemas.quality import Rule
 from schemas.tables import arrow_schema, field_column, field_columns
@@ -59,6 +61,7 @@ MODULES = (
     shadow_schemas,
     slices,
     status,
+    token_keys,
     writeback,
 )
 
@@ -67,6 +70,15 @@ ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
     ("spec",): [(spec,) for spec in SPECS],
     ("table",): [(table,) for table in TABLES],
     ("table", "columns"): list(TABLES.items()),
+    ("table", "names"): [(table, ["email", "birthdate"]) for table in TABLES],
+    ("table", "column"): [(table, "email") for table in TABLES],
+    ("table", "column", "count"): [(table, "email", 20) for table in TABLES],
+    ("table", "shapes", "limit"): [
+        (table, {"email": TokenShape(("tg1.2.", "tg1x.2."), has_index=indexed)}, 2_000)
+        for table in TABLES
+        for indexed in (False, True)
+    ],
+    ("spec", "names", "count"): [(spec, ["owner_id", "status"], 100) for spec in SPECS],
     ("name",): [("rehearsal",)],
     ("schema",): [("shadow_rehearsal_curated",)],
     ("prefix",): [("shadow_rehearsal_",)],
