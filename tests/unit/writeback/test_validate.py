@@ -212,7 +212,7 @@ def test_personal_external_ids_are_tokens_also_where_they_name_a_parent() -> Non
     assert is_token(found.external_id)
     [parent] = found.parent_keys
     assert (parent.object, found.fields["Account"]) == ("Account", {"ExternalId__c": parent.value})
-    assert protector().decrypt("Account.ExternalId__c", parent.value) == SECRET
+    assert protector().decrypt_writeback("Account.ExternalId__c", parent.value) == SECRET
     assert SECRET not in str((found.fields, found.external_id, parent))
 
 
