@@ -59,6 +59,7 @@ _COMMANDS: dict[Panel, dict[str, str]] = {
         "catalogue": "cli.catalogue:app",
         "config": "cli.config:app",
         "doctor": "cli.doctor:doctor",
+        "keys": "cli.keys:app",
     },
     Panel.LOCAL: {
         "demo": "cli.local.demo:demo",

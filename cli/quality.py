@@ -17,7 +17,8 @@ from cli.state import local_settings
 from clients.database.audit_log import AuditLog
 from schemas.quality_views import FindingChoice, FindingGroup, FindingRow, HoldView, ScoreRow
 from workers.addresses import operational_address
-from workers.clients import open_warehouse
+from workers.clients import decided_catalogue, open_warehouse
+from workers.personal_data import find_personal_data
 from workers.quality import DAYS, QualityActs, QualityLooks
 from workers.settings import Settings
 
@@ -157,6 +158,39 @@ def release(
     with quality_acts(local_settings(settings, home)) as acts:
         count = acts.release(object_name, by=acting_user(by), reason=reason)
     _tell(count, f"{object_name} is released; its batches are applied within a minute.", as_json=as_json)
+
+
+@app.command("scan")
+def scan(
+    object_name: AnyObject = "",
+    most: Annotated[int, typer.Option("--most", min=1, help="Records of each object looked at.")] = 1_000,
+    as_json: AsJson = False,
+    settings: SettingsFile = None,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Search clear texts of the warehouse for what looks like personal data: e-mail addresses,
+    Social Security, phone and card numbers. Names fields and counts, never a value.
+
+    Ends with 1 when something was found.
+
+    Example: tidegate quality scan Case --most 10000
+    """
+    loaded = local_settings(settings, home)
+    with closing(open_warehouse(loaded)) as warehouse:
+        catalogue = decided_catalogue(loaded, warehouse)
+        found = find_personal_data(warehouse, catalogue, object_name=object_name, most=most)
+    if as_json:
+        print_json([each.model_dump() for each in found])
+    elif found:
+        table = Table("object", "field", "looks like", "values", "of", box=None)
+        for each in found:
+            table.add_row(each.object, each.field, each.looks, f"{each.found:,}", f"{each.sampled:,}")
+        OUT.print(table)
+        say("Declare these fields `pii: personal` or `sensitive` in the catalogue.")
+    else:
+        OUT.print("no clear text of these records looks personal")
+    if found:
+        raise typer.Exit(EXIT_FAILED)
 
 
 @contextmanager

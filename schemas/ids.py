@@ -290,9 +290,19 @@ def refresh_key(org: str, object_name: str) -> str:
     return f"refresh/{org}/{object_name}.json"
 
 
-def data_key_key(org: str) -> str:
-    """The org's data key for PII, wrapped by KMS."""
-    return f"keys/{org}/1.json"
+def data_key_prefix(org: str) -> str:
+    """Where the org's data keys lie. Nothing else does."""
+    return f"keys/{org}/"
+
+
+def data_key_key(org: str, key_id: str = "1") -> str:
+    """One data key of the org for PII, wrapped by KMS."""
+    return f"{data_key_prefix(org)}{key_id}.json"
+
+
+def rotate_keys_workflow_id(org: str, name: str) -> str:
+    """The same name is the same rotation of data keys."""
+    return f"rotate-keys/{org}/{name}"
 
 
 def archive_prefix(org: str, source: str, month: str) -> str:

@@ -24,6 +24,7 @@ DRIFT_WORKFLOW: Final = "drift"
 REFRESH_WORKFLOW: Final = "refresh"
 ERASURE_WORKFLOW: Final = "erasure"
 RETENTION_WORKFLOW: Final = "retention"
+ROTATE_KEYS_WORKFLOW: Final = "rotate-keys"
 
 # Activities
 FOLLOW_LANE: Final = "follow_lane"
@@ -74,6 +75,9 @@ ERASE_ARCHIVE: Final = "erase_archive"
 CERTIFY_ERASURE: Final = "certify_erasure"
 PLAN_RETENTION: Final = "plan_retention"
 DO_RETENTION: Final = "do_retention"
+BEGIN_ROTATION: Final = "begin_rotation"
+REENCRYPT_TABLES: Final = "reencrypt_tables"
+REENCRYPT_LOG: Final = "reencrypt_log"
 
 # Signals, updates and queries
 PAUSE: Final = "pause"

@@ -120,6 +120,15 @@ NAMES_COLUMNS = (
 """`ops.names`: the name of every field and object in the warehouse, written once and never
 changed.
 """
+TOKEN_KEY_COLUMNS = (
+    Column("object", Kind.TEXT, NAME_SIZE, required=True),  # names the row
+    # the data key of the tokens in current and history
+    Column("key_id", Kind.TEXT, KEY_SIZE, required=True),
+    Column("since", Kind.TIMESTAMP, required=True),
+)
+"""`ops.token_key`: under which data key an object's curated tables hold their tokens. One key at a
+time, so that equal values of a personal field have equal tokens, also during a rotation.
+"""
 REREAD_COLUMNS = (
     Column("batch", Kind.TEXT, NAME_SIZE, required=True),
     Column("object", Kind.TEXT, NAME_SIZE, required=True),

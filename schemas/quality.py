@@ -12,6 +12,10 @@ LATE_PARENT_GRACE = timedelta(minutes=10)
 """How long a parent record may be missing before it is read from the org."""
 
 
+PERSONAL_SAMPLE = 100
+"""Changes of an object in a batch whose clear texts are searched for personal data."""
+
+
 class Severity(StrEnum):
     """The reaction when a value breaks a rule."""
 
@@ -59,6 +63,9 @@ class Rule(StrEnum):
     CUT = "cut"
     """The text was longer than the field; it landed cut, as the catalogue asks."""
 
+    LOOKS_PERSONAL = "looks_personal"
+    """Values of a clear field look like a person's data: asked of a sample of each batch."""
+
     REQUIRED = "required"
     """The field must have a value."""
     VALUES = "values"
@@ -92,7 +99,7 @@ DECLARED = frozenset(
 )
 """Rules whose severity the catalogue may set."""
 
-OF_THE_FIELD = frozenset({Rule.UNKNOWN_FIELD, Rule.ROUNDED, Rule.NUL_REMOVED})
+OF_THE_FIELD = frozenset({Rule.UNKNOWN_FIELD, Rule.ROUNDED, Rule.NUL_REMOVED, Rule.LOOKS_PERSONAL})
 """Rules that are written down once a field, with a count, and not once a record."""
 
 READ_AGAIN = frozenset({Rule.DIFF_ONLY, Rule.COMPOUND_ONLY, Rule.DIGITS_LOST})

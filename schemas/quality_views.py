@@ -99,3 +99,16 @@ class FindingChoice(Message):
         """For the audit log."""
         parts = {"rule": self.rule, "field": self.field, "record": self.record_id}
         return ", ".join(f"{name} {value}" for name, value in parts.items() if value) or "every finding"
+
+
+class PersonalField(Message):
+    """A clear field whose values look like a person's data."""
+
+    object: str
+    field: str
+    looks: str
+    """e-mail, SSN, phone or card."""
+    found: int
+    """Values."""
+    sampled: int
+    """Records that were looked at."""

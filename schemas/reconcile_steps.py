@@ -111,6 +111,8 @@ class ReadFacts(Message):
     """By the org's clock: everything that was committed before could be seen in the answer."""
     fields: tuple[str, ...] = ()
     """Whose values were digested, in order; empty: none, or those that the scope needs."""
+    key_id: str = ""
+    """The data key whose tokens were digested; "" = no value was, or the org has had one key only."""
 
 
 class CompareFactsInput(Message):

@@ -14,7 +14,6 @@ from temporalio.service import RPCError
 from clients.concurrency import run_to_completion
 from clients.database.audit_log import AuditLog
 from clients.dependencies import Clients
-from clients.storage.data_key import org_data_key
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
 from clients.warehouse.erased_records import ErasedRecords
@@ -30,6 +29,7 @@ from schemas.errors import SettingsError, StatementError, TidegateError, Unavail
 from transforms.catalogue.warehouse_names import within
 from transforms.pii import Protector
 from workers.addresses import operational_address, s3_address, warehouse_address
+from workers.keys import open_key_ring
 from workers.settings import Settings
 from workers.telemetry import temporal_plugins
 
@@ -112,8 +112,7 @@ def catalogue_file(settings: Settings) -> Catalogue:
 def open_clients(settings: Settings) -> ProcessClients:
     """Open every client and make the tables that are missing. Blocks."""
     file = catalogue_file(settings)
-    address = s3_address(settings.s3)
-    store = ObjectStore(address)
+    store = ObjectStore(s3_address(settings.s3))
     with ExitStack() as opened:
         warehouse = opened.enter_context(closing(open_warehouse(settings)))
         warehouse.ensure_tables(keep_names(warehouse, file))
@@ -121,8 +120,7 @@ def open_clients(settings: Settings) -> ProcessClients:
         warehouse.ensure_tables(catalogue)
         audit = opened.enter_context(closing(AuditLog(operational_address(settings.operational))))
         audit.ensure_tables()
-        key = org_data_key(settings.salesforce.org_id, address, store)
-        protector = Protector(key, catalogue)
+        protector = Protector(open_key_ring(settings, store, warehouse, catalogue), catalogue)
         catalogue.when_changed(protector.reload)
         erased = ErasedRecords(warehouse, protector.forget)
         erased.follow()

@@ -163,7 +163,7 @@ def _stores(
     store, org = operational_address(settings.operational), settings.salesforce.org_id
     return {
         Remote.S3: lambda: asked("s3.bucket", lambda: in_thread(examine_bucket, address), deadline),
-        Remote.KMS: lambda: asked("kms.key", lambda: in_thread(examine_key, org, address), deadline),
+        Remote.KMS: lambda: asked("kms.key", lambda: in_thread(examine_key, org, address, store), deadline),
         Remote.WAREHOUSE: lambda: asked(
             "warehouse.connection", lambda: in_thread(examine_warehouse, warehouse, catalogue), deadline
         ),

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from temporalio.client import Client
 
 from clients.salesforce.describe_cache import Describes
-from clients.storage.data_key import org_data_key
 from clients.storage.objects import ObjectStore
 from clients.temporal.writeback_queues import WritebackQueues
 from clients.warehouse import Warehouse
@@ -16,7 +15,8 @@ from clients.writeback.parent_locks import ParentLookup
 from schemas.catalogue import Catalogue
 from transforms.pii import Protector
 from transforms.writeback.validate import WritebackChecks
-from workers.addresses import operational_address, s3_address
+from workers.addresses import operational_address
+from workers.keys import open_key_ring
 from workers.settings import Settings
 
 
@@ -31,7 +31,7 @@ def writeback_intake(
     parents = ParentLookup(warehouse, catalogue)
 
     def checks() -> WritebackChecks:
-        protector = Protector(org_data_key(org, s3_address(settings.s3), store), catalogue)
+        protector = Protector(open_key_ring(settings, store, warehouse, catalogue), catalogue)
         if isinstance(catalogue, LiveCatalogue):
             catalogue.when_changed(protector.reload)
         return WritebackChecks(catalogue, protector, Describes(store, org).find)

@@ -10,6 +10,7 @@ from temporalio.client import Client
 from clients.writeback.store import WritebackStore
 from workers.addresses import operational_address
 from workers.clients import connect_temporal, following, open_clients
+from workers.keys import following_keys
 from workers.metrics.serve import sdk_runtime
 from workers.queues import Process
 from workers.roles import Role, activity_workers, governor_worker, workflow_worker
@@ -29,6 +30,7 @@ async def run_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIterato
         stack.callback(parts.audit.close)
         stack.callback(parts.warehouse.close)
         await stack.enter_async_context(following(parts.catalogue, parts.erased))
+        await stack.enter_async_context(following_keys(parts.protector.ring))
         await stack.enter_async_context(governor_worker(client))
         if role.includes(Role.BATCHES):
             await stack.enter_async_context(workflow_worker(client))

@@ -12,6 +12,7 @@ from activities import (
     erasure,
     governor,
     ingest,
+    keys,
     planner,
     reconcile,
     repair,
@@ -32,6 +33,7 @@ from transforms.writeback.batching import BatchingConfig
 from workers.addresses import operational_address, s3_address
 from workers.clients import ProcessClients, open_warehouse
 from workers.retention import retention_parts
+from workers.keys import open_keys
 from workers.salesforce import Org, paid_streams, source_opener
 
 Activities = list[Callable[..., Any]]
@@ -87,7 +89,7 @@ def batch_activities(process: Process) -> Activities:
     settings, clients = process.parts.settings, process.clients
     other_lanes = frozenset(lane.name for lane in settings.lanes)
     return [
-        *apply.activities(clients),
+        *apply.activities(clients, personal_sample=settings.quality.personal_sample),
         *audit.activities(clients),
         *repair.activities(clients, grace=settings.quality.grace),
         *planner.activities(clients, settings.budgets, other_lanes),
@@ -108,6 +110,7 @@ def backfill_activities(process: Process) -> Activities:
         *repair.org_activities(clients, org),
         *drift.activities(clients, org, live=live, policy=policy, visibility_delay=delay),
         *retention.activities(retention_parts(settings, clients.store, clients.warehouse, live)),
+        *keys.activities(clients, *open_keys(settings, clients.store)),
     ]
 
 

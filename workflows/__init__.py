@@ -12,6 +12,7 @@ from workflows.refresh import RefreshWorkflow
 from workflows.repair import RepairWorkflow
 from workflows.replay import ReplayWorkflow
 from workflows.retention import RetentionWorkflow
+from workflows.rotate_keys import RotateKeysWorkflow
 from workflows.writeback_batch import WritebackBatchWorkflow
 from workflows.writeback_preview import WritebackPreviewWorkflow
 from workflows.writeback_queue import WritebackQueueWorkflow
@@ -32,6 +33,7 @@ WORKFLOWS = [
     RefreshWorkflow,
     RetentionWorkflow,
     ErasureWorkflow,
+    RotateKeysWorkflow,
 ]
 """Every workflow type that a worker serves."""
 
@@ -49,6 +51,7 @@ __all__ = [
     "RepairWorkflow",
     "ReplayWorkflow",
     "RetentionWorkflow",
+    "RotateKeysWorkflow",
     "WritebackBatchWorkflow",
     "WritebackPreviewWorkflow",
     "WritebackQueueWorkflow",

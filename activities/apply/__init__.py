@@ -9,8 +9,9 @@ from activities.apply.stage_and_apply import BatchActivities
 from clients.dependencies import Clients
 
 
-def activities(clients: Clients) -> list[Callable[..., Any]]:
-    """For `names.BATCH_QUEUE`."""
-    applier = Applier(clients.warehouse, clients.store, clients.catalogue)
-    batches = BatchActivities(clients.store, clients.catalogue, GroupCommit(applier.apply), clients.protector)
+def activities(clients: Clients, *, personal_sample: int = 0) -> list[Callable[..., Any]]:
+    """For `names.BATCH_QUEUE`. `personal_sample`: as of `BatchActivities`."""
+    applier = Applier(clients.warehouse, clients.store, clients.catalogue, clients.protector)
+    commits = GroupCommit(applier.apply)
+    batches = BatchActivities(clients.store, clients.catalogue, commits, clients.protector, personal_sample)
     return [batches.stage_batch, batches.apply_batch]

@@ -23,6 +23,7 @@ from activities.apply.holds import TooManyRejectedError, check_hold, hold
 from activities.apply.ledger import BatchSlice, write_ledger
 from activities.apply.rebuild import ask_for_refold, refold_records
 from activities.apply.seen import SeenChanges
+from activities.apply.token_keys import table_forms
 from activities.quality.fold_findings import record_fold_findings
 from activities.quality.record_quality import count_rejected, record_quality
 from activities.request_reread import enqueue_rereads, reread_incomplete
@@ -48,6 +49,8 @@ from schemas.tables import (
 from transforms.apply.net_changes import NetRows, first_current_rows, first_history_rows
 from transforms.erasure.changes import erase_changes
 from transforms.ingest.stage_events import for_quarantine
+from transforms.pii import Protector
+from transforms.pii.token_forms import TokenForms
 from transforms.repair import rereads_for_refusals
 
 
@@ -58,6 +61,10 @@ class Applier:
     warehouse: Warehouse
     store: ObjectStore
     catalogue: Catalogue
+    protector: Protector | None = None
+    """Brings tokens to the form that the object's tables have; None = they stay as they were
+    landed.
+    """
 
     def apply(self, items: Sequence[ApplyInput]) -> list[ApplyResult]:
         """Apply batches of one object in one transaction; the results are in the order of `items`.
@@ -92,7 +99,8 @@ class Applier:
             if spec is not None:
                 check_hold(transaction, spec, fresh)
                 with_changes = [share for share in fresh if share.changes is not None]
-                apply_changes(transaction, spec, with_changes, self.catalogue)
+                forms = table_forms(transaction, spec, self.protector) if with_changes else None
+                apply_changes(transaction, spec, with_changes, self.catalogue, forms)
                 count_rejected(
                     transaction,
                     spec,
@@ -198,17 +206,23 @@ def _ledger_result(row: tuple[Any, ...]) -> ApplyResult:
 
 
 def apply_changes(
-    transaction: Transaction, spec: ObjectSpec, shares: Sequence[BatchSlice], catalogue: Catalogue
+    transaction: Transaction,
+    spec: ObjectSpec,
+    shares: Sequence[BatchSlice],
+    catalogue: Catalogue,
+    forms: TokenForms | None = None,
 ) -> None:
     """Log the shares' changes that are new and fold them in; counts in each share what became of
     its changes.
 
-    `catalogue` tells which other objects the warehouse has.
+    `catalogue` tells which other objects the warehouse has, `forms` is of its tokens (`table_forms`).
     """
     tables = [share.changes for share in shares if share.changes is not None and len(share.changes)]
     if not tables:
         return
     incoming = pa.concat_tables(tables)
+    if forms is not None:
+        incoming = forms.table(incoming)
     seen = SeenChanges.of(transaction, spec, incoming)
     # What was staged before a record was erased may still hold its values.
     incoming = erase_changes(incoming, spec, erased_touched(transaction))
@@ -226,7 +240,7 @@ def apply_changes(
         if len(fast):
             net = NetRows(fast, spec, applied_at=applied_at, unknown_before=seen.unknown_fields)
             _fold_in(transaction, spec, net, seen.last_orders)
-        states = refold_records(transaction, spec, sorted(slow)) if slow else {}
+        states = refold_records(transaction, spec, sorted(slow), forms) if slow else {}
         _count_rebuilt(shares, foldable, slow)
         recorded = record_quality(transaction, spec, catalogue, foldable, seen.last_orders)
         record_fold_findings(transaction, spec, states)

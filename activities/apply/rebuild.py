@@ -3,6 +3,7 @@ their base and what came after it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
@@ -18,22 +19,26 @@ from schemas.ops_tables import REFOLD_COLUMNS
 from schemas.tables import arrow_schema, current_columns, field_columns, history_columns
 from transforms.apply.base_rows import StoredBase, read_bases
 from transforms.apply.fold import HEAD, LoggedChange, Version, fold
+from transforms.pii.token_forms import TokenForms
 
 RECORDS_AT_ONCE = 2_000
 """Bounds the memory of one step: a hot record may have thousands of changes."""
 
 
-def rebuild_records(transaction: Transaction, spec: ObjectSpec, record_ids: Sequence[str]) -> None:
+def rebuild_records(
+    transaction: Transaction, spec: ObjectSpec, record_ids: Sequence[str], forms: TokenForms | None = None
+) -> None:
     """Replace the curated rows of `record_ids` by the fold over their logged changes, in this
     transaction.
 
     What the fold itself leaves unknown, or no longer does, is written down in `ops.quality`.
+    `forms` is of the tables' tokens (`table_forms`): the log may hold others.
     """
-    record_fold_findings(transaction, spec, refold_records(transaction, spec, record_ids))
+    record_fold_findings(transaction, spec, refold_records(transaction, spec, record_ids, forms))
 
 
 def refold_records(
-    transaction: Transaction, spec: ObjectSpec, record_ids: Sequence[str]
+    transaction: Transaction, spec: ObjectSpec, record_ids: Sequence[str], forms: TokenForms | None = None
 ) -> dict[str, FoldState]:
     """The same without `ops.quality`; returns what is to be written down there, by record."""
     states: dict[str, FoldState] = {}
@@ -44,7 +49,8 @@ def refold_records(
         logged = logged_by_record(transaction.fetch(sql.read_changes(spec)))
         bases = read_bases(transaction.fetch(sql.read_bases(spec)), spec)
         versions = [_fold(logged.get(name, []), spec, bases.get(name)) for name in {**logged, **bases}]
-        replace_records(transaction, spec, versions, bases)
+        formed = versions if forms is None else _reformed(versions, spec, forms)
+        replace_records(transaction, spec, formed, bases)
         states |= {record[-1].record_id: FoldState.of(record[-1]) for record in versions}
     return states
 
@@ -80,6 +86,14 @@ def _read(rows: Iterable[tuple[Any, ...]]) -> Iterator[LoggedChange]:
 
 def _fold(changes: list[LoggedChange], spec: ObjectSpec, stored: StoredBase | None) -> list[Version]:
     return fold(changes, spec, None if stored is None else stored.base)
+
+
+def _reformed(versions: list[list[Version]], spec: ObjectSpec, forms: TokenForms) -> list[list[Version]]:
+    places = forms.places([column.name for column in field_columns(spec)])
+    return [
+        [replace(each, values=forms.row(each.record_id, each.values, places)) for each in record]
+        for record in versions
+    ]
 
 
 def replace_records(

@@ -24,6 +24,7 @@ from schemas.ingest.raw import Manifest
 from transforms.erasure.raw import erase_raw
 from transforms.ingest.stage import stage_batch
 from transforms.pii import Protector
+from transforms.quality.personal import marked
 from transforms.writeback.echo import batch_of_origin
 
 _COMPRESSION = "lz4"
@@ -39,6 +40,10 @@ class BatchActivities:
     group_commit: GroupCommit
     protector: Protector | None = None
     """Names the erased records; None: nobody was erased."""
+    personal_sample: int = 0
+    """Changes of an object in a batch whose clear texts are searched for personal data. 0 = none
+    is.
+    """
 
     @activity.defn(name=names.STAGE_BATCH)
     async def stage_batch(self, request: StageInput) -> StageResult:
@@ -76,8 +81,9 @@ class BatchActivities:
         where = None
         if changes is not None and typed:
             link_span(_writebacks_of(manifest.org, name, changes))
-            where = staged_key(manifest.org, manifest.lane, manifest.start, self.catalogue.object(name).table)
-            self.store.put(where, _parquet(changes))
+            spec = self.catalogue.object(name)
+            where = staged_key(manifest.org, manifest.lane, manifest.start, spec.table)
+            self.store.put(where, _parquet(marked(changes, spec, self.personal_sample)))
         refused_where = None
         if len(refused):
             refused_where = refused_key(manifest.org, manifest.lane, manifest.start, name or "unreadable")

@@ -40,6 +40,7 @@ from transforms.drift.compare_schema import with_fields
 from transforms.erasure.pages import erase_page
 from transforms.ingest.row_pages import page_of_records, protect_page
 from transforms.misfits import MISFIT, with_misfits
+from transforms.pii.token_forms import TokenForms
 
 STRETCH = timedelta(seconds=20)
 LAND_ROWS = 10_000
@@ -166,6 +167,10 @@ class _Reader:
         for record_id in erased & known.keys():
             known[record_id] = tuple(None if value is MISFIT else value for value in known[record_id])
         young = self._request.reading - _YOUNG // timedelta(milliseconds=1)
+        protector = self._parent.landings.protector
+        forms = TokenForms(protector, spec, protector.ring.active.id)
+        if places := forms.places(names):
+            known = {record_id: forms.row(record_id, values, places) for record_id, values in known.items()}
         return differing(protected, self._asked, fields, known, young_from=literal(young))
 
     async def _land(self, landing: RowLanding, position: str) -> None:

@@ -98,7 +98,8 @@ class FollowLane:
         """Follow the lane for one stretch; returns where it came."""
         if activity.info().attempt == 1:
             self.allow_login()
-        chain = Chain(self.store, org=request.org, lane=request.lane)
+        key_name = self.protector.key_name
+        chain = Chain(self.store, org=request.org, lane=request.lane, key_name=key_name)
         follower = _Follower(self, chain, request)
         await follower.adopt_chain()
         try:

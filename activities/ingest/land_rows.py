@@ -186,7 +186,7 @@ class RowLandings:
         """A landing whose batches are applied when left; left by an error, nothing is waited
         for.
         """
-        chain = Chain(self.store, org=org, lane=lane)
+        chain = Chain(self.store, org=org, lane=lane, key_name=self.protector.key_name)
         made = RowLanding(self.client, chain, spec, self.protector, self.slice_rows)
         try:
             yield made

@@ -87,7 +87,8 @@ class _Poller:
     def __init__(self, parent: PollLane, request: PollInput, position: str) -> None:
         self._parent = parent
         self._request = request
-        self._chain = Chain(parent.store, org=request.org, lane=request.lane)
+        key_name = parent.protector.key_name
+        self._chain = Chain(parent.store, org=request.org, lane=request.lane, key_name=key_name)
         self._source = parent.open_source(request.object)
         self._buffer = PollBuffer(request.object, parent.protector, parent.rule)
         self._origin = PolledPosition.at(request.start_at or request.began_at - parent.overlap)

@@ -32,15 +32,16 @@ def activities(
         visibility_delay: How long after its commit a row may be missing from the org's queries.
     """
     warehouse, store, catalogue = clients.warehouse, clients.store, clients.catalogue
+    protector = clients.protector
     buckets = BucketComparison(org.http, warehouse, store, catalogue, visibility_delay)
-    reads = DigestReads(org.http, store, catalogue, clients.protector, visibility_delay, terms)
+    reads = DigestReads(org.http, store, catalogue, protector, visibility_delay, terms)
     return [
-        FoldChecks(warehouse, store, catalogue).check_log,
+        FoldChecks(warehouse, store, catalogue, protector).check_log,
         buckets.ask_buckets,
         buckets.compare_buckets,
         reads.read_facts,
-        DigestComparison(warehouse, store, catalogue).compare_facts,
-        SetAsideActivity(warehouse, store, catalogue).set_aside,
+        DigestComparison(warehouse, store, catalogue, protector).compare_facts,
+        SetAsideActivity(warehouse, store, catalogue, protector).set_aside,
         IsolatedFields(warehouse, store, catalogue).find_isolated,
         Reports(warehouse, store).keep_report,
     ]

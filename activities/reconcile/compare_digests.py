@@ -32,6 +32,8 @@ from schemas.salesforce.limits import CLOCK_ALLOWANCE, COLLECTION_RETRIEVE_MAX
 from schemas.tables import field_column
 from transforms.ingest.wide_rows import is_bounded
 from transforms.misfits import MISFIT, with_misfits
+from transforms.pii import Protector
+from transforms.pii.token_forms import TokenForms
 from transforms.reconcile.compare_rows import RowComparison, compare_rows, undecided
 from transforms.reconcile.row_digests import (
     FACTS,
@@ -61,6 +63,7 @@ class DigestComparison:
     warehouse: Warehouse
     store: ObjectStore
     catalogue: Catalogue
+    protector: Protector
     part_rows: int = ROWS_A_PART
     rows_at_once: int = ROWS_AT_ONCE
 
@@ -81,6 +84,8 @@ class _Comparison:
         self._spec = parent.catalogue.object(request.object)
         # Those that were read: the catalogue's may be others by now.
         self._fields = fields = request.read.fields or fields_of(self._spec, self._scope)
+        key_id = request.read.key_id or parent.protector.ring.active.id
+        self._forms = TokenForms(parent.protector, self._spec, key_id)
         self._columns = [field_column(self._spec.columns[name], self._spec.fields[name]) for name in fields]
         self._digests: dict[str, tuple[list[int], list[int]]] = {}
         """Of the records of a list: each field's digest, in the org and in the warehouse."""
@@ -191,7 +196,11 @@ class _Comparison:
         names_ = [column.name for column in self._columns]
         if self._fields and not self._digests and is_bounded(self._spec):
             self._undecided |= {row[0] for row in rows if row[5] is not None}
-        rows = [(*row[:5], *with_misfits(row[6:], names_, row[5])) for row in rows]
+        places = self._forms.places(names_)
+        rows = [
+            (*row[:5], *with_misfits(self._forms.row(row[0], row[6:], places), names_, row[5]))
+            for row in rows
+        ]
         columns = list(zip(*rows, strict=True))
         for name, column in zip(("id", "lmd", "stamp", "deleted", "complete"), columns, strict=False):
             facts[name] = column

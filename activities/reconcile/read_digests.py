@@ -102,7 +102,7 @@ class _Reader:
         self._calls_before = int(calls)
         self._asked_from: datetime | None = None
         self._start()
-        if fields == _digest(self._query.fields):
+        if fields == self._asked:
             self._position = Position(job or None, at)
             self._pages, self._rows = int(pages), int(rows)
             self._asked_from = datetime.fromisoformat(asked_from) if asked_from else None
@@ -122,8 +122,13 @@ class _Reader:
             self._position.at,
             *counts,
             asked_from,
-            _digest(self._query.fields),
+            self._asked,
         )
+
+    @property
+    def _asked(self) -> str:
+        """Tells what the kept pages hold: fields, and the data key of their tokens."""
+        return _digest((*self._query.fields, f"key {self._query.key_id}") if self._query.key_id else ())
 
     async def read(self) -> ReadFacts:
         """Read to the end; again when the org has forgotten the query job."""
@@ -162,6 +167,7 @@ class _Reader:
             calls=self._calls,
             asked_from=asked_from,
             fields=self._query.fields,
+            key_id=self._query.key_id,
         )
 
     async def _begin(self, *, is_listed: bool) -> datetime:

@@ -17,6 +17,7 @@ import pyarrow as pa
 from temporalio import activity
 
 from activities.apply.rebuild import RECORDS_AT_ONCE, rebuild_records
+from activities.apply.token_keys import table_forms
 from activities.reconcile.compare_digests import clock_ends
 from activities.runtime.heartbeat import heartbeating
 from clients.storage.objects import ObjectStore
@@ -29,6 +30,7 @@ from schemas.ingest.positions import epoch_ms
 from schemas.ops_tables import QUARANTINE_COLUMNS
 from schemas.reconcile_steps import SetAside, SetAsideInput
 from schemas.tables import arrow_schema, change_columns
+from transforms.pii import Protector
 from transforms.reconcile.changes_ahead import moved_counts, refused_rows
 
 _ABOVE = timedelta(milliseconds=1)
@@ -44,6 +46,7 @@ class SetAsideActivity:
     warehouse: Warehouse
     store: ObjectStore
     catalogue: Catalogue
+    protector: Protector
 
     @activity.defn(name=names.SET_ASIDE)
     async def set_aside(self, request: SetAsideInput) -> SetAside:
@@ -63,9 +66,12 @@ class SetAsideActivity:
             with self.warehouse.transaction() as transaction:
                 transaction.lock_object(spec.table)
                 moved = _move(transaction, spec, ids[first : first + RECORDS_AT_ONCE], ends)
+                again = sorted({change["record_id"] for change in moved})
+                if again:
+                    rebuild_records(transaction, spec, again, table_forms(transaction, spec, self.protector))
                 ((newest,),) = transaction.fetch(sql.find_last_change(spec))
             changes += len(moved)
-            records += len({change["record_id"] for change in moved})
+            records += len(again)
             last = max(filter(None, (last, newest)), default=None)
         stands_at = None if last is None else last + _ABOVE
         return SetAside(changes=changes, records=records, stands_at=stands_at)
@@ -74,8 +80,8 @@ class SetAsideActivity:
 def _move(
     transaction: Transaction, spec: ObjectSpec, ids: Sequence[str], ends: datetime
 ) -> list[dict[str, Any]]:
-    """Move what lies ahead of `ends` of these records, correct the books, and fold the records
-    again; returns the changes.
+    """Move what lies ahead of `ends` of these records, and correct the books; returns the
+    changes.
     """
     table = pa.table({"record_id": pa.array(ids, pa.large_string())})
     transaction.stage(sql.ABOVE, RECORD_LIST, table)
@@ -96,5 +102,4 @@ def _move(
     for statement in (sql.settle_findings_ahead(), sql.close_rereads_ahead()):
         transaction.execute(statement, [now, spec.name, place])
     transaction.execute(sql.delete_ahead(spec), [ends])
-    rebuild_records(transaction, spec, sorted({change["record_id"] for change in logged}))
     return logged

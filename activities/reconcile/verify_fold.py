@@ -5,15 +5,19 @@ what does not is made again from it.
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import orjson
+from dataclasses import replace
+
 import pyarrow as pa
 from temporalio import activity
 
 from activities.apply.rebuild import rebuild_records
+from activities.apply.token_keys import table_forms
 from activities.runtime.heartbeat import heartbeating
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse
@@ -23,8 +27,11 @@ from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ids import reconcile_key
 from schemas.reconcile import DifferenceKind, LogCheck, RecordDifference
 from schemas.reconcile_steps import CheckLogInput
-from schemas.tables import current_columns, history_columns
-from transforms.apply.base_rows import read_bases
+from schemas.tables import Column, current_columns, field_columns, history_columns
+from transforms.apply.base_rows import StoredBase, read_bases
+from transforms.apply.fold import HEAD
+from transforms.pii import Protector
+from transforms.pii.token_forms import TokenForms
 from transforms.reconcile.verify_fold import Altered, Checked, check_log
 
 STRETCH = timedelta(seconds=60)
@@ -40,6 +47,7 @@ class FoldChecks:
     warehouse: Warehouse
     store: ObjectStore
     catalogue: Catalogue
+    protector: Protector
     stretch: timedelta = STRETCH
     changes_at_once: int = CHANGES_AT_ONCE
 
@@ -77,13 +85,14 @@ class FoldChecks:
             found = reading.fetch(reconcile_sql.find_bound(spec, self.changes_at_once), [after])
             bounds = [after, *(row[0] for row in found)]
             records, doubtful = _doubtful(reading, spec, bounds)
-            checked = _compare(reading, spec, doubtful)
+            checked = _compare(reading, spec, doubtful, self.protector)
         return Checked(records, checked.altered), bounds[-1], not found
 
     def _mend(self, spec: ObjectSpec, record_ids: list[str]) -> None:
         with self.warehouse.transaction() as transaction:
             transaction.lock_object(spec.table)
-            rebuild_records(transaction, spec, record_ids)
+            forms = table_forms(transaction, spec, self.protector)
+            rebuild_records(transaction, spec, record_ids, forms)
 
     def _keep(self, request: CheckLogInput, spec: ObjectSpec, found: list[Altered]) -> str | None:
         if not found:
@@ -131,8 +140,10 @@ def _ids(reading: Transaction, statement: str, bounds: list[str]) -> list[str]:
     return [row[0] for row in reading.fetch(statement, bounds)]
 
 
-def _compare(reading: Transaction, spec: ObjectSpec, record_ids: list[str]) -> Checked:
-    """Fold the changes of the records, and compare row by row."""
+def _compare(reading: Transaction, spec: ObjectSpec, record_ids: list[str], protector: Protector) -> Checked:
+    """Fold the changes of the records, and compare row by row, all tokens in one form: during a
+    rotation the log has others than the curated tables.
+    """
     if not record_ids:
         return Checked(0, [])
     named = pa.table({"record_id": pa.array(record_ids, pa.large_string())})
@@ -141,5 +152,33 @@ def _compare(reading: Transaction, spec: ObjectSpec, record_ids: list[str]) -> C
     history: list[tuple[Any, ...]] = []
     if spec.history:
         history = reading.fetch(reconcile_sql.read_rebuilt(sql.history_table(spec), history_columns(spec)))
+    forms, fields = TokenForms(protector, spec, protector.ring.active.id), field_columns(spec)
     bases = read_bases(reading.fetch(sql.read_bases(spec)), spec)
-    return check_log(reading.fetch(sql.read_changes(spec)), current, history, spec, bases)
+    changes = _formed(reading.fetch(sql.read_changes(spec)), forms, HEAD, fields)
+    return check_log(
+        changes,
+        _formed(current, forms, 1, fields),
+        _formed(history, forms, 1, fields),
+        spec,
+        _formed_bases(bases, forms, fields),
+    )
+
+
+def _formed(
+    rows: list[tuple[Any, ...]], forms: TokenForms, first: int, fields: Sequence[Column]
+) -> list[tuple[Any, ...]]:
+    """Rows whose fields stand from `first` on, with their tokens in one form."""
+    places = [(first + place, seal) for place, seal in forms.places([column.name for column in fields])]
+    return [forms.row(row[0], row, places) for row in rows] if places else rows
+
+
+def _formed_bases(
+    bases: Mapping[str, StoredBase], forms: TokenForms, fields: Sequence[Column]
+) -> Mapping[str, StoredBase]:
+    places = forms.places([column.name for column in fields])
+    formed = {}
+    for name, stored in bases.items():
+        version = stored.base.version
+        version = replace(version, values=forms.row(name, version.values, places))
+        formed[name] = replace(stored, base=replace(stored.base, version=version))
+    return formed

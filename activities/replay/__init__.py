@@ -15,5 +15,7 @@ def activities(clients: Clients, open_shadow: Callable[[str], Warehouse]) -> lis
     reprotector = Reprotector(clients.protector, clients.catalogue)
     if isinstance(clients.catalogue, LiveCatalogue):
         clients.catalogue.when_changed(reprotector.reload)
-    steps = ReplaySteps(clients.store, clients.warehouse, clients.catalogue, reprotector, open_shadow)
+    steps = ReplaySteps(
+        clients.store, clients.warehouse, clients.catalogue, reprotector, clients.protector, open_shadow
+    )
     return [steps.size_replay, steps.find_batches, steps.redrive_batches]

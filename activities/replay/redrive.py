@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from activities.apply.applier import apply_changes, with_columns
 from activities.apply.ledger import BatchSlice, write_ledger
 from activities.apply.rebuild import rebuild_records
+from activities.apply.token_keys import table_forms
 from activities.replay.requarantine import Requarantine
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.live_catalogue import check_revision
@@ -28,6 +29,8 @@ from schemas.errors import LedgerImbalanceError, StaleCatalogueError
 from schemas.replay import ReplayCounts
 from schemas.tables import arrow_schema
 from transforms.ingest.decode_events import places_of
+from transforms.pii import Protector
+from transforms.pii.token_forms import TokenForms
 
 
 @dataclass
@@ -36,6 +39,8 @@ class Redriver:
 
     warehouse: Warehouse
     catalogue: Catalogue
+    protector: Protector | None = None
+    """As of `Applier`."""
 
     def redrive(self, shares: Sequence[BatchSlice], *, record: str | None = None) -> ReplayCounts:
         """Apply shares of one object in one transaction.
@@ -71,7 +76,8 @@ class Redriver:
             ledger = {batch: tuple(counts) for batch, *counts in rows}
             chosen = [_of_record(each, record) if each.batch in ledger else each for each in shares]
             redriven = _sorted_out(transaction, spec, chosen)
-            _apply(transaction, spec, redriven, self.catalogue)
+            forms = table_forms(transaction, spec, self.protector)
+            _apply(transaction, spec, redriven, self.catalogue, forms)
             quarantine = Requarantine.read(transaction, name, batches)
             for each in redriven:
                 each.quarantined = quarantine.replace(
@@ -84,7 +90,7 @@ class Redriver:
                     _correct(transaction, each, ledger[each.share.batch], landed=share.item.staged.landed)
             rebuilt = sum(each.share.rebuilt for each in redriven)
             if spec is not None and record is not None:
-                rebuild_records(transaction, spec, [record])
+                rebuild_records(transaction, spec, [record], forms)
                 rebuilt += 1
         return ReplayCounts(
             changes=sum(each.changes for each in redriven),
@@ -180,12 +186,16 @@ def _split(share: BatchSlice, is_new: np.ndarray) -> _Redriven:
 
 
 def _apply(
-    transaction: Transaction, spec: ObjectSpec | None, redriven: Sequence[_Redriven], catalogue: Catalogue
+    transaction: Transaction,
+    spec: ObjectSpec | None,
+    redriven: Sequence[_Redriven],
+    catalogue: Catalogue,
+    forms: TokenForms | None,
 ) -> None:
     parts = [replace(each.share, changes=each.new, refused=None, duplicate=0) for each in redriven]
     if spec is None or not any(_length(each.new) for each in redriven):
         return
-    apply_changes(transaction, spec, parts, catalogue)
+    apply_changes(transaction, spec, parts, catalogue, forms)
     for each, part in zip(redriven, parts, strict=True):
         each.share.applied, each.share.rebuilt, each.share.isolated = (
             part.applied,

@@ -34,6 +34,7 @@ from schemas.replay import (
     ReplaySelection,
     ReplaySize,
 )
+from transforms.pii import Protector
 from transforms.replay.reencrypt import Reprotector
 
 _LOOKED_AT = 1_000
@@ -55,6 +56,7 @@ class ReplaySteps:
     warehouse: Warehouse
     catalogue: Catalogue
     reprotector: Reprotector
+    protector: Protector
     open_shadow: Callable[[str], Warehouse]
     """The warehouse of a shadow, by its name; its tables need not exist."""
 
@@ -118,7 +120,7 @@ class ReplaySteps:
                     by_object.setdefault(name, []).append(share)
         began_ns, known = time.time_ns(), sum(settled.values())
         counts = ReplayCounts(batches=len(landed), changes=known, duplicate=known)
-        redrive = partial(Redriver(warehouse, self.catalogue).redrive, record=record)
+        redrive = partial(Redriver(warehouse, self.catalogue, self.protector).redrive, record=record)
         # An object's transaction waits for the warehouse most of the time, and for no other
         # object's.
         with ThreadPoolExecutor(_APPLIERS, thread_name_prefix="redrive") as pool:

@@ -52,7 +52,7 @@ def protected(values: Mapping[str, Any], spec: ObjectSpec, protector: Protector)
     return {
         name: value
         if value is None or (name in spec.fields and not spec.fields[name].is_protected)
-        else protector.encrypt(f"{spec.name}.{name}", value)
+        else protector.encrypt_writeback(f"{spec.name}.{name}", value)
         for name, value in values.items()
     }
 
@@ -78,7 +78,7 @@ class _Clear:
 
     def _decrypted(self, context: str | None, value: Any) -> Any:
         if context is not None and (is_token(value) or is_misfit_token(value)):
-            return self._protector.decrypt(context, value)
+            return self._protector.decrypt_writeback(context, value)
         return value
 
 

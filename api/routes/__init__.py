@@ -9,6 +9,7 @@ from api.routes import (
     catalogue,
     erasures,
     health,
+    keys,
     lanes,
     leases,
     ledger,
@@ -29,6 +30,7 @@ RUNS: tuple[RunResource, ...] = (
     replays.RESOURCE,
     reconciliations.RESOURCE,
     erasures.RESOURCE,
+    keys.RESOURCE,
     retention.RESOURCE,
 )
 
@@ -47,6 +49,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     audit.router,
     erasures.router,
     catalogue.router,
+    keys.router,
     plan.router,
     health.router,
 )

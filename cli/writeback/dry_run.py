@@ -4,6 +4,7 @@ Nothing is accepted.
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -13,7 +14,6 @@ from rich.text import Text
 from activities.writeback import preview_steps
 from cli.output import OUT, print_json
 from cli.writeback.output import shown_text
-from clients.storage.data_key import org_data_key
 from clients.storage.objects import ObjectStore
 from clients.writeback.intake import WritebackIntake
 from schemas.catalogue import Catalogue
@@ -22,7 +22,8 @@ from schemas.writeback.preview import FieldDifference, Preview, PreviewEffect, W
 from transforms.pii import Protector
 from transforms.writeback.batching import BatchingConfig
 from workers.addresses import s3_address
-from workers.clients import connect_temporal
+from workers.clients import connect_temporal, open_warehouse
+from workers.keys import open_key_ring
 from workers.salesforce import open_org
 from workers.settings import Settings
 
@@ -100,10 +101,10 @@ def _difference(each: FieldDifference) -> str:
 
 async def _preview(settings: Settings, catalogue: Catalogue, rows: list[dict[str, Any]]) -> Preview:
     store = await asyncio.to_thread(ObjectStore, s3_address(settings.s3))
-    org = settings.salesforce.org_id
-    key = await asyncio.to_thread(org_data_key, org, s3_address(settings.s3), store)
+    with closing(open_warehouse(settings)) as warehouse:
+        keys = await asyncio.to_thread(open_key_ring, settings, store, warehouse, catalogue)
     client = await connect_temporal(settings)
     async with open_org(client, settings) as opened:
         batching = BatchingConfig(linger=settings.writeback.linger)
-        steps = preview_steps(store, opened, catalogue, Protector(key, catalogue), batching)
+        steps = preview_steps(store, opened, catalogue, Protector(keys, catalogue), batching)
         return await steps.preview(rows)

@@ -2,24 +2,31 @@
 still opens.
 """
 
-import base64
 from collections.abc import Callable
-from typing import Any
+from contextlib import closing
 
-import orjson
-
+from clients.database.key_register import DataKeyRegister
 from clients.doctor.object_storage import code_of
+from clients.storage.data_key import DataKeys, checked_keys
 from clients.storage.objects import ObjectStore, S3Address, aws_client, translated_s3
 from schemas.doctor import CheckResult, not_asked, ok, wrong
-from schemas.errors import TerminalError, TidegateError, UnavailableError
-from schemas.ids import data_key_key
-from transforms.pii import KEY_BYTES
+from schemas.errors import (
+    DataKeyMissingError,
+    TerminalError,
+    TidegateError,
+    UnavailableError,
+    WrongDataKeyError,
+)
+from schemas.ids import data_key_prefix
+from transforms.pii import KEY_BYTES, KeyRing
 
 _MISSING = {"NotFoundException", "InvalidArnException", "InvalidAliasNameException"}
 
 
-def examine_key(org: str, address: S3Address) -> list[CheckResult]:
-    """Every finding about the key. Blocks; KMS keeps nothing of it."""
+def examine_key(org: str, address: S3Address, dsn: str) -> list[CheckResult]:
+    """Every finding about the key and the org's data keys. Blocks; KMS keeps nothing of it. `dsn`:
+    of the operational store, which remembers the data keys.
+    """
     kms = aws_client("kms", address)
     context, key = {"org": org}, address.place(data_key_key(org)).kms_key_id
 
@@ -34,7 +41,7 @@ def examine_key(org: str, address: S3Address) -> list[CheckResult]:
     if refused is not None:
         return [refused]
     made = ok("kms.key", f"{key} makes data keys and opens them")
-    return [made, _data_key(org, address, kms)]
+    return [made, _data_keys(org, address, dsn)]
 
 
 def _attempt(address: S3Address, key: str, work: Callable[[], None]) -> CheckResult | None:
@@ -61,24 +68,29 @@ def _attempt(address: S3Address, key: str, work: Callable[[], None]) -> CheckRes
     return None
 
 
-def _data_key(org: str, address: S3Address, kms: Any) -> CheckResult:
-    where = data_key_key(org)
+def _data_keys(org: str, address: S3Address, dsn: str) -> CheckResult:
+    where = data_key_prefix(org)
     try:
-        found = ObjectStore(address).find(where)
-    except TidegateError as error:
-        return not_asked(
-            "kms.data_key", str(error), "See what doctor says of S3, then run it again.", where=where
-        )
-    if found is None:
-        return ok("kms.data_key", "there is none yet; the first worker makes it", where=where)
+        with closing(DataKeyRegister(dsn)) as register:
+            known = register.known(org)
+    except UnavailableError:
+        known = {}  # the operational store's own check says so
     try:
-        with translated_s3("KMS"):
-            wrapped = base64.b64decode(orjson.loads(found)["wrapped"])
-            kms.decrypt(CiphertextBlob=wrapped, EncryptionContext={"org": org})
-    except (TidegateError, ValueError, KeyError) as error:
+        found = checked_keys(DataKeys(org, address, ObjectStore(address)), known)
+    except (DataKeyMissingError, WrongDataKeyError) as error:
         remedy = (
-            "Give the engine's role the KMS key back that it was made with (aws kms cancel-key-deletion, enable-key), or restore "
-            f"the object s3://{address.place(where).bucket}/{where}. Do not delete it: without it no encrypted field can be read."
+            f"Restore s3://{address.place(where).bucket}/{where} from the objects' earlier versions, or give the engine's role "
+            "the KMS key back that they were made with (aws kms cancel-key-deletion, enable-key). Do not delete a data key: "
+            "without it what it encrypted cannot be read."
         )
-        return wrong("kms.data_key_lost", f"it cannot be opened: {error}", remedy, where=where)
-    return ok("kms.data_key", "it opens", where=where)
+        return wrong(
+            "kms.data_key_lost", str(error), remedy, where=error.where.partition(f"{address.bucket}/")[2]
+        )
+    except TidegateError as error:
+        remedy = "See what doctor says of S3, then run it again."
+        return not_asked("kms.data_key", str(error), remedy, where=where)
+    if not found:
+        return ok("kms.data_key", "there is none yet; the first worker makes it", where=where)
+    *old, active = KeyRing(found.values()).ids
+    told = f"key {active} encrypts (fingerprint {found[active].fingerprint})"
+    return ok("kms.data_key", f"{told}; {len(old)} older ones open" if old else told, where=where)

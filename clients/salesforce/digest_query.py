@@ -88,6 +88,11 @@ class FactQuery:
         selected = [name for name in self.fields if name not in (*_HEAD, "LastModifiedDate")]
         self._select = f"SELECT {', '.join([*_HEAD, 'LastModifiedDate', *selected])} FROM {self.spec.name}"
 
+    @property
+    def key_id(self) -> str:
+        """The data key of the tokens that are digested; "" = no field is."""
+        return "" if self.values is None else self.values.key_id
+
     async def begin(self, ranges: Sequence[Range], expected_rows: int) -> Position:
         """Where to begin: a query job when that is cheaper, and to be had."""
         if expected_rows <= self.terms.job_from_rows:
@@ -156,7 +161,7 @@ class FactQuery:
         facts = np.zeros(len(rows), FACTS)
         for place, row in enumerate(rows):
             lmd = epoch_ms(row.fields["LastModifiedDate"])
-            digest = row_digest(self.values.typed(row.fields, row.record_id))
+            digest = row_digest(self.values.typed({**row.fields, "Id": row.record_id}, row.record_id))
             facts[place] = (row.record_id.encode(), lmd, row.modstamp_ms, row.is_deleted, True, digest)
         return table_of_facts(facts)
 

@@ -39,8 +39,10 @@ class RowFacts(NamedTuple):
 class Chain:
     """The chain of one lane."""
 
-    def __init__(self, store: ObjectStore, *, org: str, lane: str) -> None:
+    def __init__(self, store: ObjectStore, *, org: str, lane: str, key_name: str = "") -> None:
+        """`key_name`: as of `Manifest.data_key`, for those who land."""
         self._store = store
+        self._key_name = key_name
         self.org = org
         self.lane = lane
 
@@ -93,6 +95,7 @@ class Chain:
             first_received_at=received[0].as_py(),
             last_received_at=received[-1].as_py(),
             after_hole=after_hole,
+            data_key=self._key_name,
         )
         return self._claim(manifest, body)
 
@@ -119,6 +122,7 @@ class Chain:
             reading=facts.reading,
             stands_at=facts.stands_at,
             is_partial=facts.is_partial,
+            data_key=self._key_name,
         )
         return self._claim(manifest, body)
 

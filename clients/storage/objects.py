@@ -111,9 +111,10 @@ class ObjectEntry(NamedTuple):
 class ObjectStore:
     """The objects of one engine: of one bucket, or of a bucket a class of data."""
 
-    def __init__(self, address: S3Address) -> None:
+    def __init__(self, address: S3Address, changed: Config | None = None) -> None:
+        """`changed`: as of `aws_client`."""
         self._address = address
-        self._s3 = aws_client("s3", address)
+        self._s3 = aws_client("s3", address, changed)
 
     def bucket_of(self, key: str) -> str:
         """The bucket of an object's key."""

@@ -1,11 +1,13 @@
 """S3's and KMS' part of a look at the engine: questions that leave nothing behind."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from botocore.config import Config
 
-from clients.storage.objects import S3Address, aws_client, translated_s3
-from schemas.ids import data_key_key
+from clients.storage.data_key import DataKeys, checked_keys
+from clients.storage.objects import ObjectStore, S3Address, aws_client, translated_s3
+from schemas.errors import UnavailableError
 from schemas.status import LOOK_SECONDS
 from transforms.pii import KEY_BYTES
 
@@ -32,17 +34,33 @@ class BucketLook:
 
 
 class KeyLook:
-    """Asks for the key."""
+    """Asks for the KMS key, and for the org's data keys.
 
-    def __init__(self, org: str, address: S3Address) -> None:
+    Args:
+        org: 18 characters.
+        address: Of S3 and KMS.
+        known: Gives key id -> fingerprint, of the register; raises when it cannot be asked.
+    """
+
+    def __init__(self, org: str, address: S3Address, known: Callable[[], Mapping[str, str]]) -> None:
         self._org = org
         self._key = address.place(data_key_key(org)).kms_key_id
         self._kms = aws_client("kms", address, _QUICK)
+        self._keys = DataKeys(org, address, ObjectStore(address, _QUICK), _QUICK)
+        self._known = known
 
     def ask(self) -> None:
-        """Return when the key makes a data key and opens it. Blocks. Raises a `TidegateError` that
-        says why not.
+        """Return when the key makes a data key and opens it, and every data key is what it was.
+        Blocks. Raises a `TidegateError` that says why not.
         """
+        self._ask_kms()
+        try:
+            known = self._known()
+        except UnavailableError:
+            known = {}  # another remote's trouble, which is shown as that one's
+        checked_keys(self._keys, known)
+
+    def _ask_kms(self) -> None:
         context = {"org": self._org}
         with translated_s3("KMS"):
             made: dict[str, Any] = self._kms.generate_data_key(

@@ -14,6 +14,7 @@ from schemas import ids, names
 from schemas.backfill import BackfillInput, BackfillState
 from schemas.drift import DriftInput, DriftResult, RefreshInput, RefreshState
 from schemas.erasure import ErasureInput, ErasureState
+from schemas.keys import ROTATION, RotateInput, RotationState
 from schemas.message import Message
 from schemas.reconcile import ReconcileInput, ReconcileState
 from schemas.replay import ReplayInput, ReplayState
@@ -128,6 +129,11 @@ def _erasure_options(request: ErasureInput) -> dict[str, Any]:
     }
 
 
+def _rotate_options(request: RotateInput) -> dict[str, Any]:
+    what = "rotates the data key" if request.makes_key else "re-encrypts the warehouse"
+    return {"static_summary": f"{what}, for {request.by}"[:_LONGEST_SUMMARY]}
+
+
 BACKFILL = RunKind(
     noun="backfill",
     plural="backfills",
@@ -202,4 +208,15 @@ ERASURE = RunKind(
     repeats=False,
     acts=("pause", "resume"),
     is_of_object=False,
+)
+ROTATE_KEYS = RunKind(
+    noun="key rotation",
+    plural="key-rotations",
+    workflow_type=names.ROTATE_KEYS_WORKFLOW,
+    state=RotationState,
+    workflow_id=lambda request: ids.rotate_keys_workflow_id(request.org, request.name),
+    options=_rotate_options,
+    repeats=True,
+    is_of_object=False,
+    usual_name=ROTATION,
 )

@@ -270,7 +270,7 @@ def _key_of(table: str) -> str:
         return ""  # asking twice does no harm
     if table.endswith("reconciliation"):
         return ", PRIMARY KEY (run, object)"
-    if table.endswith("checked"):
+    if table.endswith(("checked", "ops.token_key")):
         return ", PRIMARY KEY (object)"
     if table.endswith("reread"):
         return ""  # asking twice does no harm

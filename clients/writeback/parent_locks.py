@@ -93,7 +93,8 @@ class ParentLookup:
         """External id -> the record's id, and the ids of the parents that it locks."""
         spec = self._catalogue.objects[name]
         key = field_column(spec.columns[key_field], spec.fields[key_field])
-        if key.kind is not Kind.TEXT:
+        # The store's token of an external id is none of the warehouse's.
+        if key.kind is not Kind.TEXT or spec.fields[key_field].is_protected:
             return {}
         named = Column("key_value", Kind.TEXT, key.size, required=True)
         listed = pa.table({"key_value": sorted(values)}, schema=arrow_schema((named,)))

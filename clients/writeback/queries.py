@@ -1,5 +1,6 @@
 """Looking at writebacks: one, its attempts, lists and counts. Nothing is decrypted: personal values
-come as tokens.
+come as tokens of writebacks, which no other token equals. A token that could be compared with
+others is not shown at all: of an external id, and of values that an older release has stored.
 """
 
 from collections.abc import Mapping
@@ -16,10 +17,14 @@ from clients.writeback.store import WritebackStore
 from clients.writeback.tables import WRITEBACK, WRITEBACK_ATTEMPT
 from schemas.writeback.control import PauseView
 from schemas.writeback.messages import WritebackState
+from transforms.pii import is_comparable_token
 
 Row = Mapping[str, Any]
 """A row of the store by the names of its columns."""
 _UNSEEN = {"fingerprint", "salt", "values_digest"}
+_WITH_TOKENS = {"record", "external_id", "fields", "only_if", "replaced", "parents"}
+ENCRYPTED = "encrypted"
+"""In the place of a token that could be compared."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +138,25 @@ class WritebackQueries:
 
     def _rows(self, query: sa.Select[Any]) -> list[Row]:
         with self._store.begin() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
+            return [shown_row(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def shown_row(row: Mapping[str, Any]) -> Row:
+    """The row without tokens that can be compared."""
+    return {name: _shown_value(value) if name in _WITH_TOKENS else value for name, value in row.items()}
+
+
+def _shown_value(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _shown_value(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_shown_value(each) for each in value]
+    if not isinstance(value, str):
+        return value
+    if is_comparable_token(value):
+        return ENCRYPTED
+    name, equals, key = value.partition("=")  # `Account.ExternalId__c=…`, a record's or parent's lock
+    return f"{name}{equals}{ENCRYPTED}" if is_comparable_token(key) else value
 
 
 def _shown() -> sa.Select[Any]:

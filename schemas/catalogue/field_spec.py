@@ -41,12 +41,14 @@ class TooLong(StrEnum):
 
 class Pii(StrEnum):
     """How much a field says about a person. Both classes but `none` are encrypted before they
-    are written.
+    are written (docs/decisions/0046).
     """
 
     NONE = "none"
     PERSONAL = "personal"
+    """Equal values of the field have equal tokens: it can be joined, compared and counted."""
     SENSITIVE = "sensitive"
+    """Tokens are bound to their record: equal values of two records have nothing in common."""
 
 
 class FieldSpec(BaseModel):
@@ -93,6 +95,10 @@ class FieldSpec(BaseModel):
     """Objects that a reference may point to; they need not be in the catalogue."""
     external_id: bool = False
     pii: Pii = Pii.NONE
+    blind_index: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]{0,39}$")
+    """Only of a sensitive field: its tokens end with a keyed index, equal for equal values of every
+    field that names the same. None: none of its values can be compared.
+    """
     part_of: str | None = None
     """The compound field that carries this one in change events; None when it travels by itself."""
     part: str | None = None
@@ -134,6 +140,10 @@ class FieldSpec(BaseModel):
             raise ValueError(
                 f"`severity` takes {', '.join(sorted(DECLARED))}, not {', '.join(sorted(unknown))}"
             )
+        if self.blind_index is not None and self.pii is not Pii.SENSITIVE:
+            raise ValueError(
+                "only a field with `pii: sensitive` has a `blind_index`; others are compared as they are"
+            )
         self._check_rules()
         return self
 
@@ -147,6 +157,10 @@ class FieldSpec(BaseModel):
         if self.not_after is not None and self.type not in MOMENTS:
             raise ValueError("only a date or datetime has `not_after`")
         reads_values = self.values or self.pattern or self.not_after or (self.min, self.max) != (None, None)
+        if self.unique and self.pii is Pii.SENSITIVE:
+            raise ValueError(
+                "`unique` compares records, and tokens of `pii: sensitive` cannot be; make it personal"
+            )
         if self.is_protected and reads_values:
             raise ValueError(
                 "an encrypted field takes `required`, `unique` and the rules of references alone"

@@ -27,6 +27,8 @@ TidegateError
     ├── RunAlreadyCompletedError   a backfill of the same window is done
     ├── RunConflictError           a backfill of the same window reads something else
     ├── KeyUsedError               an idempotency key stands for another request
+    ├── DataKeyMissingError        a data key is gone that values are encrypted with
+    ├── WrongDataKeyError          another key is in the place of a data key
     ├── ObjectMissingError         the object store has no such object
     ├── LedgerImbalanceError       landed != applied + duplicate + quarantined
     ├── StatementError             the warehouse refuses a statement
@@ -52,6 +54,7 @@ from schemas.errors.terminal import (
     CatalogueNotMadeError,
     ChainBrokenError,
     CredentialsRejectedError,
+    DataKeyMissingError,
     JobLostError,
     KeyUsedError,
     LedgerImbalanceError,
@@ -64,6 +67,7 @@ from schemas.errors.terminal import (
     SettingsError,
     StatementError,
     UnknownObjectError,
+    WrongDataKeyError,
 )
 from schemas.errors.transient import (
     BudgetSpentError,
@@ -88,6 +92,7 @@ __all__ = [
     "CatalogueNotMadeError",
     "ChainBrokenError",
     "CredentialsRejectedError",
+    "DataKeyMissingError",
     "JobLostError",
     "KeyUsedError",
     "LedgerImbalanceError",
@@ -111,4 +116,5 @@ __all__ = [
     "UnavailableError",
     "UnknownObjectError",
     "UnknownOutcomeError",
+    "WrongDataKeyError",
 ]

@@ -254,6 +254,36 @@ class KeyUsedError(TerminalError):
         )
 
 
+class DataKeyMissingError(TerminalError):
+    """A data key is gone, and values are encrypted with it."""
+
+    code = "DataKeyMissingError"
+
+    def __init__(self, *, org: str, where: str, evidence: str) -> None:
+        self.org = org
+        self.where = where
+        super().__init__(
+            f"The data key {where} is gone, and values are encrypted with it: {evidence}. Bring the object's last version "
+            "back (aws s3api list-object-versions, then copy-object), or restore it from your copy of keys/, and start again. "
+            "No other key was made."
+        )
+
+
+class WrongDataKeyError(TerminalError):
+    """The object at a data key's place is not the key that values are encrypted with."""
+
+    code = "WrongDataKeyError"
+
+    def __init__(self, *, where: str, found: str) -> None:
+        self.where = where
+        self.found = found
+        super().__init__(
+            f"The data key {where} is not the one that values are encrypted with: {found}. Bring the object's earlier "
+            "version back (aws s3api list-object-versions, then copy-object), or give the engine's role the KMS key back "
+            "that it was made with, and start again. Do not delete the object."
+        )
+
+
 class ObjectMissingError(TerminalError):
     """The object store has no such object."""
 

@@ -105,6 +105,11 @@ class Manifest(BaseModel):
     file that is there now.
     """
 
+    data_key: str = ""
+    """Of the key that encrypted new values: its id and its fingerprint, `1:6f0c…`. "" = an older
+    release landed it.
+    """
+
     @property
     def batch(self) -> str:
         """The batch's name in tables."""

@@ -37,6 +37,7 @@ from schemas.errors import ReplayExpiredError, StatementError, UnavailableError
 from schemas.governor import Budget, GovernorConfig, LeaseClass
 from schemas.ids import governor_workflow_id
 from schemas.ingest.messages import LaneInput, MovePositionInput, PauseInput, SetEveryInput
+from schemas.keys import RotateInput
 from schemas.planner import PinInput, PlannerInput, Way
 from schemas.reconcile import Depth, ReconcileInput
 from schemas.replay import ReplayInput, ReplaySelection, ReplayState
@@ -61,6 +62,7 @@ from tests.support.scripted.scripted_repairs import (
 )
 from tests.support.scripted.scripted_replay import ScriptedReplay, replay_workers
 from tests.support.scripted.scripted_retention import NOW, ScriptedRetention, retention_workers
+from tests.support.scripted.scripted_rotation import ScriptedRotation, rotation_workers
 from tests.support.scripted.scripted_writebacks import ScriptedWritebacks, batch, writeback_workers
 from workers.roles import sandboxed_runner
 from workflows import (
@@ -73,6 +75,7 @@ from workflows import (
     RefreshWorkflow,
     ReplayWorkflow,
     RetentionWorkflow,
+    RotateKeysWorkflow,
     WritebackBatchWorkflow,
     WritebackPreviewWorkflow,
     WritebackQueueWorkflow,
@@ -288,6 +291,17 @@ async def retention_done_and_left(client: Client) -> Handle:
     return handle
 
 
+async def key_rotated_at_the_second_try(client: Client) -> Handle:
+    script = ScriptedRotation(failures=[UnavailableError(system="PostgreSQL", detail="it restarts")])
+    async with rotation_workers(client, script):
+        request = RotateInput(org="o", by="ada", reason="the yearly rotation")
+        handle = await client.start_workflow(
+            RotateKeysWorkflow.run, request, id="rotate-keys/o/rotate", task_queue=names.WORKFLOW_QUEUE
+        )
+        await handle.result()
+    return handle
+
+
 async def writebacks_sent_paused_and_looked_up(client: Client) -> Handle:
     script = ScriptedWritebacks(open=["1.0", "11.0"], unknown={"11.0"})
     async with writeback_workers(client, script):
@@ -410,6 +424,7 @@ SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     refresh_of_two_stretches,
     retention_done_and_left,
     erasure_failed_resumed_and_certified,
+    key_rotated_at_the_second_try,
     writebacks_sent_paused_and_looked_up,
     writebacks_sent_and_echoed,
     writebacks_looked_at,

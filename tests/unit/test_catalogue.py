@@ -115,6 +115,17 @@ def test_a_missing_file_is_a_catalogue_error(tmp_path: Path) -> None:
             "its severity is `warn` or `off`",
             id="a rule that is asked too late to reject",
         ),
+        pytest.param(
+            {"A": TEXT | {"pii": "sensitive", "unique": True}}, "make it personal", id="unique and bound"
+        ),
+        pytest.param(
+            {"A": TEXT | {"pii": "personal", "blind_index": "a"}},
+            "pii: sensitive",
+            id="an index of what is equal",
+        ),
+        pytest.param(
+            {"A": TEXT | {"pii": "sensitive", "blind_index": "A.b"}}, "blind_index", id="no name of an index"
+        ),
         pytest.param({"A": TEXT | {"pii": "personal", "values": ["x"]}}, "encrypted", id="a list of tokens"),
         pytest.param({"Name; DROP TABLE x": TEXT}, "not an API name", id="SQL"),
         pytest.param({'Na"me': TEXT}, "not an API name", id="a quote"),
@@ -225,6 +236,17 @@ def test_an_unknown_object_is_named_beside_those_that_are_known() -> None:
         default_catalogue().object("Lead")
 
 
+FREE_TEXTS = [
+    *(f"Account.{f}" for f in ("Description", "ServicePlan__c", "ReviewNotes__c", "ContactLog__c")),
+    *(f"Contact.{f}" for f in ("Accommodations__c", "OutreachNotes__c", "EligibilitySummary__c")),
+    *(f"Case.{f}" for f in ("Description", "IntakeNarrative__c", "EligibilityNotes__c")),
+    *(f"Case.{f}" for f in ("CaseworkerNotes__c", "DecisionText__c")),
+    *(f"ServiceRequest__c.{f}" for f in ("Details__c", "FormAnswers__c", "OfficerNotes__c")),
+    *(f"ServiceRequest__c.{f}" for f in ("CorrespondenceLog__c", "OutcomeText__c")),
+    *(f"Payment__c.{f}" for f in ("RemittanceText__c", "DecisionBasis__c", "AuditNotes__c")),
+]
+
+
 class TestTheShippedCatalogue:
     def test_history_is_kept_of_accounts_and_contacts_alone(self) -> None:
         kept = {name for name, spec in default_catalogue().objects.items() if spec.history}
@@ -238,12 +260,14 @@ class TestTheShippedCatalogue:
             if spec.is_protected
         }
         personal = [
+            # Households: an account's name and address are a family's.
+            *(f"Account.{f}" for f in ("Name", "Phone", "BillingStreet", "BillingPostalCode")),
             *(f"Contact.{f}" for f in ("FirstName", "LastName", "Email", "Phone", "MobilePhone")),
             *(f"Contact.{f}" for f in ("MailingStreet", "MailingPostalCode")),
             *(f"Case.Supplied{f}" for f in ("Name", "Email", "Phone")),
             *(f"ServiceRequest__c.Citizen{f}__c" for f in ("Email", "Phone")),
         ]
-        sensitive = ["Contact.Birthdate", "Contact.NationalId__c", "Payment__c.BankAccount__c"]
+        sensitive = ["Contact.Birthdate", "Contact.NationalId__c", "Payment__c.BankAccount__c", *FREE_TEXTS]
         assert protected == dict.fromkeys(personal, Pii.PERSONAL) | dict.fromkeys(sensitive, Pii.SENSITIVE)
 
     def test_every_email_or_phone_of_a_person_is_protected(self) -> None:
@@ -253,7 +277,28 @@ class TestTheShippedCatalogue:
             for field, spec in entry.fields.items()
             if spec.type in (FieldType.EMAIL, FieldType.PHONE) and not spec.is_protected
         ]
-        assert clear == ["Account.Phone"]  # an organisation's
+        assert clear == []
+
+    def test_free_text_about_citizens_is_sensitive(self) -> None:
+        clear = [
+            f"{name}.{field}"
+            for name, entry in default_catalogue().objects.items()
+            for field, spec in entry.fields.items()
+            if spec.type is FieldType.TEXTAREA and not spec.is_protected
+        ]
+        assert {each.partition(".")[0] for each in clear} == {"Opportunity"}  # grants to organisations
+
+    def test_a_join_is_declared_for_identity_and_account_numbers_alone(self) -> None:
+        groups = {
+            f"{name}.{field}": spec.blind_index
+            for name, entry in default_catalogue().objects.items()
+            for field, spec in entry.fields.items()
+            if spec.blind_index
+        }
+        assert groups == {
+            "Contact.NationalId__c": "national_id",
+            "Payment__c.BankAccount__c": "bank_account",
+        }
 
     def test_every_object_has_its_stamps(self) -> None:
         stamps = {"OwnerId", "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById"}

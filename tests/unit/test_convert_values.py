@@ -13,7 +13,7 @@ from hypothesis import given, settings, strategies as st
 from schemas.catalogue import FieldSpec, FieldType
 from schemas.quality import Rule
 from schemas.tables import field_column
-from tests.unit.test_pii import JSON, PROTECTOR
+from tests.unit.pii.test_protector import JSON, PROTECTOR
 from transforms.convert_values import converter
 from transforms.misfits import MISFIT, MisfitError, NotedError, landed
 

@@ -35,6 +35,7 @@ CODES = {
     "CatalogueNotMadeError",
     "ChainBrokenError",
     "CredentialsRejectedError",
+    "DataKeyMissingError",
     "JobLostError",
     "KeyUsedError",
     "LedgerImbalanceError",
@@ -55,6 +56,7 @@ CODES = {
     "UnknownOutcomeError",
     "WindowDoneError",
     "WindowTakenError",
+    "WrongDataKeyError",
 }
 
 # An example of every class, and the words that its message must end with.
@@ -67,6 +69,8 @@ EXAMPLES: dict[type[TidegateError], tuple[TidegateError, str]] = {
         (errors.RateLimitedError(**SYSTEM, retry_after=timedelta(minutes=1)), "Next try in 60 s."),
         (errors.JobLostError(lane="l", detail="d"), "with another job, by itself."),
         (errors.RowsMissingError(lane="l", job="j", expected=2, found=1), "with another job, by itself."),
+        (errors.DataKeyMissingError(org="o", where="s3://b/k", evidence="e"), "No other key was made."),
+        (errors.WrongDataKeyError(where="s3://b/k", found="f"), "Do not delete the object."),
         (errors.BatchFailedError(workflow_id="w"), "it goes on where it stopped."),
         (errors.RunConflictError(object_name="Case", window="all"), "Give this one another --name."),
         (errors.RunAlreadyCompletedError(object_name="Case", window="all", rows=1, at=None), "or --again."),

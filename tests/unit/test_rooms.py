@@ -77,6 +77,7 @@ CAPABILITIES: dict[str, dict[str, set[str]]] = {
         "erasure": {"apply", "runtime"},
         "governor": set(),
         "ingest": {"repair", "runtime"},
+        "keys": {"apply", "runtime"},
         "planner": set(),
         "quality": {"request_reread"},
         "reconcile": {"apply", "runtime"},

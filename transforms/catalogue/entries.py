@@ -131,7 +131,7 @@ def _values(field: FieldDescription, spec: FieldSpec) -> Iterator[tuple[str, Any
         yield "references", list(spec.references)
     if spec.external_id:
         yield "external_id", True
-    if field.unique and not field.calculated:
+    if field.unique and not field.calculated and spec.pii is not Pii.SENSITIVE:
         yield "unique", True
     if field.values and spec.type in _PICKED and not spec.is_protected and not field.calculated:
         yield "values", list(field.values)

@@ -19,7 +19,7 @@ from pyarrow import csv
 from schemas.catalogue import FRACTIONAL, FRACTIONS, WHOLE_NUMBERS, FieldSpec, FieldType, ObjectSpec
 from transforms import exact_json
 from transforms.convert_values import SURE_DIGITS, is_text_in_json
-from transforms.pii import Protector
+from transforms.pii import Protector, Seal, seal_of
 
 ID, IS_DELETED, MODSTAMP = "Id", "IsDeleted", "SystemModstamp"
 LIVE, IN_BIN, GONE = "false", "true", "gone"
@@ -82,19 +82,30 @@ def protect_page(page: pa.Table, spec: ObjectSpec, protector: Protector) -> pa.T
         field = spec.fields.get(name)
         if field is not None and field.is_protected:
             texts = page.column(place).to_pylist()
-            tokens = encrypted_texts(texts, field.type, f"{spec.name}.{name}", protector)
+            tokens = encrypted_texts(texts, field.type, seal_of(spec, name), record_ids(page), protector)
             page = page.set_column(place, page.field(place), pa.array(tokens, pa.large_string()))
     return page
 
 
+def record_ids(page: pa.Table) -> list[str | None]:
+    """The records of a page's rows; None for each where the page does not say."""
+    return page[ID].to_pylist() if ID in page.column_names else [None] * len(page)
+
+
 def encrypted_texts(
-    texts: Sequence[str | None], kind: FieldType, context: str, protector: Protector
+    texts: Sequence[str | None],
+    kind: FieldType,
+    seal: Seal,
+    ids: Sequence[str | None],
+    protector: Protector,
 ) -> list[str | None]:
     """A column of a page as tokens: those that the values would have in an event."""
     if is_text_in_json(kind):
-        return protector.encrypt_texts(context, texts)
-    values = (json_value(text, kind) for text in texts)
-    return [None if value is None else protector.encrypt(context, value) for value in values]
+        return protector.seal_texts(seal, texts, ids)
+    return [
+        None if (value := json_value(text, kind)) is None else protector.seal(seal, value, record_id)
+        for text, record_id in zip(texts, ids, strict=True)
+    ]
 
 
 def json_value(text: str | None, kind: FieldType) -> Any:

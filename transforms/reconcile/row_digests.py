@@ -20,7 +20,7 @@ from schemas.quality import Rule, Severity
 from transforms.convert_values import converter
 from transforms.erasure.fields import kept_fields
 from transforms.misfits import MISFIT, landed
-from transforms.pii import Protector
+from transforms.pii import Protector, Seal, seal_of
 from transforms.quality.rules import checks_of, ruled
 
 FACTS = np.dtype(
@@ -139,6 +139,8 @@ class OrgValues:
     def __init__(
         self, spec: ObjectSpec, fields: Sequence[str], protector: Protector, prefixes: Mapping[str, str]
     ) -> None:
+        self.key_id = protector.ring.active.id
+        """Of the tokens; the warehouse's are brought to it before they are compared."""
         self._fields = []
         for name in fields:
             field = spec.fields[name]
@@ -147,7 +149,8 @@ class OrgValues:
                 name in spec.required_fields and field.severity_of(Rule.REQUIRED) is Severity.ISOLATE
             )
             empty = MISFIT if is_required else None
-            self._fields.append((name, convert, field.is_protected, f"{spec.name}.{name}", empty))
+            seal = seal_of(spec, name) if field.is_protected else None
+            self._fields.append((name, convert, seal, empty))
         self._protector = protector
         self._kept = kept_fields(spec)
 
@@ -157,13 +160,18 @@ class OrgValues:
         """
         is_erased = record_id in self._protector.erased
         values: list[Any] = []
-        for name, convert, is_protected, context, empty in self._fields:
+        record_id = record.get("Id")
+        for name, convert, seal, empty in self._fields:
             value = record.get(name)
             if is_erased and name not in self._kept:
                 values.append(MISFIT)
             elif value is None:
                 values.append(empty)
             else:
-                given = self._protector.encrypt(context, value) if is_protected else value
+                given = value if seal is None else self._seal(seal, value, record_id)
                 values.append(landed(convert, given))
         return values
+
+    def _seal(self, seal: Seal, value: Any, record_id: Any) -> str:
+        # The key of the first page, also when there is a newer one by the last.
+        return self._protector.seal(seal, value, record_id, key_id=self.key_id)

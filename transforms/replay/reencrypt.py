@@ -7,7 +7,7 @@ not go on in plaintext.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,16 +19,13 @@ from schemas.ingest.raw import Manifest
 from transforms import exact_json
 from transforms.convert_values import is_text_in_json
 from transforms.erasure.raw import erase_raw
-from transforms.ingest.row_pages import encrypted_texts, text_of_json
-from transforms.pii import DIFF_KEYS, HEADER, Protector, is_any_token, sealed_token
+from transforms.ingest.row_pages import ID, encrypted_texts, text_of_json
+from transforms.pii import DIFF_KEYS, HEADER, Protector, first_record, is_any_token, seal_of, sealed_token
+from transforms.pii.tokens import OTHER_PREFIXES, TEXT_PREFIXES
 
 _HIDDEN = "hidden"
 """Where `transforms.pii` puts the payload of an object that the catalogue lacks."""
 _UNKNOWN = "unknown"
-_SEALED = "tg1."
-"""The prefix of a text's token."""
-_SEALED_OTHER = "tg1x."
-"""The prefix of any other value's token."""
 
 
 class Reprotector:
@@ -87,11 +84,13 @@ class Reprotector:
             if described is None or not (mask := _is_otherwise(column, described)).any():
                 continue
             context = f"{name}.{field}"
-            texts = [self._clear_text(value, context) for value in column.filter(pa.array(mask)).to_pylist()]
-            if described.is_protected:
-                texts = encrypted_texts(texts, described.type, context, self._protector)
+            chosen = pa.array(mask)
+            texts = [self._clear_text(value, context) for value in column.filter(chosen).to_pylist()]
+            if described.is_protected and spec is not None:
+                ids = [each for each, is_chosen in zip(record_ids(page), mask, strict=True) if is_chosen]
+                texts = encrypted_texts(texts, described.type, seal_of(spec, field), ids, self._protector)
             changed = pc.replace_with_mask(
-                column.combine_chunks(), pa.array(mask), pa.array(texts, pa.large_string())
+                column.combine_chunks(), chosen, pa.array(texts, pa.large_string())
             )
             page = page.set_column(place, page.schema.field(field), changed)
         return page
@@ -137,6 +136,7 @@ class Reprotector:
         return whole
 
     def _fields(self, spec: ObjectSpec, payload: dict[str, Any]) -> None:
+        record_id = first_record(payload[HEADER])
         for name, value in payload.items():
             if (token := sealed_token(value)) is not None and self._opens(token, f"{spec.name}.{name}"):
                 # It may be a compound by now, or a personal field: as if it had just come.
@@ -144,9 +144,9 @@ class Reprotector:
                 self._protector.protect_event({"payload": hidden})
                 payload[name] = hidden[name]
             elif name in spec.fields:
-                payload[name] = self._value(spec, name, value, f"{spec.name}.{name}")
+                payload[name] = self._value(spec, name, value, f"{spec.name}.{name}", record_id)
             elif name in spec.compounds and isinstance(value, dict):
-                payload[name] = self._parts(spec, name, spec.compounds[name], value)
+                payload[name] = self._parts(spec, name, value, record_id)
             elif name in spec.compounds and is_any_token(value):
                 # The whole of it was unknown: what it hides is protected as if it had just come.
                 hidden = {HEADER: payload[HEADER], name: self._decrypted(value, f"{spec.name}.{name}")}
@@ -155,21 +155,22 @@ class Reprotector:
                     payload[name] = hidden[name]
 
     def _parts(
-        self, spec: ObjectSpec, compound: str, known: Mapping[str, str], parts: dict[str, Any]
+        self, spec: ObjectSpec, compound: str, parts: dict[str, Any], record_id: str | None
     ) -> dict[str, Any]:
+        known = spec.compounds[compound]
         return {
-            part: self._value(spec, known[part], value, f"{spec.name}.{compound}.{part}")
+            part: self._value(spec, known[part], value, f"{spec.name}.{compound}.{part}", record_id)
             if part in known
             else value
             for part, value in parts.items()
         }
 
-    def _value(self, spec: ObjectSpec, field: str, value: Any, former: str) -> Any:
+    def _value(self, spec: ObjectSpec, field: str, value: Any, former: str, record_id: str | None) -> Any:
         """The field's value in its present form; `former` is the context that it had while it was
         unknown.
         """
         if isinstance(value, dict) and value.keys() == DIFF_KEYS:
-            return {part: self._value(spec, field, inner, former) for part, inner in value.items()}
+            return {part: self._value(spec, field, inner, former, record_id) for part, inner in value.items()}
         context = f"{spec.name}.{field}"
         is_protected = spec.fields[field].is_protected
         if (token := sealed_token(value)) is not None and self._opens(token, context):
@@ -180,7 +181,7 @@ class Reprotector:
         if is_any_token(value):
             clear = self._decrypted(value, context if self._opens(value, context) else former)
         if is_protected:
-            return self._protector.protect_value(context, clear)
+            return self._protector.seal_value(seal_of(spec, field), clear, record_id)
         return self._protector.clear_value(spec.name, field, clear)
 
     def _opens(self, token: str, context: str) -> bool:
@@ -204,7 +205,10 @@ def _is_otherwise(column: pa.ChunkedArray, field: FieldSpec) -> np.ndarray:
     """The cells of a page that are not as the field's entry would have them: a token, of a text or
     not, or clear.
     """
-    sealed, other = (pc.starts_with(column, prefix) for prefix in (_SEALED, _SEALED_OTHER))
+    sealed, other = (
+        pc.or_(*(pc.starts_with(column, prefix) for prefix in prefixes))
+        for prefixes in (TEXT_PREFIXES, OTHER_PREFIXES)
+    )
     if not field.is_protected:
         return np.asarray(pc.fill_null(pc.or_(sealed, other), False))
     return ~np.asarray(pc.fill_null(sealed if is_text_in_json(field.type) else other, True))
@@ -216,4 +220,4 @@ def _pattern(spec: ObjectSpec) -> str:
     names = {name for name in spec.fields if clear(name)}
     names |= {part for parts in spec.compounds.values() for part, name in parts.items() if clear(name)}
     names |= {*spec.compounds, _HIDDEN}
-    return f'"(?:{"|".join(map(re.escape, sorted(names)))})":(?:{{"diff":|\\[)?"tg1x?\\.'
+    return f'"(?:{"|".join(map(re.escape, sorted(names)))})":(?:{{"diff":|\\[)?"tg[12]x?\\.'

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.salesforce.describe import DescribedObject
 from schemas.writeback.messages import RefusedWriteback, WritebackRequest
-from transforms.pii import Protector
+from transforms.pii import Protector, Seal
 from transforms.writeback.field_rules import FieldRule, ObjectRules, nearest, object_rules, shown
 from transforms.writeback.validate_fields import (
     FieldReading,
@@ -44,8 +44,8 @@ class PreparedWriteback:
     external_id: str
     """A token when the field is protected."""
     fields: dict[str, Any]
-    """REST's JSON; protected values are tokens of "Object.Field", also inside a parent given by
-    external id.
+    """REST's JSON; protected values are writebacks' own tokens of "Object.Field", also inside a
+    parent given by external id.
     """
     only_if: dict[str, Any] | None
     parent_ids: frozenset[str]
@@ -95,7 +95,7 @@ class WritebackChecks:
             faults.add("object", f"{shown(request.object)} is not in the catalogue.{near} Correct it")
             return faults.refusal(index, request.key)
         key_field, external_id = self._key(rules, request, faults)
-        reading = FieldReading(rules, request, key_field, self._protected)
+        reading = FieldReading(rules, request, key_field, self._protected, self._protected_key)
         for name, value in request.fields.items():
             try:
                 reading.take(name, value)
@@ -124,13 +124,14 @@ class WritebackChecks:
         says.
 
         Taken over a token, so that nobody without the data key can find out a personal value by
-        trying.
+        trying; of the org's first key, so that a rotation makes no other content of it.
         """
         asked = request.model_dump(exclude_defaults=True)
         for name in ("deadline", "unchanged_since"):
             if name in asked:
                 asked[name] = asked[name].astimezone(UTC).isoformat()
-        token = self._protector.encrypt(_FINGERPRINT, json.dumps(asked, sort_keys=True, default=str))
+        text = json.dumps(asked, sort_keys=True, default=str)
+        token = self._protector.seal(Seal(_FINGERPRINT), text, None, key_id=self._protector.ring.first.id)
         return hashlib.sha256(token.encode()).hexdigest()
 
     def _rules_of(self, name: str) -> ObjectRules | None:
@@ -160,7 +161,7 @@ class WritebackChecks:
 
     def _external_id(self, rule: FieldRule, value: str, faults: _Faults) -> str:
         try:
-            return str(self._protected(rule, as_key(rule, value)))
+            return str(self._protected_key(rule, as_key(rule, value)))
         except UnfitError as error:
             faults.add("external_id", f"It {error}")
             return ""
@@ -186,7 +187,10 @@ class WritebackChecks:
         return None if checked is None else self._protected(rule, checked)
 
     def _protected(self, rule: FieldRule, value: object) -> Any:
-        return value if rule.context is None else self._protector.encrypt(rule.context, value)
+        return value if rule.context is None else self._protector.encrypt_writeback(rule.context, value)
+
+    def _protected_key(self, rule: FieldRule, value: object) -> Any:
+        return value if rule.context is None else self._protector.encrypt_writeback_key(rule.context, value)
 
 
 def parse(index: int, item: object) -> WritebackRequest | RefusedWriteback:

@@ -41,6 +41,8 @@ class FieldReading:
     request: WritebackRequest
     key_field: str
     protected: Callable[[FieldRule, object], Any]
+    protected_key: Callable[[FieldRule, object], Any]
+    """Of external ids."""
     fields: dict[str, Any] = field(default_factory=dict)
     ids: set[str] = field(default_factory=set)
     keys: set[ParentKey] = field(default_factory=set)
@@ -91,7 +93,7 @@ class FieldReading:
             raise UnfitError(
                 f"is given by {shown(str(name))}, which is no external id field of {parent.object}; give {listed}"
             )
-        sent = self.protected(rule, _parent_value(rule, name, given))
+        sent = self.protected_key(rule, _parent_value(rule, name, given))
         return ParentKey(parent.object, name, str(sent)), sent
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from temporalio.client import Client
 
+from clients.database.key_register import DataKeyRegister
 from clients.salesforce.session import ServedVersions, served_versions
 from clients.storage.status_look import BucketLook, KeyLook
 from clients.warehouse.status_look import WarehouseLook
@@ -63,9 +64,11 @@ class StatusLook:
         warehouse = settings.warehouse
         address, is_redshift = warehouse_address(warehouse), warehouse.kind == "redshift"
         self._warehouse = WarehouseLook(address, is_redshift=is_redshift)
-        self._operational = OperationalLook(operational_address(settings.operational))
+        operational = operational_address(settings.operational)
+        self._operational, self._register = OperationalLook(operational), DataKeyRegister(operational)
         store = s3_address(settings.s3)
-        self._bucket, self._key = BucketLook(store), KeyLook(org, store)
+        self._bucket = BucketLook(store)
+        self._key = KeyLook(org, store, lambda: self._register.known(org))
         self._threads = {
             "warehouse": AskingThread("warehouse", self._warehouse.abort),
             "operational": AskingThread("operational", self._operational.abort),
@@ -116,6 +119,8 @@ class StatusLook:
 
     def close(self) -> None:
         """Give the connections back."""
+        if self._threads["kms"].has_ended():
+            self._register.close()
         for thread, close in (
             (self._threads["warehouse"], self._warehouse.close),
             (self._threads["operational"], self._operational.close),

@@ -66,7 +66,7 @@ class WritebackListed(BaseModel):
     object: str
     key_field: str
     external_id: str
-    """A token where the field is protected."""
+    """`encrypted` where the field is protected."""
     state: WritebackState
     attempts: int
     batch: str | None

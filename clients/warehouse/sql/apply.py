@@ -25,6 +25,7 @@ from schemas.ops_tables import (
     REFOLD_COLUMNS,
     REREAD_COLUMNS,
     RESOLUTION_COLUMNS,
+    TOKEN_KEY_COLUMNS,
 )
 from schemas.tables import (
     AUDIT,
@@ -97,6 +98,7 @@ NAMES = f"{OPS}.names"
 ARCHIVE = f"{OPS}.archive"
 REFOLD = f"{OPS}.refold"
 ERASED = f"{OPS}.erased"
+TOKEN_KEY = f"{OPS}.token_key"
 TABLES_OF_OPS: dict[str, tuple[Column, ...]] = {
     LEDGER: LEDGER_COLUMNS,
     QUARANTINE: (*QUARANTINE_COLUMNS, *RESOLUTION_COLUMNS, *ACKNOWLEDGEMENT_COLUMNS),
@@ -106,6 +108,7 @@ TABLES_OF_OPS: dict[str, tuple[Column, ...]] = {
     HOLD: HOLD_COLUMNS,
     NAMES: NAMES_COLUMNS,
     ERASED: ERASED_COLUMNS,
+    TOKEN_KEY: TOKEN_KEY_COLUMNS,
     RECONCILIATION: RECONCILIATION_COLUMNS,
     REREAD: REREAD_COLUMNS,
     DRIFT: DRIFT_COLUMNS,

@@ -2,8 +2,12 @@
 PostgreSQL and Redshift share.
 """
 
-from clients.warehouse.sql.apply import QUALITY, QUARANTINE
+from collections.abc import Sequence
+
+from clients.warehouse.sql.apply import QUALITY, QUARANTINE, current_table
 from clients.warehouse.sql.scorecard import SCORECARD
+from schemas.catalogue import ObjectSpec
+from schemas.tables import quoted
 
 _CHOSEN = " AND ".join(f"(%s = '' OR q.{name} = %s)" for name in ("object", "rule", "field", "record_id"))
 """Parameters: object, rule, field and record, each twice, empty for any."""
@@ -117,3 +121,12 @@ def count_refused() -> str:
     object and batch, each twice.
     """
     return f"SELECT COUNT(*) FROM {QUARANTINE} WHERE {_ANSWERABLE}"
+
+
+def read_texts(spec: ObjectSpec, names: Sequence[str], count: int) -> str:
+    """The columns of the `count` live records that were applied last."""
+    chosen = ", ".join(f"c.{quoted(name)}" for name in names)
+    return (
+        f"SELECT {chosen} FROM {current_table(spec)} AS c WHERE NOT c.is_deleted "
+        f"ORDER BY c.applied_at DESC LIMIT {count}"
+    )

@@ -234,7 +234,7 @@ async def test_a_personal_value_comes_back_as_a_token_alone(api: ServedApi) -> N
     answer = await accepted(api, item, odd)
     found = await api.get(f"/v1/writebacks/{answer['accepted'][0]['number']}")
     assert SECRET not in str((answer, found))
-    assert (found["fields"]["Title"], found["fields"]["LastName"][:4]) == ("Dr", "tg1.")
+    assert (found["fields"]["Title"], found["fields"]["LastName"][:4]) == ("Dr", "tg2.")
 
 
 def put(api: ServedApi, ending: str, body: bytes) -> str:

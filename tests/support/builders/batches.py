@@ -24,6 +24,7 @@ from schemas.ids import ORIGIN
 from schemas.ingest.messages import ApplyInput, ApplyResult, StageInput
 from schemas.ingest.raw import Manifest
 from tests.support.builders.bus import protector
+from transforms.pii import Protector
 
 
 @dataclass
@@ -40,12 +41,16 @@ class Road:
     def batches(self) -> BatchActivities:
         return BatchActivities(self.store, self.catalogue, GroupCommit(self.applier(self.warehouse).apply))
 
+    def protector(self) -> Protector:
+        """Of the follower."""
+        return protector(self.catalogue)
+
     def applier(self, warehouse: Warehouse) -> Applier:
-        return Applier(warehouse, self.store, self.catalogue)
+        return Applier(warehouse, self.store, self.catalogue, self.protector())
 
     def land(self, events: Sequence[dict[str, Any]]) -> Manifest:
         """Land the events (their `data`) as the lane's next batch."""
-        buffer = LandingBuffer(protector(self.catalogue), BatchLimits())
+        buffer = LandingBuffer(self.protector(), BatchLimits())
         # As if they had arrived a while ago: a last event that is fresh might still get company.
         received_ms = time.time_ns() // 1_000_000 - 5_000
         last = 0

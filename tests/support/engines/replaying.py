@@ -46,6 +46,7 @@ class Replays:
             self.road.warehouse,
             self.catalogue,
             Reprotector(protector(self.catalogue), self.catalogue),
+            protector(self.catalogue),
             lambda name: PostgresWarehouse(self.dsn, prefix=shadow_prefix(name)),
         )
 

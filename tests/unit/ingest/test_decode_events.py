@@ -26,7 +26,7 @@ from tests.support.builders.things import (
     landed,
     typed,
 )
-from tests.unit.test_pii import JSON
+from tests.unit.pii.test_protector import JSON
 from transforms.drift.compare_schema import with_fields
 from transforms.ingest.change_header import BAD_HEADER, change_order
 from transforms.ingest.decode_events import (

@@ -34,8 +34,10 @@ from clients.warehouse.sql import (
     scorecard,
     slices,
     status,
+    token_keys,
     writeback,
 )
+from clients.warehouse.sql.token_keys import TokenShape
 from schemas.catalogue import default_catalogue
 from schemas.quality import Rule
 from schemas.tables import arrow_schema, field_column, field_columns
@@ -63,6 +65,7 @@ MODULES = (
     shadow_schemas,
     slices,
     status,
+    token_keys,
     writeback,
 )
 
@@ -74,7 +77,15 @@ ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
     ("table", "time"): [("audit.case_change", "applied_at"), ("ops.ledger", "committed_at")],
     ("table", "columns", "time"): [("audit.case_change", ['c."record_id"', 'c."status"'], "applied_at")],
     ("table", "subject", "time"): [("audit.case_change", "record_id", "applied_at")],
-    ("table", "names"): [(table, ["record_id"]) for table in TABLES],
+    ("table", "names"): [(table, names) for table in TABLES for names in (["record_id"], ["email", "birthdate"])],
+    ("table", "column"): [(table, "email") for table in TABLES],
+    ("table", "column", "count"): [(table, "email", 20) for table in TABLES],
+    ("table", "shapes", "limit"): [
+        (table, {"email": TokenShape(("tg1.2.", "tg1x.2."), has_index=indexed)}, 2_000)
+        for table in TABLES
+        for indexed in (False, True)
+    ],
+    ("spec", "names", "count"): [(spec, ["owner_id", "status"], 100) for spec in SPECS],
     ("name",): [("rehearsal",)],
     ("schema",): [("shadow_rehearsal_curated",)],
     ("prefix",): [("shadow_rehearsal_",)],

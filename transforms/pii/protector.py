@@ -5,72 +5,68 @@ An event is protected before it is landed. A field that is not in the catalogue 
 so it is encrypted too, as is the whole payload of an object that the catalogue lacks and the
 text of a message that cannot be read.
 
-A token is `tg1.<key id>.<base64url>` for a text, `tg1x.<key id>.<base64url>` for any other JSON
-value (which for a declared field means that its type is wrong, and validation says so without
-having to decrypt). The cipher is AES-SIV (RFC 5297): the same value of the same field always
-gives the same token, so that encrypted columns can be joined and compared; the field's name is
-authenticated with it, so a token cannot be moved to another field.
+The tokens are those of `transforms.pii.tokens`. A personal field's are deterministic, so that
+encrypted columns can be joined and compared; a sensitive field's are bound to their record, so that
+nothing is told by comparing two people. What a writeback stores has tokens of its own, which are
+random: a caller could else learn a value of the warehouse by trying (docs/decisions/0046).
 
 A field that is declared to be harmless is so for one value, not for an object or a list, whose
 inside nobody declared. These come as `[token]`: a token by itself would fit a text field, a list
 fits none.
 """
 
-import base64
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESSIV
-
 from schemas.catalogue import TEXTS, Catalogue, ObjectSpec
-from transforms import deep_json
+from transforms.pii.key_ring import DataKey, KeyRing
+from transforms.pii.seals import Seal, seal_of
+from transforms.pii.tokens import (
+    has_form,
+    make_text_tokens,
+    make_token,
+    open_token,
+    random_salt,
+    record_salt,
+)
 
-_TEXT = "tg1."
-_OTHER = "tg1x."
 DIFF_KEYS = frozenset({"diff"})
 """The form of a text that came as a diff (Change Data Capture Developer Guide, "Change Events for
 Large Text Fields").
 """
 
-_KEY_ID_SIZE = 36
-KEY_BYTES = 64
-"""AES-256-SIV takes two 256-bit keys in one."""
-
 HEADER = "ChangeEventHeader"
+_WRITEBACK = "writeback:"
+"""Before the context of what writebacks store: no token of the warehouse opens there."""
 _NESTED: frozenset[type] = frozenset({dict, list})
 _PARTS = frozenset({"schema", "payload", "event"})
 _API_NAME = re.compile(r"\w{1,80}", re.ASCII)
 
 
-@dataclass(frozen=True)
-class DataKey:
-    """A data key in plaintext, in memory only. `id` names it inside tokens."""
-
-    id: str
-    key: bytes
-
-    def __repr__(self) -> str:
-        return f"DataKey(id={self.id!r})"
-
-
 class Protector:
-    """Encrypts and decrypts field values with one data key."""
+    """Encrypts and decrypts field values with the keys of one org."""
 
-    def __init__(self, key: DataKey, catalogue: Catalogue) -> None:
-        self._key_id = key.id
-        self._cipher = AESSIV(key.key)
+    def __init__(self, keys: DataKey | KeyRing, catalogue: Catalogue) -> None:
+        self.ring = KeyRing.of(keys)
         self._plans = {name: _Plan.of(spec) for name, spec in catalogue.objects.items()}
         self.erased: frozenset[str] = frozenset()
         """Records that were erased: their values are written nowhere any more."""
         self.specs: Mapping[str, ObjectSpec] = catalogue.objects
 
+    @property
+    def key_name(self) -> str:
+        """The key that encrypts now, as manifests name it: its id and its fingerprint."""
+        active = self.ring.active
+        return f"{active.id}:{active.fingerprint}"
+
     def protect_event(self, data: dict[str, Any]) -> str:
         """Encrypt, in place, what must be encrypted in an event's `data`; returns the object's name
         or "".
+
+        Bound tokens of an event of several records are the first one's; applying it gives each
+        record its own (`transforms.pii.token_forms`).
         """
         payload = data.get("payload")
         header = payload.get(HEADER) if isinstance(payload, dict) else None
@@ -80,13 +76,14 @@ class Protector:
             self._hide_payload(data, payload, header)
             return name if isinstance(name, str) and _API_NAME.fullmatch(name) else ""
         self._hide_rest(data)
+        record_id = first_record(header)
         for field in payload.keys() - plan.clear:
             value = payload[field]
             if field in plan.compounds and isinstance(value, dict):
                 if not plan.takes_diff(field, value):
-                    self._protect_parts(plan, field, value)
+                    self._protect_parts(plan, field, value, record_id)
             elif value is not None and field not in plan.clear_texts:
-                payload[field] = self.protect_value(plan.context(field), value)
+                payload[field] = self.seal_value(plan.seal(field), value, record_id)
         # `__class__` and not isinstance(): every value of every event is looked at.
         for field in [each for each, value in payload.items() if value.__class__ in _NESTED]:
             if field in plan.singles and not (field in plan.compounds and isinstance(payload[field], dict)):
@@ -100,23 +97,75 @@ class Protector:
         plan = self._plans[name]
         return self._single(plan, field, value) if value.__class__ in _NESTED else value
 
-    def protect_value(self, context: str, value: object) -> str | dict[str, str]:
-        """The token of a value. That it is a text diff stays to be seen: nobody can apply it, and
-        the record must be read again.
+    def seal_value(self, seal: Seal, value: object, record_id: object) -> str | dict[str, str]:
+        """The token of a field's value. That it is a text diff stays to be seen: nobody can apply
+        it, and the record must be read again.
         """
         if isinstance(value, dict) and value.keys() == DIFF_KEYS:
-            return {key: self.encrypt(context, inner) for key, inner in value.items()}
-        return self.encrypt(context, value)
+            return {key: self.seal(seal, inner, record_id) for key, inner in value.items()}
+        return self.seal(seal, value, record_id)
+
+    def seal(self, seal: Seal, value: object, record_id: object, *, key_id: str | None = None) -> str:
+        """The token of a field's value, anything but None.
+
+        Args:
+            seal: The field's.
+            value: The value, as JSON has it.
+            record_id: Its record; None = not known, and a bound token is bound to nothing.
+            key_id: Of the key. None = the active one.
+        """
+        key = None if key_id is None else self.ring.key(key_id)
+        salt = record_salt(record_id) if seal.is_bound else b""
+        return make_token(self.ring, seal, value, salt=salt, key=key)
+
+    def seal_texts(
+        self, seal: Seal, values: Sequence[str | None], record_ids: Sequence[str | None]
+    ) -> list[str | None]:
+        """As `seal`, of a column of texts and the records that they are of; None stays None."""
+        return make_text_tokens(self.ring, seal, values, record_ids)
 
     def encrypt(self, context: str, value: object) -> str:
-        """The token of a JSON value that belongs to `context` ("Contact.Email")."""
-        is_text = isinstance(value, str)
-        plain = value.encode() if isinstance(value, str) else deep_json.dumps_deep(value)
-        # SIV refuses nothing but an empty message, which is a value like any other: a space-free
-        # prefix carries it.
-        cipher = self._cipher.encrypt(b"." + plain, [context.encode()])
-        prefix = _TEXT if is_text else _OTHER
-        return f"{prefix}{self._key_id}.{base64.urlsafe_b64encode(cipher).decode()}"
+        """The deterministic token of a JSON value that belongs to `context` ("Contact.Email")."""
+        return make_token(self.ring, Seal(context), value)
+
+    def decrypt(self, context: str, token: str) -> Any:
+        """The value behind a token of any form; raises `ValueError` when it is not a token of one of
+        the org's keys and of the context.
+        """
+        return open_token(self.ring, context, token)
+
+    def encrypt_writeback(self, context: str, value: object) -> str:
+        """The token of a value that a writeback stores. No other token equals it, so nobody learns
+        by trying.
+        """
+        seal = Seal(f"{_WRITEBACK}{context}", is_bound=True)
+        return make_token(self.ring, seal, value, salt=random_salt())
+
+    def encrypt_writeback_key(self, context: str, value: object) -> str:
+        """As `encrypt_writeback`, of what names a record: writebacks of one record are sent in
+        order, so equal external ids have equal tokens, also over a rotation.
+        """
+        return make_token(self.ring, Seal(f"{_WRITEBACK}{context}"), value, key=self.ring.first)
+
+    def decrypt_writeback(self, context: str, token: str) -> Any:
+        """As `decrypt`, of what a writeback stores, by whatever release."""
+        try:
+            return open_token(self.ring, f"{_WRITEBACK}{context}", token)
+        except ValueError:
+            return open_token(self.ring, context, token)
+
+    def reformed(self, seal: Seal, token: str, record_id: str, key_id: str) -> str:
+        """The token of the same value in the form that it has today: with the key called `key_id`,
+        of the field's present class, bound to its record. The token itself when it has that form,
+        or is none of this org.
+        """
+        if has_form(token, seal, key_id, record_id):
+            return token
+        try:
+            value = open_token(self.ring, seal.context, token)
+        except ValueError:
+            return token
+        return self.seal(seal, value, record_id, key_id=key_id)
 
     def reload(self, catalogue: Catalogue) -> None:
         """Treat fields as this catalogue says from now on."""
@@ -127,37 +176,14 @@ class Protector:
         """Have the values of these records, and of those named before, written nowhere any more."""
         self.erased |= frozenset(record_ids)
 
-    def encrypt_texts(self, context: str, values: Sequence[str | None]) -> list[str | None]:
-        """As `encrypt`, of a column of texts; None stays None."""
-        associated, prefix = [context.encode()], f"{_TEXT}{self._key_id}."
-        seal, encode = self._cipher.encrypt, base64.urlsafe_b64encode
-        return [
-            None if value is None else prefix + encode(seal(b"." + value.encode(), associated)).decode()
-            for value in values
-        ]
-
-    def decrypt(self, context: str, token: str) -> Any:
-        """The value behind a token; raises `ValueError` when it is not a token of this key and
-        context.
-        """
-        prefix, _, rest = token.partition(".")
-        key_id, _, cipher = rest.partition(".")
-        if prefix not in ("tg1", "tg1x") or key_id != self._key_id:
-            message = f"not a token of key {self._key_id}"
-            raise ValueError(message)
-        try:
-            plain = self._cipher.decrypt(base64.urlsafe_b64decode(cipher), [context.encode()])[1:]
-        except InvalidTag as error:
-            message = f"not a token of {context} and key {self._key_id}"
-            raise ValueError(message) from error
-        return plain.decode() if prefix == "tg1" else orjson.loads(plain)
-
-    def _protect_parts(self, plan: "_Plan", compound: str, parts: dict[str, Any]) -> None:
+    def _protect_parts(
+        self, plan: "_Plan", compound: str, parts: dict[str, Any], record_id: str | None
+    ) -> None:
         known = plan.compounds[compound]
         for part, value in parts.items():
             field = known.get(part)
             if value is not None and (field is None or field not in plan.clear_parts):
-                parts[part] = self.encrypt(plan.context(field or f"{compound}.{part}"), value)
+                parts[part] = self.seal(plan.seal(field or f"{compound}.{part}"), value, record_id)
             elif field is not None and value.__class__ in _NESTED:
                 parts[part] = self._single(plan, field, value)
 
@@ -184,34 +210,6 @@ class Protector:
             data[part] = self.encrypt("unknown", data[part])
 
 
-def is_token(value: object) -> bool:
-    """True for an encrypted text."""
-    return isinstance(value, str) and value.startswith(_TEXT)
-
-
-def longest_token(length: int) -> int:
-    """Most characters of the token of a text of `length` characters, whatever they are."""
-    sealed = 1 + 4 * length + 16  # the prefix, UTF-8 at its widest, SIV's tag
-    return len(_TEXT) + _KEY_ID_SIZE + 1 + 4 * -(-sealed // 3)
-
-
-def is_any_token(value: object) -> bool:
-    """True for an encrypted value of any kind."""
-    return is_token(value) or is_misfit_token(value)
-
-
-def is_misfit_token(value: object) -> bool:
-    """True for an encrypted value that was no text."""
-    return isinstance(value, str) and value.startswith(_OTHER)
-
-
-def sealed_token(value: object) -> str | None:
-    """The token of an object or a list that came in a clear field; None for anything else."""
-    return (
-        str(value[0]) if isinstance(value, list) and len(value) == 1 and is_misfit_token(value[0]) else None
-    )
-
-
 @dataclass(frozen=True)
 class _Plan:
     name: str
@@ -228,6 +226,8 @@ class _Plan:
     """Clear fields, parts among them: each holds one value."""
     texts: frozenset[str]
     """Text fields that may come as a diff."""
+    seals: Mapping[str, Seal]
+    """Of the fields that are protected."""
 
     @classmethod
     def of(cls, spec: ObjectSpec) -> "_Plan":
@@ -237,7 +237,8 @@ class _Plan:
         both = clear & spec.compounds.keys()
         texts = frozenset(name for name in clear if fields[name].type in TEXTS)
         top = (clear | {HEADER}) - spec.compounds.keys()
-        return cls(spec.name, top, parts, spec.compounds, both, clear, texts)
+        seals = {name: seal_of(spec, name) for name in fields.keys() - clear}
+        return cls(spec.name, top, parts, spec.compounds, both, clear, texts, seals)
 
     def takes_diff(self, field: str, value: object) -> bool:
         """True for the diff of a text that is in plaintext."""
@@ -246,3 +247,14 @@ class _Plan:
 
     def context(self, field: str) -> str:
         return f"{self.name}.{field}"
+
+    def seal(self, field: str) -> Seal:
+        """The field's; a field or part that is not in the catalogue is sealed as a personal one."""
+        return self.seals.get(field) or Seal(self.context(field))
+
+
+def first_record(header: object) -> str | None:
+    """The first record that an event's header names; None = it names none."""
+    ids = header.get("recordIds") if isinstance(header, dict) else None
+    first = ids[0] if isinstance(ids, list) and ids else None
+    return first if isinstance(first, str) else None
