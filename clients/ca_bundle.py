@@ -16,12 +16,12 @@ def ca_bundle(own_variable: str = "") -> str | None:
     """PEM file that the environment names: `own_variable` of a client first. None = it names
     none.
     """
-    return os.environ.get(own_variable) or os.environ.get(VARIABLE) or None
+    return (os.environ.get(own_variable) if own_variable else None) or os.environ.get(VARIABLE) or None
 
 
 def system_bundle() -> str | None:
     """The bundle of the environment, else the system's. None = there is none."""
-    given = ca_bundle() or ssl.get_default_verify_paths().cafile
+    given: str | None = ca_bundle() or ssl.get_default_verify_paths().cafile
     if given is None and _DEBIAN.is_file():
         return str(_DEBIAN)
     return given

@@ -18,7 +18,7 @@ from clients.warehouse.sql.token_keys import find_any_row
 from schemas.catalogue import Catalogue
 from schemas.errors import TidegateError
 from transforms.pii import KeyRing
-from workers.addresses import s3_address
+from workers.addresses import operational_address, s3_address
 from workers.settings import Settings
 
 _LOG = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ def open_key_ring(
 
     Raises what `clients.storage.data_key.org_key_ring` raises.
     """
-    with closing(DataKeyRegister(settings.operational.dsn.get_secret_value())) as register:
+    with closing(DataKeyRegister(operational_address(settings.operational))) as register:
         register.ensure()
         return org_key_ring(
             settings.salesforce.org_id,
@@ -48,7 +48,7 @@ def open_key_ring(
 def open_keys(settings: Settings, store: ObjectStore) -> tuple[DataKeys, DataKeyRegister]:
     """The keys themselves, and what remembers them, for those who make and list keys."""
     keys = DataKeys(settings.salesforce.org_id, s3_address(settings.s3), store)
-    return keys, DataKeyRegister(settings.operational.dsn.get_secret_value())
+    return keys, DataKeyRegister(operational_address(settings.operational))
 
 
 @asynccontextmanager

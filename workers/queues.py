@@ -32,8 +32,8 @@ from transforms.reconcile.cost import ReconcileCostConfig
 from transforms.writeback.batching import BatchingConfig
 from workers.addresses import operational_address, s3_address
 from workers.clients import ProcessClients, open_warehouse
-from workers.retention import retention_parts
 from workers.keys import open_keys
+from workers.retention import retention_parts
 from workers.salesforce import Org, paid_streams, source_opener
 
 Activities = list[Callable[..., Any]]

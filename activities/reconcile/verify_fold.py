@@ -5,14 +5,12 @@ what does not is made again from it.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 import orjson
-from dataclasses import replace
-
 import pyarrow as pa
 from temporalio import activity
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import ProgrammingError
 
+from clients.database.address import Database
 from clients.database.engine import open_engine, translated_database
 from clients.database.migrations import ensure_schema
 
@@ -44,7 +45,7 @@ class RegisteredKey:
 class DataKeyRegister:
     """The register of one operational store. Its methods block; threads may share it."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: Database) -> None:
         self._engine = open_engine(dsn)
 
     def ensure(self) -> None:

@@ -1,6 +1,7 @@
 """TLS to the databases: outside this machine only a server that proves its name is spoken to."""
 
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -64,7 +65,7 @@ class TlsDemand:
         return found
 
 
-def _is_local(given: dict[str, object]) -> bool:
+def _is_local(given: Mapping[str, object]) -> bool:
     """True for this machine: a loopback address, or a socket file."""
     hosts = str(given.get("hostaddr") or given.get("host") or "").split(",")
     return all(not host or host.startswith(("/", "@")) or is_loopback(host) for host in hosts)

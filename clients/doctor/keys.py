@@ -5,6 +5,7 @@ still opens.
 from collections.abc import Callable
 from contextlib import closing
 
+from clients.database.address import Database
 from clients.database.key_register import DataKeyRegister
 from clients.doctor.object_storage import code_of
 from clients.storage.data_key import DataKeys, checked_keys
@@ -17,13 +18,13 @@ from schemas.errors import (
     UnavailableError,
     WrongDataKeyError,
 )
-from schemas.ids import data_key_prefix
+from schemas.ids import data_key_key, data_key_prefix
 from transforms.pii import KEY_BYTES, KeyRing
 
 _MISSING = {"NotFoundException", "InvalidArnException", "InvalidAliasNameException"}
 
 
-def examine_key(org: str, address: S3Address, dsn: str) -> list[CheckResult]:
+def examine_key(org: str, address: S3Address, dsn: Database) -> list[CheckResult]:
     """Every finding about the key and the org's data keys. Blocks; KMS keeps nothing of it. `dsn`:
     of the operational store, which remembers the data keys.
     """
@@ -68,7 +69,7 @@ def _attempt(address: S3Address, key: str, work: Callable[[], None]) -> CheckRes
     return None
 
 
-def _data_keys(org: str, address: S3Address, dsn: str) -> CheckResult:
+def _data_keys(org: str, address: S3Address, dsn: Database) -> CheckResult:
     where = data_key_prefix(org)
     try:
         with closing(DataKeyRegister(dsn)) as register:

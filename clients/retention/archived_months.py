@@ -53,7 +53,8 @@ def archived_months(warehouse: Warehouse) -> list[ArchivedMonth]:
 
 def read_months(reading: Transaction) -> list[ArchivedMonth]:
     """The same within a transaction."""
-    return [ArchivedMonth(*(_plain(each) for each in row)) for row in reading.fetch(sql.list_archive())]
+    rows: list[list[Any]] = [[_plain(each) for each in row] for row in reading.fetch(sql.list_archive())]
+    return [ArchivedMonth(*row) for row in rows]
 
 
 def keep_month(transaction: Transaction, row: ArchivedMonth) -> None:

@@ -59,7 +59,7 @@ class RetentionParts:
         """The tables whose months are archived, with the columns that they had some seconds ago."""
         known = self._known.get("sources")
         if known is None or time.monotonic() - known[0] > _KNOWN_SECONDS:
-            found = [*warehouse_sources(self.warehouse, self.catalogue), *self.stored]
+            found: list[Source] = [*warehouse_sources(self.warehouse, self.catalogue), *self.stored]
             known = self._known["sources"] = (time.monotonic(), found)
         return known[1]
 

@@ -161,7 +161,7 @@ class FactQuery:
         facts = np.zeros(len(rows), FACTS)
         for place, row in enumerate(rows):
             lmd = epoch_ms(row.fields["LastModifiedDate"])
-            digest = row_digest(self.values.typed({**row.fields, "Id": row.record_id}, row.record_id))
+            digest = row_digest(self.values.typed(row.fields, row.record_id))
             facts[place] = (row.record_id.encode(), lmd, row.modstamp_ms, row.is_deleted, True, digest)
         return table_of_facts(facts)
 

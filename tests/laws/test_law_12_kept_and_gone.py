@@ -218,7 +218,12 @@ async def test_a_trace_goes_on_into_the_archive(
     await two_months(road)
     run_at(kept, within(LATER))
     engine = Settings(
-        salesforce={"login_url": "https://login.example", "client_id": "id", "client_secret": "s", "org_id": ORG},
+        salesforce={
+            "login_url": "https://login.example",
+            "client_id": "id",
+            "client_secret": "s",
+            "org_id": ORG,
+        },
         s3={
             "bucket": s3_address.bucket,
             "kms_key_id": s3_address.kms_key_id,

@@ -30,6 +30,7 @@ from tests.laws.test_law_3_a_change_counts_once import (
     unique,
     versions_of,
 )
+from tests.support.builders.bus import protector
 from tests.support.builders.oracle import fold_events
 from tests.support.builders.retention import EIGHT_YEARS_AGO, retention, run_at, within
 
@@ -95,7 +96,7 @@ def altered(applier: Applier, name: str) -> list[Any]:
     spec = applier.catalogue.object(name)
     with applier.warehouse.reading() as reading:
         ids = [row[0] for row in reading.fetch(f"SELECT record_id FROM {sql.current_table(spec)}")]
-        return _compare(reading, spec, ids).altered
+        return _compare(reading, spec, ids, protector(applier.catalogue)).altered
 
 
 def forget(applier: Applier) -> None:

@@ -124,12 +124,12 @@ def everything(road: Road, dsn: str) -> dict[str, bytes]:
 
 
 def _objects(store: ObjectStore) -> Iterator[tuple[str, bytes]]:
-    s3 = store._s3
-    listed = s3.list_object_versions(Bucket=store.bucket)
+    s3, bucket = store._s3, store.bucket_of("raw/")
+    listed = s3.list_object_versions(Bucket=bucket)
     assert not listed.get("IsTruncated")
     for entry in listed.get("Versions", []):
         key, version = entry["Key"], entry["VersionId"]
-        body = s3.get_object(Bucket=store.bucket, Key=key, VersionId=version)["Body"].read()
+        body = s3.get_object(Bucket=bucket, Key=key, VersionId=version)["Body"].read()
         if body[:4] == b"PAR1":
             body = repr(pq.read_table(io.BytesIO(body)).to_pylist()).encode()
         yield f"{key} {version}", body

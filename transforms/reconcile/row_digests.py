@@ -160,7 +160,6 @@ class OrgValues:
         """
         is_erased = record_id in self._protector.erased
         values: list[Any] = []
-        record_id = record.get("Id")
         for name, convert, seal, empty in self._fields:
             value = record.get(name)
             if is_erased and name not in self._kept:

@@ -77,7 +77,9 @@ ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
     ("table", "time"): [("audit.case_change", "applied_at"), ("ops.ledger", "committed_at")],
     ("table", "columns", "time"): [("audit.case_change", ['c."record_id"', 'c."status"'], "applied_at")],
     ("table", "subject", "time"): [("audit.case_change", "record_id", "applied_at")],
-    ("table", "names"): [(table, names) for table in TABLES for names in (["record_id"], ["email", "birthdate"])],
+    ("table", "names"): [
+        (table, names) for table in TABLES for names in (["record_id"], ["email", "birthdate"])
+    ],
     ("table", "column"): [(table, "email") for table in TABLES],
     ("table", "column", "count"): [(table, "email", 20) for table in TABLES],
     ("table", "shapes", "limit"): [
