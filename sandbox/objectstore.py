@@ -21,18 +21,25 @@ ACCESS_KEY = "sandbox"
 SECRET_KEY = "sandbox-secret"  # noqa: S105 -- the emulator accepts any
 BUCKET = "tidegate"
 KEY_ALIAS = "alias/tidegate"
+AUDIT_BUCKET = "tidegate-audit"
+"""Made with Object Lock."""
+SIGNING_ALIAS = "alias/tidegate-audit"
+"""An asymmetric key."""
 
 
 def start_objectstore(group: ProcessGroup, folder: Path, *, port: int) -> Child:
     """Start S3 and KMS on `port` with state in `folder`; returns when bucket and key exist."""
     child = _start(group, folder, port)
-    if _ensure_key(port):
+    if _ensure_keys(port):
         child.stop()
         group.discard(child)
         child = _start(group, folder, port)
     s3 = _client("s3", port)
-    if BUCKET not in {bucket["Name"] for bucket in s3.list_buckets().get("Buckets", [])}:
+    known = {bucket["Name"] for bucket in s3.list_buckets().get("Buckets", [])}
+    if BUCKET not in known:
         s3.create_bucket(Bucket=BUCKET)
+    if AUDIT_BUCKET not in known:
+        s3.create_bucket(Bucket=AUDIT_BUCKET, ObjectLockEnabledForBucket=True)
     return child
 
 
@@ -77,11 +84,22 @@ def _answers(port: int) -> bool:
     return True
 
 
-def _ensure_key(port: int) -> bool:
-    """Make the key if there is none; True when it was made."""
+_KEYS = {
+    KEY_ALIAS: {"Description": "Tidegate sandbox"},
+    SIGNING_ALIAS: {
+        "Description": "Tidegate sandbox: audit anchors",
+        "KeySpec": "ECC_NIST_P256",
+        "KeyUsage": "SIGN_VERIFY",
+    },
+}
+
+
+def _ensure_keys(port: int) -> bool:
+    """Make the keys that are missing; True when one was made."""
     kms = _client("kms", port)
-    if KEY_ALIAS in {alias["AliasName"] for alias in kms.list_aliases().get("Aliases", [])}:
-        return False
-    key = kms.create_key(Description="Tidegate sandbox")["KeyMetadata"]["KeyId"]
-    kms.create_alias(AliasName=KEY_ALIAS, TargetKeyId=key)
-    return True
+    known = {alias["AliasName"] for alias in kms.list_aliases().get("Aliases", [])}
+    missing = [alias for alias in _KEYS if alias not in known]
+    for alias in missing:
+        key = kms.create_key(**_KEYS[alias])["KeyMetadata"]["KeyId"]
+        kms.create_alias(AliasName=alias, TargetKeyId=key)
+    return bool(missing)

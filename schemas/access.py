@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from schemas.acting import OWN_NAMES
 from schemas.message import Message
 
 
@@ -10,6 +11,8 @@ class CallerRole(StrEnum):
 
     READER = "reader"
     """Look at everything; change nothing."""
+    AUDITOR = "auditor"
+    """As a reader; it also sees the payloads of Temporal's histories."""
     OPERATOR = "operator"
     """All that there is, the other roles' parts included."""
     WRITER = "writer"
@@ -19,10 +22,12 @@ class CallerRole(StrEnum):
 
     def includes(self, needed: "CallerRole") -> bool:
         """True when a caller with this role may do what needs the other one."""
+        if self is CallerRole.AUDITOR:
+            return needed in (CallerRole.AUDITOR, CallerRole.READER)
         return self in (needed, CallerRole.OPERATOR)
 
 
-OUR_NAMES = frozenset({"planner", "schedule", "unknown"})
+OUR_NAMES = OWN_NAMES | {"unknown"}
 """Names used as `by` for the engine's own acts: no caller may have one of them."""
 
 

@@ -11,6 +11,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from schemas.words import Words
 from schemas.governor import LeaseClass
 from schemas.ids import ORIGIN
 from schemas.message import Counts, Message
@@ -53,9 +54,9 @@ class BackfillInput(Message):
     they hold whatever was committed by then, though their modstamp may be older. None: every row
     stands at its modstamp.
     """
-    by: str = "unknown"
+    by: Words = "unknown"
     """The caller; goes on record."""
-    reason: str = ""
+    reason: Words = ""
 
     @model_validator(mode="after")
     def _one_choice(self) -> Self:

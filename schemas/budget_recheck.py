@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from schemas.words import Words
 from schemas.governor import Budget
 from schemas.message import Message
 
@@ -14,8 +15,8 @@ class RecheckInput(Message):
 
     budget: Budget | None = None
     """None = every budget."""
-    by: str
-    reason: str = ""
+    by: Words
+    reason: Words = ""
     only_refused: bool = False
     """True = read nothing while no refusal of a used-up allocation holds a budget back."""
 

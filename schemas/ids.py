@@ -278,3 +278,18 @@ def refresh_key(org: str, object_name: str) -> str:
 def data_key_key(org: str) -> str:
     """The org's data key for PII, wrapped by KMS."""
     return f"keys/{org}/1.json"
+
+
+def key_ring_prefix(org: str, purpose: str) -> str:
+    """Where the data keys of one purpose lie, wrapped by KMS."""
+    return f"keys/{org}/{purpose}/"
+
+
+def anchor_prefix(org: str) -> str:
+    """Where the anchors of an org's audit log lie, in a bucket of their own."""
+    return f"anchors/{org}/"
+
+
+def anchor_key(org: str, number: int) -> str:
+    """The anchor whose last row has this number. Keys sort as numbers do."""
+    return f"{anchor_prefix(org)}{number:020d}.json"

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
+from schemas.words import Words
 from schemas.governor import Budget
 from schemas.ids import ORIGIN
 from schemas.message import Message
@@ -261,8 +262,8 @@ class PinInput(Message):
     object: str
     way: Way | None = None
     """Only of `pin`."""
-    by: str
-    reason: str = Field(min_length=3)
+    by: Words
+    reason: Words = Field(min_length=3)
 
 
 class PlannerView(Message):

@@ -11,6 +11,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from schemas.words import Words
 from schemas.message import Message
 
 SETTLE = timedelta(minutes=2)
@@ -116,9 +117,9 @@ class ReconcileInput(Message):
     """With more suspects than this they are not looked at one by one: differences are then counted
     by what the sets say.
     """
-    by: str = "unknown"
+    by: Words = "unknown"
     """The caller; goes on record."""
-    reason: str = ""
+    reason: Words = ""
 
     @model_validator(mode="after")
     def _window(self) -> Self:

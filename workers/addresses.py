@@ -8,9 +8,10 @@ from clients.oidc import IssuerAddress
 from clients.salesforce.session import SalesforceAddress
 from clients.salesforce.streaming.pubsub_connection import PubsubAddress
 from clients.storage.objects import S3Address
+from clients.temporal.connection import TemporalAddress
 from schemas.settings.api import OidcSettings
 from schemas.settings.salesforce import SalesforceSettings
-from schemas.settings.services import S3Settings
+from schemas.settings.services import S3Settings, TemporalSettings
 
 
 def salesforce_address(settings: SalesforceSettings) -> SalesforceAddress:
@@ -41,6 +42,21 @@ def s3_address(settings: S3Settings) -> S3Address:
         endpoint_url=settings.endpoint_url,
         access_key=settings.access_key,
         secret_key=_plain(settings.secret_key),
+    )
+
+
+def temporal_address(settings: TemporalSettings) -> TemporalAddress:
+    """The server, and this client's credentials."""
+    return TemporalAddress(
+        address=settings.address,
+        namespace=settings.namespace,
+        tls=settings.tls,
+        ca_file=settings.ca_file,
+        server_name=settings.server_name,
+        cert_file=settings.cert_file,
+        key_file=settings.key_file,
+        api_key=_plain(settings.api_key),
+        api_key_file=settings.api_key_file,
     )
 
 

@@ -3,19 +3,20 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.runtime import Runtime
-from temporalio.service import RPCError
 
 from clients.concurrency import run_to_completion
 from clients.database.audit_log import AuditLog
 from clients.dependencies import Clients
 from clients.storage.data_key import org_data_key
+from clients.storage.key_ring import KeyRing
 from clients.storage.objects import ObjectStore
+from clients.temporal.codec import PURPOSE as CODEC_PURPOSE, EncryptingCodec, data_converter
+from clients.temporal.connection import Spoken, connect
 from clients.warehouse import Warehouse
 from clients.warehouse.live_catalogue import LiveCatalogue
 from clients.warehouse.postgres import PostgresWarehouse
@@ -25,18 +26,15 @@ from clients.warehouse.redshift_sql import MAX_TEXT_BYTES
 from clients.warehouse.stored_names import keep_names
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.drift import RELOAD_EVERY
-from schemas.errors import SettingsError, StatementError, TidegateError, UnavailableError
+from schemas.errors import SettingsError, StatementError, TidegateError
 from transforms.catalogue.warehouse_names import within
 from transforms.pii import Protector
-from workers.addresses import s3_address
+from workers.addresses import s3_address, temporal_address
+from workers.origins import OriginInterceptor, prove_acts_of_workflows
 from workers.settings import Settings
 from workers.telemetry import temporal_plugins
 
 _log = logging.getLogger(__name__)
-CONNECTED_WITHIN = 20.0
-"""Seconds: a Temporal that takes the connection and says nothing would be waited for without
-end.
-"""
 _NO_TABLE = "42P01"
 """SQLSTATE undefined_table: https://www.postgresql.org/docs/current/errcodes-appendix.html."""
 
@@ -57,6 +55,20 @@ class ProcessClients:
         return Clients(temporal, self.store, self.warehouse, self.catalogue, self.audit, self.protector)
 
 
+def spoken_with(settings: Settings, runtime: Runtime | None = None) -> Spoken:
+    """How clients of this engine speak with Temporal: with the codec, and with the origin of what
+    they ask.
+    """
+    encrypts = settings.temporal.codec
+    ring = KeyRing(s3_address(settings.s3), settings.salesforce.org_id, CODEC_PURPOSE)
+    return Spoken(
+        converter=data_converter(EncryptingCodec(ring, encrypts=encrypts), encrypts=encrypts),
+        interceptors=[OriginInterceptor()],
+        plugins=temporal_plugins(),
+        runtime=runtime,
+    )
+
+
 async def connect_temporal(
     settings: Settings, *, lazy: bool = False, runtime: Runtime | None = None
 ) -> Client:
@@ -65,20 +77,7 @@ async def connect_temporal(
     A lazy one connects when it is first used. `runtime`: of the SDK; None: the usual one, which
     serves no metrics.
     """
-    where = settings.temporal
-    try:
-        async with asyncio.timeout(CONNECTED_WITHIN):
-            return await Client.connect(
-                where.address,
-                namespace=where.namespace,
-                data_converter=pydantic_data_converter,
-                lazy=lazy,
-                plugins=temporal_plugins(),
-                runtime=runtime,
-            )
-    except (RuntimeError, TimeoutError, RPCError) as error:
-        detail = f"no answer at {where.address}; start it, or set TIDEGATE_TEMPORAL__ADDRESS"
-        raise UnavailableError(system="Temporal", detail=detail) from error
+    return await connect(temporal_address(settings.temporal), spoken_with(settings, runtime), lazy=lazy)
 
 
 def open_warehouse(settings: Settings, *, prefix: str = "") -> Warehouse:
@@ -116,12 +115,24 @@ def open_clients(settings: Settings) -> ProcessClients:
     warehouse.ensure_tables(keep_names(warehouse, file))
     catalogue = LiveCatalogue.over(file, warehouse)
     warehouse.ensure_tables(catalogue)
+    take_migrations(settings)
     audit = AuditLog(settings.operational.dsn.get_secret_value())
     audit.ensure_tables()
+    prove_acts_of_workflows(settings)
     key = org_data_key(settings.salesforce.org_id, address, store)
     protector = Protector(key, catalogue)
     catalogue.when_changed(protector.reload)
     return ProcessClients(settings, catalogue, store, warehouse, audit, protector)
+
+
+def take_migrations(settings: Settings) -> None:
+    """Take the missing migrations of the operational store as its owner, where a setting names the
+    owner. Blocks.
+    """
+    owner = settings.operational.owner_dsn
+    if owner is not None:
+        with closing(AuditLog(owner.get_secret_value())) as log:
+            log.ensure_tables()
 
 
 def decided_catalogue(settings: Settings, warehouse: Warehouse) -> Catalogue:

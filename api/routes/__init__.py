@@ -7,6 +7,7 @@ from api.routes import (
     backfills,
     budgets,
     catalogue,
+    codec,
     health,
     lanes,
     leases,
@@ -39,5 +40,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     audit.router,
     catalogue.router,
     plan.router,
+    codec.router,
     health.router,
 )

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
+from schemas.words import Words
 from schemas.message import Message
 from schemas.writeback.messages import PauseChange, WritebackState
 
@@ -71,8 +72,8 @@ class PauseView(Message):
 
     object: str
     """`*`: the whole org."""
-    by: str
-    reason: str
+    by: Words
+    reason: Words
     since: datetime
     drains_to: int | None
     """Not null: what was accepted up to this number still goes."""

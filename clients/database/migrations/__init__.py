@@ -11,14 +11,29 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from clients.database.engine import translated_database
+from schemas.errors import SettingsError
 
+_MAY_CREATE_TABLES = sa.text("SELECT has_schema_privilege('public', 'CREATE')")
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext('tidegate migrations'))")
 
 
 def ensure_schema(engine: sa.Engine) -> None:
     """Take every step that the store has not taken. Of several processes that start at once one
     does it. Blocks.
+
+    A role that may not make tables, as the engine's own, finds them made: raises `SettingsError`
+    where steps are missing.
     """
+    with translated_database(), engine.begin() as connection:
+        present, newest, _ = revisions(connection)
+        if present == newest:
+            return
+        if not connection.execute(_MAY_CREATE_TABLES).scalar():
+            raise SettingsError(
+                f"The operational store is at step {present or 'none'}, this release needs {newest}, and the "
+                f"role {engine.url.username} may not make tables. Set TIDEGATE_OPERATIONAL__OWNER_DSN to the "
+                "role that owns them, for one start."
+            )
     with as_file(files(__name__)) as folder, translated_database(), engine.begin() as connection:
         connection.execute(_LOCK)
         steps = ScriptDirectory(str(folder))
