@@ -31,7 +31,7 @@ from workers.anchoring import keeping_anchors
 from workers.clients import catalogue_file, following, open_warehouse, spoken_with
 from workers.intake import writeback_intake, writeback_queues
 from workers.metrics.serve import sdk_runtime
-from workers.origins import prove_acts
+from workers.origins import proving_acts
 from workers.settings import Settings
 from workers.status import StatusLook
 
@@ -77,12 +77,12 @@ async def open_api_parts(settings: Settings) -> AsyncIterator[Dependencies]:
     remote parts do.
     """
     dsn = settings.operational.dsn.get_secret_value()
-    prove_acts(settings)
     spoken = spoken_with(settings, sdk_runtime(settings.metrics))
     where = temporal_address(settings.temporal)
     client = await connect(where, spoken, lazy=True)
     store = await asyncio.to_thread(ObjectStore, s3_address(settings.s3))
     async with AsyncExitStack() as stack:
+        stack.enter_context(proving_acts(settings))
         warehouse = stack.enter_context(closing(open_warehouse(settings)))
         catalogue = LiveCatalogue.unread(catalogue_file(settings), warehouse)
         await stack.enter_async_context(following(catalogue))

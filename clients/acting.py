@@ -4,9 +4,11 @@ An act takes its origin from here, so that no call has to hand it on. A process 
 start what it is (`install`); the HTTP API says at each request whom it has authenticated.
 """
 
+import logging
 import os
 import pwd
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,7 +16,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from schemas.acting import OWN_NAMES, Door, Origin
+from schemas.errors import TidegateError
 from transforms.proof import ActKeys, doubt_of, signed
+
+_log = logging.getLogger(__name__)
+_SILENT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,8 @@ class Actor:
 class _Process:
     actor: Actor | None = None
     keys: Callable[[], ActKeys] | None = None
+    silent_until: float = float("-inf")
+    """The keys could not be read, and are not asked for again before."""
 
 
 _PROCESS = _Process()
@@ -49,12 +57,23 @@ def install(actor: Actor | None, keys: Callable[[], ActKeys] | None = None) -> N
     """Say what this process is. `keys`: loads the keys that prove acts, and may block; None = it
     has none, so it proves nothing.
     """
-    _PROCESS.actor, _PROCESS.keys = actor, keys
+    _PROCESS.actor, _PROCESS.keys, _PROCESS.silent_until = actor, keys, float("-inf")
 
 
 def present_actor() -> Actor | None:
     """Who acts now; None = the process never said."""
     return _CURRENT.get() or _PROCESS.actor
+
+
+@contextmanager
+def installed(actor: Actor, keys: Callable[[], ActKeys] | None = None) -> Iterator[None]:
+    """As `install`, until it is left."""
+    before = _PROCESS.actor, _PROCESS.keys
+    install(actor, keys)
+    try:
+        yield
+    finally:
+        install(*before)
 
 
 @contextmanager
@@ -92,8 +111,19 @@ def has_keys() -> bool:
 
 
 def act_keys() -> ActKeys | None:
-    """The keys that prove acts; None = this process has none. Blocks when they are first needed."""
-    return None if _PROCESS.keys is None else _PROCESS.keys()
+    """The keys that prove acts; None = this process has none, or cannot read them now. Blocks when
+    they are first needed.
+
+    An act is recorded without them all the same, as one whose author is not proven.
+    """
+    if _PROCESS.keys is None or time.monotonic() < _PROCESS.silent_until:
+        return None
+    try:
+        return _PROCESS.keys()
+    except TidegateError as error:
+        _PROCESS.silent_until = time.monotonic() + _SILENT_SECONDS
+        _log.warning("acts cannot be proven now: %s", error)
+        return None
 
 
 def origin_of(by: str, target: str, operation: str, content: str) -> Origin | None:

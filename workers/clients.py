@@ -30,7 +30,7 @@ from schemas.errors import SettingsError, StatementError, TidegateError
 from transforms.catalogue.warehouse_names import within
 from transforms.pii import Protector
 from workers.addresses import s3_address, temporal_address
-from workers.origins import OriginInterceptor, prove_acts_of_workflows
+from workers.origins import OriginInterceptor
 from workers.settings import Settings
 from workers.telemetry import temporal_plugins
 
@@ -118,7 +118,6 @@ def open_clients(settings: Settings) -> ProcessClients:
     take_migrations(settings)
     audit = AuditLog(settings.operational.dsn.get_secret_value())
     audit.ensure_tables()
-    prove_acts_of_workflows(settings)
     key = org_data_key(settings.salesforce.org_id, address, store)
     protector = Protector(key, catalogue)
     catalogue.when_changed(protector.reload)

@@ -1,6 +1,8 @@
 """Who asks Temporal, and the keys that prove it: wired into every client and worker of a process."""
 
-from collections.abc import Iterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 
 from temporalio.client import Interceptor as ClientInterceptor, OutboundInterceptor
 from temporalio.worker import (
@@ -9,7 +11,7 @@ from temporalio.worker import (
     WorkflowInterceptorClassInput,
 )
 
-from clients.acting import Actor, install
+from clients.acting import Actor, installed
 from clients.storage.key_ring import KeyRing
 from clients.temporal.origins import OriginOutbound
 from schemas.acting import Door
@@ -66,18 +68,26 @@ def act_keys(ring: KeyRing) -> ActKeys:
     return ActKeys(ring.present().id, _Keys(ring, asks=True))
 
 
-def prove_acts(settings: Settings) -> None:
-    """Have this process of the engine prove the acts that it is sure of: its own, and those of
-    callers that it has authenticated.
+@contextmanager
+def proving_acts(settings: Settings) -> Iterator[None]:
+    """Have this process of the engine prove the acts that it is sure of, until it is left: its own,
+    and those of callers that it has authenticated.
     """
     ring = act_ring(settings)
-    install(Actor(Door.ENGINE), lambda: act_keys(ring))
+    with installed(Actor(Door.ENGINE), lambda: act_keys(ring)):
+        yield
 
 
-def prove_acts_of_workflows(settings: Settings) -> None:
-    """As `prove_acts`, of a worker: its workflows have the keys, too. Blocks."""
+@asynccontextmanager
+async def proving_acts_of_workflows(settings: Settings) -> AsyncIterator[None]:
+    """As `proving_acts`, of a worker: its workflows have the keys, too."""
     from workflows.origins import install_keys
 
     ring = act_ring(settings)
-    install(Actor(Door.ENGINE), lambda: act_keys(ring))
-    install_keys(ActKeys(ring.present().id, _Keys(ring, asks=False)))
+    present = await asyncio.to_thread(ring.present)
+    with installed(Actor(Door.ENGINE), lambda: act_keys(ring)):
+        install_keys(ActKeys(present.id, _Keys(ring, asks=False)))
+        try:
+            yield
+        finally:
+            install_keys(None)

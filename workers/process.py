@@ -13,6 +13,7 @@ from workers.addresses import temporal_address
 from workers.anchoring import keeping_anchors
 from workers.clients import following, open_clients, spoken_with
 from workers.metrics.serve import sdk_runtime
+from workers.origins import proving_acts_of_workflows
 from workers.queues import Process
 from workers.roles import Role, activity_workers, governor_worker, workflow_worker
 from workers.salesforce import open_org
@@ -33,6 +34,7 @@ async def run_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIterato
         stack.callback(parts.audit.close)
         stack.callback(parts.warehouse.close)
         await stack.enter_async_context(following(parts.catalogue))
+        await stack.enter_async_context(proving_acts_of_workflows(settings))
         await stack.enter_async_context(keeping_anchors(settings, parts.audit))
         workers = [governor_worker(client)]
         await stack.enter_async_context(workers[0])
