@@ -95,7 +95,11 @@ def anchor(settings: SettingsFile = None, home: Home = DEFAULT_HOME) -> None:
     with closing(_log(settings, home)) as log:
         written = anchors.write(log)
         last, _ = log.head()
-    say(f"{written} anchors written, up to row {last:,}" if written else "nothing is new since the last anchor")
+    say(
+        f"{written} anchors written, up to row {last:,}"
+        if written
+        else "nothing is new since the last anchor"
+    )
 
 
 def _tell(verdict: AuditVerdict) -> None:

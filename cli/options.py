@@ -18,7 +18,10 @@ SettingsFile = Annotated[
     Path | None, typer.Option("--settings", help="Settings file; by default the one under --home.")
 ]
 
-By = Annotated[str, typer.Option("--by", help="Who asks, for the audit log; by default the user of the operating system.")]
+By = Annotated[
+    str,
+    typer.Option("--by", help="Who asks, for the audit log; by default the user of the operating system."),
+]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the audit log.")]
 NeededReason = Annotated[str, typer.Option("--reason", help="Why, for the audit log.", show_default=False)]
 

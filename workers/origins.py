@@ -26,11 +26,11 @@ PURPOSE = "acts"
 class OriginInterceptor(ClientInterceptor, WorkerInterceptor):
     """Of a client; its workers take it over."""
 
-    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:
-        return OriginOutbound(super().intercept_client(next))
+    def intercept_client(self, following: OutboundInterceptor) -> OutboundInterceptor:
+        return OriginOutbound(super().intercept_client(following))
 
     def workflow_interceptor_class(
-        self, input: WorkflowInterceptorClassInput
+        self, _: WorkflowInterceptorClassInput
     ) -> type[WorkflowInboundInterceptor] | None:
         # Only here: a command that asks Temporal something need not import every workflow.
         from workflows.origins import OriginInbound

@@ -86,17 +86,17 @@ class OriginInbound(WorkflowInboundInterceptor):
         self._out = _OriginOutbound(outbound)
         super().init(self._out)
 
-    async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:
-        self._out.began_with = input.args[0] if input.args else None
-        return await super().execute_workflow(input)
+    async def execute_workflow(self, asked: ExecuteWorkflowInput) -> Any:
+        self._out.began_with = asked.args[0] if asked.args else None
+        return await super().execute_workflow(asked)
 
-    async def handle_signal(self, input: HandleSignalInput) -> None:
-        with _asked(_origin(input.headers, input.args, f"signal {input.signal}")):
-            await super().handle_signal(input)
+    async def handle_signal(self, asked: HandleSignalInput) -> None:
+        with _asked(_origin(asked.headers, asked.args, f"signal {asked.signal}")):
+            await super().handle_signal(asked)
 
-    async def handle_update_handler(self, input: HandleUpdateInput) -> Any:
-        with _asked(_origin(input.headers, input.args, f"update {input.update}")):
-            return await super().handle_update_handler(input)
+    async def handle_update_handler(self, asked: HandleUpdateInput) -> Any:
+        with _asked(_origin(asked.headers, asked.args, f"update {asked.update}")):
+            return await super().handle_update_handler(asked)
 
 
 class _OriginOutbound(WorkflowOutboundInterceptor):
@@ -106,21 +106,19 @@ class _OriginOutbound(WorkflowOutboundInterceptor):
 
     began_with: object = None
 
-    def start_child_workflow(self, input: StartChildWorkflowInput) -> Any:
-        input.headers = self._headers(input.headers, input.args, input.id, "start")
-        return super().start_child_workflow(input)
+    def start_child_workflow(self, asked: StartChildWorkflowInput) -> Any:
+        asked.headers = self._headers(asked.headers, asked.args, asked.id, "start")
+        return super().start_child_workflow(asked)
 
-    async def signal_external_workflow(self, input: SignalExternalWorkflowInput) -> None:
-        input.headers = self._headers(
-            input.headers, input.args, input.workflow_id, f"signal {input.signal}"
-        )
-        await super().signal_external_workflow(input)
+    async def signal_external_workflow(self, asked: SignalExternalWorkflowInput) -> None:
+        asked.headers = self._headers(asked.headers, asked.args, asked.workflow_id, f"signal {asked.signal}")
+        await super().signal_external_workflow(asked)
 
-    async def signal_child_workflow(self, input: SignalChildWorkflowInput) -> None:
-        input.headers = self._headers(
-            input.headers, input.args, input.child_workflow_id, f"signal {input.signal}"
+    async def signal_child_workflow(self, asked: SignalChildWorkflowInput) -> None:
+        asked.headers = self._headers(
+            asked.headers, asked.args, asked.child_workflow_id, f"signal {asked.signal}"
         )
-        await super().signal_child_workflow(input)
+        await super().signal_child_workflow(asked)
 
     def _headers(
         self, headers: Mapping[str, Payload], args: Sequence[Any], target: str, operation: str
@@ -128,17 +126,13 @@ class _OriginOutbound(WorkflowOutboundInterceptor):
         by = getattr(args[0], "by", None) if args else None
         if not isinstance(by, str):
             return headers
-        asked = Origin(
-            door=Door.ENGINE, target=target, operation=operation, content=content_digest(args)
-        )
+        origin = Origin(door=Door.ENGINE, target=target, operation=operation, content=content_digest(args))
         if by not in OWN_NAMES:
             author = started_by(self.began_with)
             if getattr(self.began_with, "by", None) != by or _doubt(author, by):
                 return headers
-            asked = asked.model_copy(
-                update={"door": author.door, "user": author.user, "host": author.host}
-            )
-        return {**headers, ORIGIN_HEADER: origin_payload(_vouched(asked, by))}
+            origin = origin.model_copy(update={"door": author.door, "user": author.user, "host": author.host})
+        return {**headers, ORIGIN_HEADER: origin_payload(_vouched(origin, by))}
 
 
 def origin_payload(origin: Origin) -> Payload:

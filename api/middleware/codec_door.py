@@ -48,15 +48,16 @@ class CodecDoor:
             "Access-Control-Allow-Credentials": "true",
             "Vary": "Origin",
         }
+        answered = allowed if is_web_ui else {"Vary": "Origin"}
         if scope["method"] == "OPTIONS":
-            answer = allowed | _PREFLIGHT if is_web_ui else {"Vary": "Origin"}
-            await Response(status_code=HTTPStatus.NO_CONTENT, headers=answer)(scope, receive, send)
+            headers_of = answered | (_PREFLIGHT if is_web_ui else {})
+            await Response(status_code=HTTPStatus.NO_CONTENT, headers=headers_of)(scope, receive, send)
             return
 
         async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start" and is_web_ui:
+            if message["type"] == "http.response.start":
                 given = MutableHeaders(scope=message)
-                for name, value in allowed.items():
+                for name, value in answered.items():
                     given[name] = value
             await send(message)
 

@@ -14,8 +14,8 @@ from cli.local.sandbox import show_endpoints, stop_event
 from cli.local.sandbox_packages import require_sandbox_packages
 from cli.options import DEFAULT_HOME, Home
 from cli.output import OUT, say
-from clients.database.audit_log import AuditLog
 from cli.state import metrics_file, settings_file, write_endpoints
+from clients.database.audit_log import AuditLog
 from sandbox.endpoints import Endpoints
 from sandbox.ports import free_port
 from sandbox.processes import ProcessGroup

@@ -141,5 +141,3 @@ def _portions(rows: Iterator[ChainRow]) -> Iterator[list[ChainRow]]:
             some = []
     if some:
         yield some
-
-

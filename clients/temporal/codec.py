@@ -90,6 +90,4 @@ def data_converter(codec: EncryptingCodec, *, encrypts: bool) -> DataConverter:
     put into a payload, too.
     """
     failures = DefaultFailureConverterWithEncodedAttributes if encrypts else DefaultFailureConverter
-    return dataclasses.replace(
-        pydantic_data_converter, payload_codec=codec, failure_converter_class=failures
-    )
+    return dataclasses.replace(pydantic_data_converter, payload_codec=codec, failure_converter_class=failures)

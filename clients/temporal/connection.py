@@ -107,7 +107,9 @@ async def following_credentials(
     if not where.has_files():
         yield
         return
-    task = asyncio.create_task(_follow(client, where, spoken, renewed))
+    # Read before the task begins: a file that changes meanwhile would be taken for the old one.
+    known = _credentials(where)
+    task = asyncio.create_task(_follow(client, (where, spoken), renewed, known))
     try:
         yield
     finally:
@@ -115,10 +117,14 @@ async def following_credentials(
         await asyncio.gather(task, return_exceptions=True)
 
 
+_Credentials = tuple[tuple[bytes | None, ...], str | None]
+"""Contents of the files of certificates, and the API key."""
+
+
 async def _follow(
-    client: Client, where: TemporalAddress, spoken: Spoken, renewed: Callable[[], None]
+    client: Client, to: tuple[TemporalAddress, Spoken], renewed: Callable[[], None], known: _Credentials
 ) -> None:
-    known = _credentials(where)
+    where, spoken = to
     while True:
         await asyncio.sleep(LOOK_EVERY)
         try:
@@ -138,7 +144,7 @@ async def _follow(
             _log.warning("Temporal's new credentials cannot be used yet: %s", error)
 
 
-def _credentials(where: TemporalAddress) -> tuple[tuple[bytes | None, ...], str | None]:
+def _credentials(where: TemporalAddress) -> _Credentials:
     files = (where.ca_file, where.cert_file, where.key_file)
     return tuple(None if each is None else _content(each) for each in files), where.present_key()
 

@@ -24,19 +24,19 @@ from transforms.proof import content_digest
 class OriginOutbound(OutboundInterceptor):
     """Adds the header."""
 
-    async def start_workflow(self, input: StartWorkflowInput) -> WorkflowHandle[Any, Any]:
-        input.headers = await _headers(input.headers, input.args, input.id, "start")
-        return await super().start_workflow(input)
+    async def start_workflow(self, asked: StartWorkflowInput) -> WorkflowHandle[Any, Any]:
+        asked.headers = await _headers(asked.headers, asked.args, asked.id, "start")
+        return await super().start_workflow(asked)
 
-    async def signal_workflow(self, input: SignalWorkflowInput) -> None:
-        operation = f"signal {input.signal}"
-        input.headers = await _headers(input.headers, input.args, input.id, operation)
-        await super().signal_workflow(input)
+    async def signal_workflow(self, asked: SignalWorkflowInput) -> None:
+        operation = f"signal {asked.signal}"
+        asked.headers = await _headers(asked.headers, asked.args, asked.id, operation)
+        await super().signal_workflow(asked)
 
-    async def start_workflow_update(self, input: StartWorkflowUpdateInput) -> WorkflowUpdateHandle[Any]:
-        operation = f"update {input.update}"
-        input.headers = await _headers(input.headers, input.args, input.id, operation)
-        return await super().start_workflow_update(input)
+    async def start_workflow_update(self, asked: StartWorkflowUpdateInput) -> WorkflowUpdateHandle[Any]:
+        operation = f"update {asked.update}"
+        asked.headers = await _headers(asked.headers, asked.args, asked.id, operation)
+        return await super().start_workflow_update(asked)
 
 
 async def _headers(

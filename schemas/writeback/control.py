@@ -4,8 +4,8 @@ from datetime import datetime
 
 from pydantic import Field
 
-from schemas.words import Words
 from schemas.message import Message
+from schemas.words import Words
 from schemas.writeback.messages import PauseChange, WritebackState
 
 MOST_CHOSEN = 10_000

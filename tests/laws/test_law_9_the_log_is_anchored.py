@@ -14,7 +14,6 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from clients.audit.anchors import Anchors
-from clients.audit.locked_objects import LockedObjects
 from clients.audit.signing import signed_digest
 from clients.audit.verify import verify_log
 from clients.database.audit_chain import ChainRow, row_hash
@@ -22,7 +21,6 @@ from clients.database.audit_log import AuditLog
 from clients.storage.objects import S3Address, aws_client
 from sandbox.objectstore import AUDIT_BUCKET
 from schemas.ids import anchor_key, anchor_prefix
-from schemas.ingest.messages import Act
 from tests.support.builders.anchors import act, anchors_at, forge, stored_rows
 
 pytestmark = pytest.mark.service
@@ -78,7 +76,9 @@ def test_acts_cut_off_the_end_are_named(ten: AuditLog, anchors: Anchors, databas
 def test_a_log_that_is_gone_altogether_is_named(ten: AuditLog, anchors: Anchors, database: str) -> None:
     tamper(database, "DELETE FROM audit_log")
     found = problems(ten, anchors)
-    assert all(rows in found for rows in ("rows 1 to 4 cut off", "rows 5 to 7 cut off", "rows 8 to 10 cut off"))
+    assert all(
+        rows in found for rows in ("rows 1 to 4 cut off", "rows 5 to 7 cut off", "rows 8 to 10 cut off")
+    )
 
 
 def test_a_chain_computed_anew_with_another_name_is_named(
@@ -286,5 +286,3 @@ def test_acts_are_appended_at_once_by_several_anchoring_processes(
             (log if number % 2 else other).append(act(number))
             anchors.write(other if number % 2 else log)
     assert verify_log(log, anchors).problems == ()
-
-

@@ -236,7 +236,9 @@ def test_a_row_that_calls_its_author_proven_without_a_proof_is_named(
     columns = ", ".join(ChainRow.__slots__)
     given = [*(getattr(forged, name) for name in ChainRow.__slots__[:-1]), forged.own_hash()]
     with psycopg.connect(database) as connection:
-        connection.execute(f"INSERT INTO audit_log ({columns}) VALUES ({', '.join(['%s'] * 10)})".encode(), given)
+        connection.execute(
+            f"INSERT INTO audit_log ({columns}) VALUES ({', '.join(['%s'] * 10)})".encode(), given
+        )
     assert log.verify() == []
     found = verify_log(log, None, act_keys=keys).problems
     assert found == ("row 2 calls its author proven, and its proof is of another act",)

@@ -36,7 +36,7 @@ class _Forward(grpc.GenericRpcHandler):
 
     def _handler(self, method: Any) -> Callable[[bytes, Any], Any]:
         async def handle(request: bytes, context: Any) -> bytes:
-            given = {name: value for name, value in context.invocation_metadata()}
+            given = dict(context.invocation_metadata())
             key = str(given.get("authorization", "")).removeprefix("Bearer ")
             self._front.seen_keys.append(key)
             if self._front.api_key is not None and key != self._front.api_key:

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import psycopg
 
@@ -17,14 +18,14 @@ from schemas.ingest.messages import Act
 AT = datetime(2026, 9, 1, 12, tzinfo=UTC)
 
 
+@cache
+def _clients(address: S3Address) -> tuple[LockedObjects, AnchorSigner]:
+    return LockedObjects(address, AUDIT_BUCKET), AnchorSigner(address, SIGNING_ALIAS)
+
+
 def anchors_at(address: S3Address, org: str = "") -> Anchors:
     """Anchors of an org of its own."""
-    return Anchors(
-        LockedObjects(address, AUDIT_BUCKET),
-        AnchorSigner(address, SIGNING_ALIAS),
-        org or f"o{uuid.uuid4().hex}",
-        keep_days=1,
-    )
+    return Anchors(*_clients(address), org or f"o{uuid.uuid4().hex}", keep_days=1)
 
 
 def act(number: int, *, by: str = "ada", what: str = "lane.pause") -> Act:

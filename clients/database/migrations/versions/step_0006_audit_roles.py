@@ -53,9 +53,7 @@ def upgrade() -> None:
     op.add_column("audit_log", sa.Column("origin", sa.Text, nullable=False, server_default=""))
     op.add_column("audit_log", sa.Column("nonce", sa.String(64), nullable=True))
     op.create_index("audit_log_at", "audit_log", ["at"])
-    op.create_index(
-        "audit_log_nonce", "audit_log", ["nonce"], postgresql_where=sa.text("nonce IS NOT NULL")
-    )
+    op.create_index("audit_log_nonce", "audit_log", ["nonce"], postgresql_where=sa.text("nonce IS NOT NULL"))
     is_seal = sa.text("act = 'writeback.batch'")
     op.create_index("audit_log_target", "audit_log", ["target"], postgresql_where=is_seal)
     op.execute(_CREATE_ROLE)

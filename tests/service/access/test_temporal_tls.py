@@ -75,7 +75,9 @@ async def says_hello(client: Client) -> str:
 
 
 @asynccontextmanager
-async def front(temporal: str, authority: Authority, *, mutual: bool, key: str | None = None) -> AsyncIterator[Front]:
+async def front(
+    temporal: str, authority: Authority, *, mutual: bool, key: str | None = None
+) -> AsyncIterator[Front]:
     async with temporal_front(temporal, authority.credentials(mutual=mutual), api_key=key) as served:
         yield served
 
@@ -167,9 +169,7 @@ async def test_an_api_key_is_sent_and_a_new_one_is_taken_from_its_file(
     file = tmp_path / "api-key"
     file.write_text("first\n")
     async with front(temporal_address, authority, mutual=False, key="first") as served:
-        where = TemporalAddress(
-            served.address, "default", ca_file=authority.ca_file, api_key_file=file
-        )
+        where = TemporalAddress(served.address, "default", ca_file=authority.ca_file, api_key_file=file)
         client = await connect(where, SPOKEN)
         assert await says_hello(client) == "hello"
         async with following_credentials(client, where, SPOKEN, lambda: None):
@@ -187,16 +187,14 @@ async def test_an_unknown_api_key_says_where_it_was_refused(
     temporal_address: str, authority: Authority
 ) -> None:
     async with front(temporal_address, authority, mutual=False, key="first") as served:
-        where = TemporalAddress(
-            served.address, "default", ca_file=authority.ca_file, api_key="wrong"
-        )
+        where = TemporalAddress(served.address, "default", ca_file=authority.ca_file, api_key="wrong")
         with pytest.raises(UnavailableError, match="localhost"):
             await connect(where, SPOKEN)
 
 
 async def test_a_file_that_is_missing_is_named() -> None:
     where = TemporalAddress("localhost:1", "default", ca_file=Path("/nowhere/ca.pem"))
-    with pytest.raises(SettingsError, match="/nowhere/ca.pem"):
+    with pytest.raises(SettingsError, match=r"/nowhere/ca\.pem"):
         await connect(where, SPOKEN)
 
 
