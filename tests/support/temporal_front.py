@@ -25,7 +25,7 @@ class Front:
         return f"localhost:{self.port}"
 
 
-class _Forward(grpc.GenericRpcHandler):
+class _Forward(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio has no types
     def __init__(self, front: Front, channel: grpc.aio.Channel) -> None:
         self._front = front
         self._channel = channel
@@ -50,6 +50,7 @@ class _Forward(grpc.GenericRpcHandler):
                 answer: bytes = await method(request, metadata=passed, timeout=context.time_remaining())
             except grpc.aio.AioRpcError as error:
                 await context.abort(error.code(), error.details() or "", error.trailing_metadata())
+                raise
             return answer
 
         return handle
