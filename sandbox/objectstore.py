@@ -6,6 +6,7 @@ on the key is on disk.
 """
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from sandbox.processes import Child, ProcessGroup, wait_until
 REGION = "us-east-1"
 ACCESS_KEY = "sandbox"
 SECRET_KEY = "sandbox-secret"  # noqa: S105 -- the emulator accepts any
+OVERLAYS = "TIDEGATE_SANDBOX_S3_OVERLAYS"
+"""Environment variable for `sandbox.s3_locks`."""
 BUCKET = "tidegate"
 KEY_ALIAS = "alias/tidegate"
 AUDIT_BUCKET = "tidegate-audit"
@@ -27,13 +30,18 @@ SIGNING_ALIAS = "alias/tidegate-audit"
 """An asymmetric key."""
 
 
-def start_objectstore(group: ProcessGroup, folder: Path, *, port: int) -> Child:
-    """Start S3 and KMS on `port` with state in `folder`; returns when bucket and key exist."""
-    child = _start(group, folder, port)
+def start_objectstore(group: ProcessGroup, folder: Path, *, port: int, overlays: bool = False) -> Child:
+    """Start S3 and KMS on `port` with state in `folder`; returns when bucket and key exist.
+
+    `overlays`: as S3, let another version be put over a locked one; it does not outlive the
+    emulator then.
+    """
+    more = {OVERLAYS: "1"} if overlays else {}
+    child = _start(group, folder, port, more)
     if _ensure_keys(port):
         child.stop()
         group.discard(child)
-        child = _start(group, folder, port)
+        child = _start(group, folder, port, more)
     s3 = _client("s3", port)
     known = {bucket["Name"] for bucket in s3.list_buckets().get("Buckets", [])}
     if BUCKET not in known:
@@ -47,9 +55,11 @@ def endpoint(port: int) -> str:
     return f"http://127.0.0.1:{port}"
 
 
-def _start(group: ProcessGroup, folder: Path, port: int) -> Child:
+def _start(group: ProcessGroup, folder: Path, port: int, more: Mapping[str, str]) -> Child:
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "state").mkdir(exist_ok=True)
     environment = {
+        **more,
         "SERVICES": "s3,kms",
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",

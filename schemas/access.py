@@ -27,7 +27,7 @@ class CallerRole(StrEnum):
         return self in (needed, CallerRole.OPERATOR)
 
 
-OUR_NAMES = OWN_NAMES | {"unknown"}
+OUR_NAMES = frozenset(name for name in OWN_NAMES if " " not in name) | {"unknown"}
 """Names used as `by` for the engine's own acts: no caller may have one of them."""
 
 
