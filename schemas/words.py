@@ -1,4 +1,6 @@
-"""Words that people or other systems give, made safe to show: on a terminal, in a log, in a page."""
+"""Words that people or other systems give, made safe to show: on a terminal, in a log, in a
+page.
+"""
 
 import unicodedata
 from typing import Annotated

@@ -1,5 +1,5 @@
-"""The codec server's own door: Temporal's Web UI asks it from another origin, with a bearer token, or
-with the console's session where the browser sends it along.
+"""The codec server's own door: Temporal's Web UI asks it from another origin, with a bearer token,
+or with the console's session where the browser sends it along.
 """
 
 from http import HTTPStatus

@@ -1,6 +1,8 @@
-"""The codec server for Temporal's Web UI and command: payloads in plain, for those who may see them.
+"""The codec server for Temporal's Web UI and command: payloads in plain, for those who may see
+them.
 
-Its form is Temporal's: https://docs.temporal.io/production-deployment/data-encryption#codec-server-setup
+Its form is Temporal's:
+https://docs.temporal.io/production-deployment/data-encryption#codec-server-setup
 """
 
 import json

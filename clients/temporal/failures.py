@@ -1,5 +1,5 @@
-"""A failure as Temporal keeps it, made readable: with the codec on, its message lies in an encrypted
-payload.
+"""A failure as Temporal keeps it, made readable: with the codec on, its message lies in an
+encrypted payload.
 """
 
 import json

@@ -1,5 +1,5 @@
-"""Law 9: an author is proven, or is shown as a claim: Temporal is a second door, and anybody may say
-any name there.
+"""Law 9: an author is proven, or is shown as a claim: Temporal is a second door, and anybody may
+say any name there.
 """
 
 import asyncio

@@ -1,4 +1,6 @@
-"""The codec server: Temporal's Web UI shows payloads to those who may see them, and to nobody else."""
+"""The codec server: Temporal's Web UI shows payloads to those who may see them, and to nobody
+else.
+"""
 
 import base64
 import json

@@ -1,4 +1,6 @@
-"""The engine's role may add to the audit log and not change it; the tables belong to another role."""
+"""The engine's role may add to the audit log and not change it; the tables belong to another
+role.
+"""
 
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
