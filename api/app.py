@@ -9,10 +9,12 @@ from fastapi.responses import HTMLResponse
 from starlette.types import ASGIApp
 
 from api.console.app import TwoDoors, build_console
+from api.console.session import Sessions
 from api.dependencies import Dependencies, open_api_parts
 from api.docs_page import HEADERS, docs_page
 from api.middleware.auth import Authentication, Gate
 from api.middleware.body_limit import BodyLimit
+from api.middleware.codec_door import CodecDoor
 from api.middleware.request_id import RequestIds
 from api.middleware.traces import Traces
 from api.openapi import describe
@@ -74,9 +76,11 @@ def build_api(settings: Settings) -> Api:
         return found
 
     most = settings.api.max_body_bytes
-    console = BodyLimit(build_console(settings, gate, parts), most)
+    sessions = Sessions(settings.api, lambda: parts().ended)
+    console = BodyLimit(build_console(settings, gate, sessions, parts), most)
     limited = Traces(BodyLimit(app, most))
-    return Api(RequestIds(TwoDoors(console, Authentication(limited, gate))), app)
+    api = CodecDoor(Authentication(limited, gate), limited, settings, sessions)
+    return Api(RequestIds(TwoDoors(console, api)), app)
 
 
 def _docs_of(app: FastAPI) -> Callable[[], Awaitable[HTMLResponse]]:

@@ -16,6 +16,7 @@ from clients.database.console_sessions import EndedSessions
 from clients.database.idempotency_keys import RequestKeys
 from clients.storage.objects import ObjectStore
 from clients.telemetry.spans import SpanRef
+from clients.temporal.connection import connect, following_credentials
 from clients.temporal.run_views import web_ui_url
 from clients.temporal.writeback_queues import WritebackQueues
 from clients.warehouse import Warehouse
@@ -25,10 +26,12 @@ from clients.writeback.queries import WritebackQueries
 from clients.writeback.store import WritebackStore
 from schemas.access import Caller
 from schemas.catalogue import Catalogue
-from workers.addresses import operational_address, s3_address
-from workers.clients import catalogue_file, connect_temporal, following, open_warehouse
+from workers.addresses import operational_address, s3_address, temporal_address
+from workers.anchoring import keeping_anchors
+from workers.clients import catalogue_file, following, open_warehouse, spoken_with
 from workers.intake import writeback_intake, writeback_queues
 from workers.metrics.serve import sdk_runtime
+from workers.origins import proving_acts
 from workers.settings import Settings
 from workers.status import StatusLook
 
@@ -74,19 +77,25 @@ async def open_api_parts(settings: Settings) -> AsyncIterator[Dependencies]:
     remote parts do.
     """
     dsn = operational_address(settings.operational)
-    client = await connect_temporal(settings, lazy=True, runtime=sdk_runtime(settings.metrics))
+    spoken = spoken_with(settings, sdk_runtime(settings.metrics))
+    where = temporal_address(settings.temporal)
+    client = await connect(where, spoken, lazy=True)
     store = await asyncio.to_thread(ObjectStore, s3_address(settings.s3))
     async with AsyncExitStack() as stack:
+        stack.enter_context(proving_acts(settings))
         warehouse = stack.enter_context(closing(open_warehouse(settings)))
         catalogue = LiveCatalogue.unread(catalogue_file(settings), warehouse)
         await stack.enter_async_context(following(catalogue))
+        await stack.enter_async_context(following_credentials(client, where, spoken, lambda: None))
+        audit = stack.enter_context(closing(AuditLog(dsn)))
+        await stack.enter_async_context(keeping_anchors(settings, audit))
         yield Dependencies(
             settings=settings,
             catalogue=catalogue,
             client=client,
             store=store,
             warehouse=warehouse,
-            audit=stack.enter_context(closing(AuditLog(dsn))),
+            audit=audit,
             keys=stack.enter_context(closing(RequestKeys(dsn))),
             ended=stack.enter_context(closing(EndedSessions(dsn))),
             intake=stack.enter_context(writeback_intake(settings, catalogue, store, warehouse)),

@@ -14,6 +14,7 @@ from rich.markup import escape
 from cli.grammar import CommandApp, Panel
 from cli.output import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED, EXIT_UNAVAILABLE, TALK
 from cli.version import version_text
+from clients.acting import command, install
 from clients.telemetry.log_setup import set_up_logs
 from clients.temporal.runs import RunExistsError
 from schemas.errors import (
@@ -141,6 +142,7 @@ def main() -> None:
     """Run the command line; errors of ours become a sentence and an exit code."""
     # A worker and the API set up theirs by the settings, once they have read them.
     set_up_logs(LogSettings(format="text", level="WARNING"), org="", process="cli")
+    install(command())
     _leave(_run())
 
 

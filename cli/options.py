@@ -2,7 +2,6 @@
 show and whether to wait.
 """
 
-import getpass
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from clients.acting import operating_user
 from schemas.errors import SettingsError
 
 DEFAULT_HOME = Path("var")
@@ -18,7 +18,10 @@ SettingsFile = Annotated[
     Path | None, typer.Option("--settings", help="Settings file; by default the one under --home.")
 ]
 
-By = Annotated[str, typer.Option("--by", help="Who asks, for the audit log; by default the login name.")]
+By = Annotated[
+    str,
+    typer.Option("--by", help="Who asks, for the audit log; by default the user of the operating system."),
+]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the audit log.")]
 NeededReason = Annotated[str, typer.Option("--reason", help="Why, for the audit log.", show_default=False)]
 
@@ -38,8 +41,10 @@ _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 def acting_user(by: str) -> str:
-    """The person who acts: as given, else the login name."""
-    return by or getpass.getuser()
+    """The person who acts: as given, else the user of the operating system. Both are claims, and go
+    on record as such.
+    """
+    return by or operating_user()
 
 
 def time_ago(text: str) -> datetime | None:

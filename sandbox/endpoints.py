@@ -48,6 +48,20 @@ class DatabaseEndpoint(_Part):
     dsn: str
 
 
+class OperationalEndpoint(_Part):
+    dsn: str
+    """Of the engine's role, which may add to the audit log and not change it."""
+    owner_dsn: str
+    """Of the role that owns the tables and makes them."""
+
+
+class AuditEndpoint(_Part):
+    bucket: str
+    """Made with Object Lock, for the audit log's anchors."""
+    signing_key_id: str
+    """KMS key that signs them."""
+
+
 class TemporalEndpoint(_Part):
     address: str
     namespace: str
@@ -60,5 +74,6 @@ class Endpoints(_Part):
     salesforce: SalesforceEndpoint
     s3: S3Endpoint
     warehouse: DatabaseEndpoint
-    operational: DatabaseEndpoint
+    operational: OperationalEndpoint
+    audit: AuditEndpoint
     temporal: TemporalEndpoint

@@ -6,6 +6,7 @@ on the key is on disk.
 """
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,27 +20,39 @@ from sandbox.processes import Child, ProcessGroup, wait_until
 REGION = "us-east-1"
 ACCESS_KEY = "sandbox"
 SECRET_KEY = "sandbox-secret"  # noqa: S105 -- the emulator accepts any
+OVERLAYS = "TIDEGATE_SANDBOX_S3_OVERLAYS"
+"""Environment variable for `sandbox.s3_locks`."""
 BUCKET = "tidegate"
 ARCHIVE_BUCKET = f"{BUCKET}-archive"
 """Has Object Lock, which a bucket gets when it is made."""
 KEY_ALIAS = "alias/tidegate"
+AUDIT_BUCKET = "tidegate-audit"
+"""Made with Object Lock."""
+SIGNING_ALIAS = "alias/tidegate-audit"
+"""An asymmetric key."""
 
 
-def start_objectstore(group: ProcessGroup, folder: Path, *, port: int, host: str = LOOPBACK) -> Child:
+def start_objectstore(
+    group: ProcessGroup, folder: Path, *, port: int, host: str = LOOPBACK, overlays: bool = False
+) -> Child:
     """Start S3 and KMS on `port` of `host` with state in `folder`; returns when bucket and key
     exist.
+
+    `overlays`: as S3, let another version be put over a locked one; it does not outlive the
+    emulator then.
     """
-    child = _start(group, folder, port, host)
-    if _ensure_key(port):
+    more = {OVERLAYS: "1"} if overlays else {}
+    child = _start(group, folder, port, host, more)
+    if _ensure_keys(port):
         child.stop()
         group.discard(child)
-        child = _start(group, folder, port, host)
+        child = _start(group, folder, port, host, more)
     s3 = _client("s3", port)
-    there = {bucket["Name"] for bucket in s3.list_buckets().get("Buckets", [])}
-    if BUCKET not in there:
+    known = {bucket["Name"] for bucket in s3.list_buckets().get("Buckets", [])}
+    if BUCKET not in known:
         s3.create_bucket(Bucket=BUCKET)
-    if ARCHIVE_BUCKET not in there:
-        s3.create_bucket(Bucket=ARCHIVE_BUCKET, ObjectLockEnabledForBucket=True)
+    for locked in {ARCHIVE_BUCKET, AUDIT_BUCKET} - known:
+        s3.create_bucket(Bucket=locked, ObjectLockEnabledForBucket=True)
     return child
 
 
@@ -47,9 +60,11 @@ def endpoint(port: int) -> str:
     return f"http://127.0.0.1:{port}"
 
 
-def _start(group: ProcessGroup, folder: Path, port: int, host: str) -> Child:
+def _start(group: ProcessGroup, folder: Path, port: int, host: str, more: Mapping[str, str]) -> Child:
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "state").mkdir(exist_ok=True)
     environment = {
+        **more,
         "SERVICES": "s3,kms",
         "GATEWAY_PORT": str(port),
         "BIND_HOST": host,
@@ -84,11 +99,22 @@ def _answers(port: int) -> bool:
     return True
 
 
-def _ensure_key(port: int) -> bool:
-    """Make the key if there is none; True when it was made."""
+_KEYS = {
+    KEY_ALIAS: {"Description": "Tidegate sandbox"},
+    SIGNING_ALIAS: {
+        "Description": "Tidegate sandbox: audit anchors",
+        "KeySpec": "ECC_NIST_P256",
+        "KeyUsage": "SIGN_VERIFY",
+    },
+}
+
+
+def _ensure_keys(port: int) -> bool:
+    """Make the keys that are missing; True when one was made."""
     kms = _client("kms", port)
-    if KEY_ALIAS in {alias["AliasName"] for alias in kms.list_aliases().get("Aliases", [])}:
-        return False
-    key = kms.create_key(Description="Tidegate sandbox")["KeyMetadata"]["KeyId"]
-    kms.create_alias(AliasName=KEY_ALIAS, TargetKeyId=key)
-    return True
+    known = {alias["AliasName"] for alias in kms.list_aliases().get("Aliases", [])}
+    missing = [alias for alias in _KEYS if alias not in known]
+    for alias in missing:
+        key = kms.create_key(**_KEYS[alias])["KeyMetadata"]["KeyId"]
+        kms.create_alias(AliasName=alias, TargetKeyId=key)
+    return bool(missing)

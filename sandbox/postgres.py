@@ -32,6 +32,11 @@ from sandbox.processes import Child, ProcessGroup, wait_until
 SERVER_USER = "embedded_postgres"
 """The system user that runs the server when we are root (PostgreSQL refuses root)."""
 
+ENGINE_ROLE = "tidegate_engine"
+"""The group whose members may use the engine's tables: migrations give it its rights."""
+ENGINE_USER = "tidegate"
+"""The role that the engine connects with. It owns nothing."""
+
 _SETTINGS = {
     # One machine, data that can be made again: survive a killed process, not a power cut.
     "fsync": "off",
@@ -116,9 +121,9 @@ def start_postgres(
     return child
 
 
-def dsn(port: int, database: str) -> str:
-    """Connection string of one database of the sandbox's server."""
-    return f"postgresql://postgres@127.0.0.1:{port}/{database}"
+def dsn(port: int, database: str, *, user: str = "postgres") -> str:
+    """Connection string of one database of the sandbox's server. `postgres` owns everything."""
+    return f"postgresql://{user}@127.0.0.1:{port}/{database}"
 
 
 def _ask_for_passwords(path: Path, logins: Logins) -> None:
@@ -166,6 +171,11 @@ def _answers(port: int) -> bool:
 
 def _create_databases(port: int, databases: tuple[str, ...], durable: tuple[str, ...]) -> None:
     with psycopg.connect(dsn(port, "postgres"), autocommit=True) as connection:
+        roles = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
+        for name, kind in ((ENGINE_ROLE, "NOLOGIN"), (ENGINE_USER, "LOGIN")):
+            if name not in roles:
+                connection.execute(f"CREATE ROLE {name} {kind}".encode())
+        connection.execute(f"GRANT {ENGINE_ROLE} TO {ENGINE_USER}".encode())
         existing = {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
         for name in databases:
             if name not in existing:

@@ -3,13 +3,19 @@ sandbox.s3_server`.
 
 The emulator takes a request whose sender dies for a whole one, and stores what has arrived,
 often nothing; S3 never adds a partial object ("Amazon S3 never adds partial objects", user
-guide, Uploading objects). Here such a request never reaches it.
+guide, Uploading objects). Here such a request never reaches it. Locks outlive it by
+`sandbox/s3_locks.py`.
 """
 
+import os
 from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
 from typing import Any
 
 from ministack import app as emulator
+
+from sandbox.objectstore import OVERLAYS
+from sandbox.s3_locks import Locks, locks_stay
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -52,5 +58,6 @@ async def _whole_body(receive: Receive) -> bytes | None:
 
 
 if __name__ == "__main__":
-    emulator.app = whole_requests_only(emulator.app)
+    locks = Locks(Path(os.environ["STATE_DIR"]) / "locks.jsonl")
+    emulator.app = whole_requests_only(locks_stay(emulator.app, locks, overlays=OVERLAYS in os.environ))
     emulator.main()

@@ -13,7 +13,15 @@ from pathlib import Path
 import httpx
 
 from sandbox import objectstore, postgres
-from sandbox.endpoints import DatabaseEndpoint, Endpoints, S3Endpoint, SalesforceEndpoint, TemporalEndpoint
+from sandbox.endpoints import (
+    AuditEndpoint,
+    DatabaseEndpoint,
+    Endpoints,
+    OperationalEndpoint,
+    S3Endpoint,
+    SalesforceEndpoint,
+    TemporalEndpoint,
+)
 from sandbox.ports import free_port
 from sandbox.processes import Child, ProcessGroup, wait_until
 from sandbox.temporal import start_temporal
@@ -65,12 +73,14 @@ def running_sandbox(
     edition: str = "unlimited",
     catalogue: Path | None = None,
     allow: Mapping[str, int] | None = None,
+    codec_endpoint: str | None = None,
 ) -> Iterator[RunningSandbox]:
     """Start the sandbox with its state in `folder`; yields when all is ready, stops it when left.
 
     `fresh` forgets what an earlier run left in the folder. `edition` chooses the org's limits
     (developer, enterprise, unlimited); `allow` gives it more or less of single allocations, by
     meter, such as `{"delivered_events": 4_500_000}`. `catalogue` None takes the one that ships.
+    `codec_endpoint`: where Temporal's Web UI has payloads decrypted.
     Raises `SettingsError` for a port that is taken or a folder in use, `UnavailableError` when a
     part does not start.
     """
@@ -83,7 +93,7 @@ def running_sandbox(
         taken = (ports or Ports()).resolved()
         try:
             options = _org_options(edition, catalogue, allow or {})
-            yield RunningSandbox(_start(group, folder, taken, options), group)
+            yield RunningSandbox(_start(group, folder, taken, options, codec_endpoint), group)
         finally:
             group.stop()
 
@@ -103,8 +113,16 @@ def _org_options(edition: str, catalogue: Path | None, allow: Mapping[str, int])
     return options
 
 
-def _start(group: ProcessGroup, folder: Path, ports: Ports, org_options: list[str]) -> Endpoints:
-    start_temporal(group, folder / "temporal", port=ports.temporal, ui_port=ports.temporal_ui)
+def _start(
+    group: ProcessGroup, folder: Path, ports: Ports, org_options: list[str], codec_endpoint: str | None
+) -> Endpoints:
+    start_temporal(
+        group,
+        folder / "temporal",
+        port=ports.temporal,
+        ui_port=ports.temporal_ui,
+        codec_endpoint=codec_endpoint,
+    )
     postgres.start_postgres(
         group,
         folder / "postgres",
@@ -125,7 +143,11 @@ def _start(group: ProcessGroup, folder: Path, ports: Ports, org_options: list[st
             kms_key_id=objectstore.KEY_ALIAS,
         ),
         warehouse=DatabaseEndpoint(dsn=postgres.dsn(ports.postgres, WAREHOUSE)),
-        operational=DatabaseEndpoint(dsn=postgres.dsn(ports.postgres, OPERATIONAL)),
+        operational=OperationalEndpoint(
+            dsn=postgres.dsn(ports.postgres, OPERATIONAL, user=postgres.ENGINE_USER),
+            owner_dsn=postgres.dsn(ports.postgres, OPERATIONAL),
+        ),
+        audit=AuditEndpoint(bucket=objectstore.AUDIT_BUCKET, signing_key_id=objectstore.SIGNING_ALIAS),
         temporal=TemporalEndpoint(
             address=f"127.0.0.1:{ports.temporal}",
             namespace=NAMESPACE,

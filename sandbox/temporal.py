@@ -38,10 +38,18 @@ def temporal_binary() -> str:
 
 
 def start_temporal(
-    group: ProcessGroup, folder: Path, *, port: int, ui_port: int, host: str = LOOPBACK
+    group: ProcessGroup,
+    folder: Path,
+    *,
+    port: int,
+    ui_port: int,
+    host: str = LOOPBACK,
+    codec_endpoint: str | None = None,
 ) -> Child:
     """Start the server on `port` of `host` with the Web UI on `ui_port`; returns when it serves and
     the namespace is set.
+
+    `codec_endpoint`: where the Web UI has payloads decrypted; None: it shows them as they are.
     """
     folder.mkdir(parents=True, exist_ok=True)
     command = [temporal_binary(), "server", "start-dev", "--ip", host]
@@ -52,6 +60,8 @@ def start_temporal(
         command += ["--dynamic-config-value", setting]
     for name, kind in SEARCH_ATTRIBUTES.items():
         command += ["--search-attribute", f"{name}={kind}"]
+    if codec_endpoint is not None:
+        command += ["--ui-codec-endpoint", codec_endpoint]
     child = group.start("temporal", command)
     wait_until(lambda: accepts_connections(port), child)
     wait_until(lambda: _set_retention(port), child)

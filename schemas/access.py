@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from schemas.acting import OWN_NAMES
 from schemas.message import Message
 
 
@@ -10,6 +11,8 @@ class CallerRole(StrEnum):
 
     READER = "reader"
     """Look at everything; change nothing."""
+    AUDITOR = "auditor"
+    """As a reader; it also sees the payloads of Temporal's histories."""
     OPERATOR = "operator"
     """All that there is but erasures, the other roles' parts included."""
     WRITER = "writer"
@@ -24,10 +27,12 @@ class CallerRole(StrEnum):
         if self is CallerRole.ERASER or needed is CallerRole.ERASER:
             # Nobody has it by the way: what is erased cannot be brought back.
             return self is needed or (self is CallerRole.ERASER and needed is CallerRole.READER)
+        if self is CallerRole.AUDITOR:
+            return needed in (CallerRole.AUDITOR, CallerRole.READER)
         return self in (needed, CallerRole.OPERATOR)
 
 
-OUR_NAMES = frozenset({"planner", "schedule", "unknown"})
+OUR_NAMES = frozenset(name for name in OWN_NAMES if " " not in name) | {"unknown"}
 """Names used as `by` for the engine's own acts: no caller may have one of them."""
 
 

@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from schemas.governor import LeaseClass
 from schemas.ids import ORIGIN
 from schemas.message import Counts, Message
+from schemas.words import Words
 
 PART_ROWS = 5_000_000
 """Rows of a backfill's part at most; one Bulk query job reads a part."""
@@ -53,9 +54,9 @@ class BackfillInput(Message):
     they hold whatever was committed by then, though their modstamp may be older. None: every row
     stands at its modstamp.
     """
-    by: str = "unknown"
+    by: Words = "unknown"
     """The caller; goes on record."""
-    reason: str = ""
+    reason: Words = ""
 
     @model_validator(mode="after")
     def _one_choice(self) -> Self:

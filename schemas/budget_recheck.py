@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from schemas.governor import Budget
 from schemas.message import Message
+from schemas.words import Words
 
 ASK_AGAIN = timedelta(seconds=30)
 """A process keeps a refusal for so long, and then asks the governor again: it may hold no more."""
@@ -14,8 +15,8 @@ class RecheckInput(Message):
 
     budget: Budget | None = None
     """None = every budget."""
-    by: str
-    reason: str = ""
+    by: Words
+    reason: Words = ""
     only_refused: bool = False
     """True = read nothing while no refusal of a used-up allocation holds a budget back."""
 

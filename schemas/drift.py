@@ -16,6 +16,7 @@ from schemas.catalogue import FRACTIONAL, TEXTS, FieldSpec, Pii
 from schemas.governor import LeaseClass
 from schemas.ids import ORIGIN
 from schemas.message import Counts, Message
+from schemas.words import Words
 
 CHECK_EVERY = timedelta(minutes=5)
 RELOAD_EVERY = timedelta(seconds=15)
@@ -169,8 +170,8 @@ class DriftInput(Message):
     """
     settle: timedelta = Field(default=3 * RELOAD_EVERY, ge=timedelta(0))
     """From a decision until everything that was staged before it has been applied."""
-    by: str = "schedule"
-    reason: str = ""
+    by: Words = "schedule"
+    reason: Words = ""
     """Goes on record with each decision."""
 
 
@@ -227,8 +228,8 @@ class RefreshInput(Message):
     everything: bool = False
     """True: every record is read, even when the change log tells whose inputs have changed."""
     lease_class: LeaseClass = LeaseClass.BACKFILL
-    by: str = "schedule"
-    reason: str = ""
+    by: Words = "schedule"
+    reason: Words = ""
 
 
 class RefreshCounts(Counts):

@@ -325,3 +325,18 @@ def archive_manifest_key(org: str, source: str, month: str) -> str:
 def retention_workflow_id(org: str, name: str) -> str:
     """A run of retention; a schedule adds the time to the ids of its own."""
     return f"retention/{org}/{name}"
+
+
+def key_ring_prefix(org: str, purpose: str) -> str:
+    """Where the data keys of one purpose lie, wrapped by KMS."""
+    return f"keys/{org}/{purpose}/"
+
+
+def anchor_prefix(org: str) -> str:
+    """Where the anchors of an org's audit log lie, in a bucket of their own."""
+    return f"anchors/{org}/"
+
+
+def anchor_key(org: str, number: int) -> str:
+    """The anchor whose last row has this number. Keys sort as numbers do."""
+    return f"{anchor_prefix(org)}{number:020d}.json"

@@ -124,3 +124,6 @@ SEARCH_ATTRIBUTES: Final = {
     "Watermark": "Datetime",
 }
 """Search attribute -> type. A SQL-backed server allows ten Keyword and three of each other type."""
+
+ORIGIN_HEADER: Final = "tidegate-origin"
+"""The header of a start, signal or update that says who asks, and proves it."""

@@ -10,6 +10,7 @@ from pydantic import Field
 from schemas.governor import Budget
 from schemas.ids import ORIGIN
 from schemas.message import Message
+from schemas.words import Words
 
 
 class Way(StrEnum):
@@ -261,8 +262,8 @@ class PinInput(Message):
     object: str
     way: Way | None = None
     """Only of `pin`."""
-    by: str
-    reason: str = Field(min_length=3)
+    by: Words
+    reason: Words = Field(min_length=3)
 
 
 class PlannerView(Message):

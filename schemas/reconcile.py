@@ -12,6 +12,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from schemas.message import Message
+from schemas.words import Words
 
 SETTLE = timedelta(minutes=2)
 """The freshness goal: changes older than this must be in the warehouse."""
@@ -116,9 +117,9 @@ class ReconcileInput(Message):
     """With more suspects than this they are not looked at one by one: differences are then counted
     by what the sets say.
     """
-    by: str = "unknown"
+    by: Words = "unknown"
     """The caller; goes on record."""
-    reason: str = ""
+    reason: Words = ""
 
     @model_validator(mode="after")
     def _window(self) -> Self:

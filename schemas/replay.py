@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from schemas.ids import ORIGIN
 from schemas.ingest.positions import POLLED_PATTERN
 from schemas.message import Counts, Message
+from schemas.words import Words
 
 POSITION_PATTERN = rf"^({ORIGIN}|[0-9]{{1,20}}|{POLLED_PATTERN})$"
 SHADOW_PATTERN = r"^[a-z][a-z0-9_]{0,30}$"
@@ -166,9 +167,9 @@ class ReplayInput(Message):
     """Groups under way at once. A shadow takes them one by one, in the order of the lane: what
     comes in order is folded faster.
     """
-    by: str = "unknown"
+    by: Words = "unknown"
     """The caller; goes on record."""
-    reason: str = ""
+    reason: Words = ""
     carried: ReplayState | None = None
     """Set by the workflow for its next run."""
 

@@ -19,7 +19,6 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
-from clients.database.audit_log import ensure_audit_log
 from clients.database.engine import open_engine
 from clients.database.migrations import ensure_schema
 from clients.storage.objects import ObjectStore, S3Address
@@ -104,8 +103,6 @@ def template(postgres_port: int) -> Iterator[str]:
         postgres_tables.ensure_tables(dsn, default_catalogue())
         engine = open_engine(dsn)
         ensure_schema(engine)
-        with engine.begin() as connection:
-            ensure_audit_log(connection)
         engine.dispose()
         yield dsn.rpartition("/")[2]
 

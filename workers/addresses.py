@@ -15,6 +15,7 @@ from clients.salesforce.session import SalesforceAddress, SessionSource
 from clients.salesforce.streaming.pubsub_connection import PubsubAddress
 from clients.secrets import SECRETS
 from clients.storage.objects import Place, S3Address
+from clients.temporal.connection import TemporalAddress
 from schemas.data_classes import DataClass
 from schemas.errors import SettingsError
 from schemas.settings.api import OidcSettings
@@ -24,6 +25,7 @@ from schemas.settings.services import (
     DataClassSettings,
     OperationalSettings,
     S3Settings,
+    TemporalSettings,
     WarehouseSettings,
 )
 
@@ -123,6 +125,21 @@ def _classes(settings: S3Settings) -> dict[DataClass, Place]:
         for kind, group in groups.items()
         if group != DataClassSettings()
     }
+
+
+def temporal_address(settings: TemporalSettings) -> TemporalAddress:
+    """The server, and this client's credentials."""
+    return TemporalAddress(
+        address=settings.address,
+        namespace=settings.namespace,
+        tls=settings.tls,
+        ca_file=settings.ca_file,
+        server_name=settings.server_name,
+        cert_file=settings.cert_file,
+        key_file=settings.key_file,
+        api_key=_plain(settings.api_key),
+        api_key_file=settings.api_key_file,
+    )
 
 
 def issuer_address(settings: OidcSettings) -> IssuerAddress:

@@ -7,14 +7,15 @@ from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.runtime import Runtime
-from temporalio.service import RPCError
 
 from clients.concurrency import run_to_completion
 from clients.database.audit_log import AuditLog
 from clients.dependencies import Clients
+from clients.storage.key_ring import KeyRing
 from clients.storage.objects import ObjectStore
+from clients.temporal.codec import PURPOSE as CODEC_PURPOSE, EncryptingCodec, data_converter
+from clients.temporal.connection import Spoken, connect
 from clients.warehouse import Warehouse
 from clients.warehouse.erased_records import ErasedRecords
 from clients.warehouse.live_catalogue import LiveCatalogue
@@ -25,19 +26,16 @@ from clients.warehouse.redshift_sql import MAX_TEXT_BYTES
 from clients.warehouse.stored_names import keep_names
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.drift import RELOAD_EVERY
-from schemas.errors import SettingsError, StatementError, TidegateError, UnavailableError
+from schemas.errors import SettingsError, StatementError, TidegateError
 from transforms.catalogue.warehouse_names import within
 from transforms.pii import Protector
-from workers.addresses import operational_address, s3_address, warehouse_address
+from workers.addresses import operational_address, s3_address, temporal_address, warehouse_address
 from workers.keys import open_key_ring
+from workers.origins import OriginInterceptor
 from workers.settings import Settings
 from workers.telemetry import temporal_plugins
 
 _log = logging.getLogger(__name__)
-CONNECTED_WITHIN = 20.0
-"""Seconds: a Temporal that takes the connection and says nothing would be waited for without
-end.
-"""
 _NO_TABLE = "42P01"
 """SQLSTATE undefined_table: https://www.postgresql.org/docs/current/errcodes-appendix.html."""
 
@@ -59,6 +57,20 @@ class ProcessClients:
         return Clients(temporal, self.store, self.warehouse, self.catalogue, self.audit, self.protector)
 
 
+def spoken_with(settings: Settings, runtime: Runtime | None = None) -> Spoken:
+    """How clients of this engine speak with Temporal: with the codec, and with the origin of what
+    they ask.
+    """
+    encrypts = settings.temporal.codec
+    ring = KeyRing(s3_address(settings.s3), settings.salesforce.org_id, CODEC_PURPOSE)
+    return Spoken(
+        converter=data_converter(EncryptingCodec(ring, encrypts=encrypts), encrypts=encrypts),
+        interceptors=[OriginInterceptor()],
+        plugins=temporal_plugins(),
+        runtime=runtime,
+    )
+
+
 async def connect_temporal(
     settings: Settings, *, lazy: bool = False, runtime: Runtime | None = None
 ) -> Client:
@@ -67,20 +79,7 @@ async def connect_temporal(
     A lazy one connects when it is first used. `runtime`: of the SDK; None: the usual one, which
     serves no metrics.
     """
-    where = settings.temporal
-    try:
-        async with asyncio.timeout(CONNECTED_WITHIN):
-            return await Client.connect(
-                where.address,
-                namespace=where.namespace,
-                data_converter=pydantic_data_converter,
-                lazy=lazy,
-                plugins=temporal_plugins(),
-                runtime=runtime,
-            )
-    except (RuntimeError, TimeoutError, RPCError) as error:
-        detail = f"no answer at {where.address}; start it, or set TIDEGATE_TEMPORAL__ADDRESS"
-        raise UnavailableError(system="Temporal", detail=detail) from error
+    return await connect(temporal_address(settings.temporal), spoken_with(settings, runtime), lazy=lazy)
 
 
 def open_warehouse(settings: Settings, *, prefix: str = "") -> Warehouse:
@@ -118,6 +117,7 @@ def open_clients(settings: Settings) -> ProcessClients:
         warehouse.ensure_tables(keep_names(warehouse, file))
         catalogue = LiveCatalogue.over(file, warehouse)
         warehouse.ensure_tables(catalogue)
+        take_migrations(settings)
         audit = opened.enter_context(closing(AuditLog(operational_address(settings.operational))))
         audit.ensure_tables()
         protector = Protector(open_key_ring(settings, store, warehouse, catalogue), catalogue)
@@ -126,6 +126,16 @@ def open_clients(settings: Settings) -> ProcessClients:
         erased.follow()
         opened.pop_all()  # they stay open: nothing failed
     return ProcessClients(settings, catalogue, store, warehouse, audit, protector, erased)
+
+
+def take_migrations(settings: Settings) -> None:
+    """Take the missing migrations of the operational store as its owner, where a setting names the
+    owner. Blocks.
+    """
+    owner = settings.operational.owner_dsn
+    if owner is not None:
+        with closing(AuditLog(owner.get_secret_value())) as log:
+            log.ensure_tables()
 
 
 def decided_catalogue(settings: Settings, warehouse: Warehouse) -> Catalogue:

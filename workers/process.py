@@ -7,11 +7,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from temporalio.client import Client
 
+from clients.temporal.connection import connect, following_credentials
 from clients.writeback.store import WritebackStore
-from workers.addresses import operational_address
-from workers.clients import connect_temporal, following, open_clients
+from workers.addresses import operational_address, temporal_address
+from workers.anchoring import keeping_anchors
+from workers.clients import following, open_clients, spoken_with
 from workers.keys import following_keys
 from workers.metrics.serve import sdk_runtime
+from workers.origins import proving_acts_of_workflows
 from workers.queues import Process
 from workers.roles import Role, activity_workers, governor_worker, workflow_worker
 from workers.salesforce import open_org
@@ -22,7 +25,9 @@ from workers.writeback import keeping_describes, keeping_queues
 @asynccontextmanager
 async def run_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIterator[Client]:
     """Run the role's workers until the context is left; they then finish their current work."""
-    client = await connect_temporal(settings, runtime=sdk_runtime(settings.metrics))
+    spoken = spoken_with(settings, sdk_runtime(settings.metrics))
+    where = temporal_address(settings.temporal)
+    client = await connect(where, spoken)
     parts = await asyncio.to_thread(open_clients, settings)
     # Steps wait in threads for S3 and the warehouse; the loop's own default would be six of them.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(24, thread_name_prefix="step"))
@@ -31,9 +36,13 @@ async def run_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIterato
         stack.callback(parts.warehouse.close)
         await stack.enter_async_context(following(parts.catalogue, parts.erased))
         await stack.enter_async_context(following_keys(parts.protector.ring))
-        await stack.enter_async_context(governor_worker(client))
+        await stack.enter_async_context(proving_acts_of_workflows(settings))
+        await stack.enter_async_context(keeping_anchors(settings, parts.audit))
+        workers = [governor_worker(client)]
+        await stack.enter_async_context(workers[0])
         if role.includes(Role.BATCHES):
-            await stack.enter_async_context(workflow_worker(client))
+            workers.append(workflow_worker(client))
+            await stack.enter_async_context(workers[-1])
         org = store = None
         if role is not Role.BATCHES:
             org = await stack.enter_async_context(open_org(client, settings))
@@ -41,7 +50,14 @@ async def run_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIterato
             store = WritebackStore(operational_address(settings.operational))
             stack.callback(store.close)
         for worker in activity_workers(Process(parts, parts.clients(client), org, store), role):
+            workers.append(worker)
             await stack.enter_async_context(worker)
+
+        def renewed() -> None:
+            for each in workers:
+                each.client = client
+
+        await stack.enter_async_context(following_credentials(client, where, spoken, renewed))
         if org is not None and store is not None:
             await stack.enter_async_context(keeping_queues(client, settings, store))
             await stack.enter_async_context(keeping_describes(org, parts.store, parts.catalogue))

@@ -29,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.backfill_progress import Progress
     from workflows.contracts.backfill import DROP_JOB, KEEP_RATE, PLAN_BACKFILL, READ_PART, READ_RECORDS
     from workflows.contracts.contract import Contract, In, Out
+    from workflows.origins import act_of, asked_by, started_by
     from workflows.runtime import failure_message, keep_record, run, start
 
 PARTS_AT_ONCE = 2
@@ -59,7 +60,7 @@ class BackfillWorkflow:
     @workflow.run
     async def run(self, request: BackfillInput) -> BackfillState:
         recorder = asyncio.create_task(keep_record(self._acts))
-        self._note("backfill.start", request.by, request.reason)
+        self._acts.append(act_of("backfill.start", request.by, request.reason, started_by(request)))
         try:
             await self._read()
         except Exception as error:
@@ -274,8 +275,7 @@ class BackfillWorkflow:
         return self._at.state()
 
     def _note(self, act: str, by: str, detail: str) -> None:
-        target = workflow.info().workflow_id
-        self._acts.append(Act(act=act, by=by, target=target, detail=detail, at=workflow.now()))
+        self._acts.append(act_of(act, by, detail, asked_by()))
 
 
 def _next_attempt(request: PartInput) -> PartInput:

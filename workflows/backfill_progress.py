@@ -10,6 +10,7 @@ from schemas.backfill import BackfillState
 with workflow.unsafe.imports_passed_through():
     from schemas.backfill import BackfillCounts, BackfillInput, BackfillPlan, BackfillState
     from schemas.ingest.messages import PauseInput
+    from workflows.origins import said_by
 _STAGE = SearchAttributeKey.for_keyword("Stage")
 _CHANGES = SearchAttributeKey.for_int("Changes")
 _QUARANTINED = SearchAttributeKey.for_int("Quarantined")
@@ -37,7 +38,7 @@ class Progress:
         if not self.is_paused:
             self._paused_seconds -= workflow.now().timestamp()
         self.is_paused = True
-        self._because = f"paused by {request.by}: {request.reason or 'no reason given'}"
+        self._because = f"paused by {said_by(request.by)}: {request.reason or 'no reason given'}"
 
     def resume(self) -> None:
         """It counts again."""

@@ -12,12 +12,12 @@ with workflow.unsafe.imports_passed_through():
     from schemas.drift import DriftInput, DriftResult, FieldDrift, Fill, RefreshInput
     from schemas.governor import LeaseClass
     from schemas.ids import refresh_workflow_id, replay_workflow_id
-    from schemas.ingest.messages import Act
     from schemas.message import Message
     from schemas.replay import QuarantineChoice, ReplayInput, ReplaySelection
     from transforms.ingest.decode_events import UNKNOWN_FIELD
     from workflows.contracts.audit import RECORD_ACT
     from workflows.contracts.drift import CHECK_DRIFT
+    from workflows.origins import act_of, started_by
     from workflows.runtime import run
 
 
@@ -52,13 +52,8 @@ class DriftWorkflow:
             f"{each.field} {each.kind}, {each.effect} ({each.was} -> {each.now})" for each in found
         )
         why = f": {request.reason}" if request.reason else ""
-        act = Act(
-            act="drift.decide",
-            by=request.by,
-            target=name,
-            detail=f"{detail[:4_000]}{why}",
-            at=workflow.now(),
-        )
+        said = f"{detail[:4_000]}{why}"
+        act = act_of("drift.decide", request.by, said, started_by(request), target=name)
         await run(RECORD_ACT, act, summary=f"record drift of {name}")
 
     async def _fill(self, request: DriftInput, fill: Fill) -> None:

@@ -25,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
     from schemas.ingest.messages import Act
     from transforms.governor.ledger import BudgetLedger
     from workflows.contracts.governor import READ_LIMITS
+    from workflows.origins import act_of, asked_by
     from workflows.runtime import failure_message, is_history_long, keep_record, run
 
 _QUESTION_CALLS = 2
@@ -84,14 +85,8 @@ class GovernorWorkflow:
         refused = self._books.refused
         if request.only_refused and not refused:
             return RecheckAnswer()
-        act = Act(
-            act="budget.recheck",
-            by=request.by,
-            target=workflow.info().workflow_id,
-            detail=f"{request.budget or 'every budget'}: {request.reason}",
-            at=workflow.now(),
-        )
-        self._acts.append(act)
+        detail = f"{request.budget or 'every budget'}: {request.reason}"
+        self._acts.append(act_of("budget.recheck", request.by, detail, asked_by()))
         readings = await self._read_limits()
         found = self._books.recheck(request.budget, refused, readings, self._now())
         self._show()

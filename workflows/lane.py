@@ -29,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
     from schemas.planner import Way
     from schemas.status_facts import LaneMemo
     from workflows.contracts.ingest import FOLLOW_LANE, POLL_LANE
+    from workflows.origins import act_of, asked_by, said_by
     from workflows.runtime import failure_message, keep_record, start
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")
@@ -118,15 +119,16 @@ class LaneWorkflow:
         """
         if request.is_handover and self._paused:
             return  # an operator, or an earlier hand-over, paused it
-        self._paused, self._paused_by, self._paused_at = True, request.by, workflow.now()
-        self._because = f"paused by {request.by}: {request.reason or 'no reason given'}"
+        who = said_by(request.by)
+        self._paused, self._paused_by, self._paused_at = True, who, workflow.now()
+        self._because = f"paused by {who}: {request.reason or 'no reason given'}"
         self._interrupt = True
         self._note("lane.pause", request.by, request.reason)
 
     @workflow.signal(name=names.RESUME)
     def resume(self, request: PauseInput) -> None:
         """Follow again from the position."""
-        if request.is_handover and self._paused_by != request.by:
+        if request.is_handover and self._paused_by != said_by(request.by):
             return
         if request.skip_from is not None:
             self._lane = self._lane.model_copy(update={"skip_from": request.skip_from})
@@ -183,8 +185,7 @@ class LaneWorkflow:
         return position == ORIGIN or position.isdigit()
 
     def _note(self, act: str, by: str, detail: str) -> None:
-        target = workflow.info().workflow_id
-        self._acts.append(Act(act=act, by=by, target=target, detail=detail, at=workflow.now()))
+        self._acts.append(act_of(act, by, detail, asked_by()))
 
     def _carried(self) -> LaneInput:
         changed = {

@@ -29,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
         WatchLanesInput,
     )
     from workflows.contracts.planner import DRAW_PLAN, WATCH_LANES
+    from workflows.origins import act_of, asked_by
     from workflows.planner_handover import Handover
     from workflows.runtime import failure_message, is_history_long, keep_record, run, start
 
@@ -207,8 +208,7 @@ class PlannerWorkflow:
 
     def _note(self, act: str, request: PinInput, detail: str) -> None:
         self._wake = True
-        target = workflow.info().workflow_id
-        self._acts.append(Act(act=act, by=request.by, target=target, detail=detail, at=workflow.now()))
+        self._acts.append(act_of(act, request.by, detail, asked_by()))
 
     def _carried(self) -> PlannerInput:
         changed = {

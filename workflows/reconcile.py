@@ -18,7 +18,6 @@ with workflow.unsafe.imports_passed_through():
     from schemas.backfill import BackfillInput, BackfillState
     from schemas.governor import LeaseClass
     from schemas.ids import backfill_workflow_id
-    from schemas.ingest.messages import Act
     from schemas.reconcile import (
         Depth,
         DifferenceKind,
@@ -54,6 +53,7 @@ with workflow.unsafe.imports_passed_through():
         READ_FACTS,
         SET_ASIDE,
     )
+    from workflows.origins import act_of, started_by
     from workflows.runtime import failure_message, run
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")
@@ -116,13 +116,7 @@ class ReconcileWorkflow:
         return self._state
 
     async def _record(self, what: str, detail: str) -> None:
-        act = Act(
-            act=what,
-            by=self._request.by,
-            target=workflow.info().workflow_id,
-            detail=detail,
-            at=workflow.now(),
-        )
+        act = act_of(what, self._request.by, detail, started_by(self._request))
         await run(RECORD_ACT, act, summary=f"record {what}")
 
     async def _check_log(self) -> None:

@@ -15,9 +15,9 @@ with workflow.unsafe.imports_passed_through():
         RefreshState,
     )
     from schemas.ids import ORIGIN, fields_lane
-    from schemas.ingest.messages import Act
     from workflows.contracts.audit import RECORD_ACT
     from workflows.contracts.drift import END_REFRESH, PLAN_REFRESH, READ_FIELDS
+    from workflows.origins import act_of, started_by
     from workflows.runtime import run
 
 
@@ -68,13 +68,7 @@ class RefreshWorkflow:
 
     async def _record(self) -> None:
         detail = f"{self._counts.differed} of {self._counts.read} records differed; {self._request.reason}"
-        act = Act(
-            act="refresh.done",
-            by=self._request.by,
-            target=workflow.info().workflow_id,
-            detail=detail,
-            at=workflow.now(),
-        )
+        act = act_of("refresh.done", self._request.by, detail, started_by(self._request))
         await run(RECORD_ACT, act, summary="record the refresh")
 
     @workflow.query(name=names.PROGRESS)

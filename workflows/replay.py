@@ -29,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
     from schemas.run_names import replay_name
     from workflows.contracts.contract import Contract, In, Out
     from workflows.contracts.replay import FIND_BATCHES, REDRIVE_BATCHES, SIZE_REPLAY
+    from workflows.origins import act_of, asked_by, said_by, started_by
     from workflows.runtime import failure_message, keep_record, run
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")
@@ -58,7 +59,8 @@ class ReplayWorkflow:
         self._paused = bool(self._because)
         if request.carried is None:
             what = replay_name(request.selection, request.shadow)
-            self._note("replay.start", request.by, f"{what}: {request.reason}" if request.reason else what)
+            said = f"{what}: {request.reason}" if request.reason else what
+            self._acts.append(act_of("replay.start", request.by, said, started_by(request)))
 
     @workflow.run
     async def run(self, request: ReplayInput) -> ReplayState:  # noqa: ARG002 -- @workflow.init has taken it
@@ -136,7 +138,7 @@ class ReplayWorkflow:
     def pause(self, request: PauseInput) -> None:
         """Begin no further group; those under way are finished."""
         self._paused = True
-        self._because = f"paused by {request.by}: {request.reason or 'no reason given'}"
+        self._because = f"paused by {said_by(request.by)}: {request.reason or 'no reason given'}"
         self._note("replay.pause", request.by, request.reason)
 
     @workflow.signal(name=names.RESUME)
@@ -166,8 +168,7 @@ class ReplayWorkflow:
         self._state = self._state.model_copy(update={"counts": self._state.counts.plus(counts)})
 
     def _note(self, act: str, by: str, reason: str) -> None:
-        target = workflow.info().workflow_id
-        self._acts.append(Act(act=act, by=by, target=target, detail=reason, at=workflow.now()))
+        self._acts.append(act_of(act, by, reason, asked_by()))
 
     def _show(self, stage: str, ended_at: datetime | None = None) -> None:
         self._stage = stage

@@ -28,6 +28,7 @@ with workflow.unsafe.imports_passed_through():
         WritebackControl,
     )
     from workflows.contracts.writeback import FIND_ECHOES, FORM_WRITEBACKS, SET_WRITEBACK_PAUSE
+    from workflows.origins import asked_by
     from workflows.runtime import failure_message, is_history_long, run
     from workflows.writeback_batch import WritebackBatchWorkflow
 
@@ -115,7 +116,14 @@ class WritebackQueueWorkflow:
         )
 
     def _change(self, what: PauseChange, control: WritebackControl) -> SetPauseInput:
-        return SetPauseInput(object=self._request.object, change=what, control=control, at=workflow.now())
+        return SetPauseInput(
+            object=self._request.object,
+            change=what,
+            control=control,
+            at=workflow.now(),
+            origin=asked_by(),
+            queue=workflow.info().workflow_id,
+        )
 
     async def _change_pauses(self) -> None:
         while self._changes:

@@ -38,6 +38,7 @@ from clients.writeback.batch_former import BatchFormer
 from clients.writeback.batches import WritebackBatches
 from clients.writeback.pauses import Pauses
 from schemas import names
+from schemas.acting import Origin
 from schemas.catalogue import Catalogue
 from schemas.errors import UnavailableError
 from schemas.writeback.messages import (
@@ -108,7 +109,9 @@ class WritebackSteps:
     @activity.defn(name=names.SET_WRITEBACK_PAUSE)
     async def set_writeback_pause(self, request: SetPauseInput) -> None:
         """Pause, resume or drain, on record."""
-        await asyncio.to_thread(self.pauses.set, request)
+        # The queue that ran this, and not the one that the request names, must be in the proof.
+        asked = {"queue": activity.info().workflow_id or "", "origin": request.origin or Origin()}
+        await asyncio.to_thread(self.pauses.set, request.model_copy(update=asked))
 
     async def _open(self, batch: str) -> OpenBatch | None:
         return await open_batch(

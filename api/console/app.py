@@ -23,13 +23,14 @@ from schemas.errors import TidegateError
 from workers.settings import Settings
 
 
-def build_console(settings: Settings, gate: Gate, parts: Callable[[], Dependencies]) -> ASGIApp:
+def build_console(
+    settings: Settings, gate: Gate, sessions: Sessions, parts: Callable[[], Dependencies]
+) -> ASGIApp:
     """The console. `parts` gives the API's clients, which are open once the API has started."""
     console = Starlette(
         routes=[*login.ROUTES, *oidc.ROUTES, STATIC, *PAGES, *ACT_ROUTES], exception_handlers=_HANDLERS
     )
     environment().globals["static"] = static_url
-    sessions = Sessions(settings.api, lambda: parts().ended)
     console.state.parts = parts
     console.state.gate = gate
     console.state.sessions = sessions

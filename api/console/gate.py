@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.console.session import Session, Sessions, Standing
+from clients.acting import acting_as, caller
 from schemas.settings.console import SESSION_LENGTH, ConsoleSettings
 
 PREFIX = "/console"
@@ -94,7 +95,12 @@ class ConsoleGate:
         answer = self._wrong_address(headers) or _from_elsewhere(scope["method"], headers)
         if answer is None:
             answer = await self._admitted(scope, headers)
-        await (answer or self._app)(scope, receive, with_headers)
+        session = None if answer is not None else has_session(scope["state"])
+        if session is None:
+            await (answer or self._app)(scope, receive, with_headers)
+            return
+        with acting_as(caller(session.caller.name)):
+            await self._app(scope, receive, with_headers)
 
     def _wrong_address(self, headers: Headers) -> Response | None:
         host = urlsplit(f"//{headers.get('host', '')}").hostname
@@ -110,7 +116,7 @@ class ConsoleGate:
 
     async def _admitted(self, scope: Scope, headers: Headers) -> Response | None:
         path: str = scope["path"]
-        session = self._sessions.read(_cookie_of(headers, self._cookie.name))
+        session = self._sessions.read(cookie_of(headers, self._cookie.name))
         standing = Standing.ENDED if session is None else await self._sessions.standing(session)
         if session is not None and standing is not Standing.ENDED:
             scope["state"] |= {"session": session, "caller": session.caller, "standing": standing}
@@ -134,7 +140,8 @@ def _from_elsewhere(method: str, headers: Headers) -> Response | None:
     return PlainTextResponse(said, HTTPStatus.FORBIDDEN)
 
 
-def _cookie_of(headers: Headers, name: str) -> str:
+def cookie_of(headers: Headers, name: str) -> str:
+    """The value of a cookie; "" = there is none."""
     try:
         found = SimpleCookie(headers.get("cookie", "")).get(name)
     except CookieError:

@@ -22,7 +22,7 @@ from schemas.errors import UnavailableError
 from schemas.settings.api import ApiSettings
 from schemas.settings.console import SESSION_LENGTH
 
-CONSOLE_ROLES = frozenset({CallerRole.READER, CallerRole.OPERATOR})
+CONSOLE_ROLES = frozenset({CallerRole.READER, CallerRole.AUDITOR, CallerRole.OPERATOR})
 """Writers and guests are programs of others: they have no console."""
 _ALGORITHM = "HS256"
 _AUDIENCE = "tidegate-console"

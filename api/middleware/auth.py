@@ -12,10 +12,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.dependencies import CalledBy
 from api.problems import ProblemError, problem_of, response_of
+from clients.acting import acting_as, caller
 from clients.oidc import TokenIssuer
 from schemas.access import Caller, CallerRole
 from schemas.errors import TidegateError
 from schemas.settings.api import ApiSettings, OidcSettings
+from schemas.words import is_printable
 from workers.addresses import issuer_address
 
 PUBLIC = frozenset({"/healthz", "/readyz", "/v1/openapi.json", "/v1/docs"})
@@ -24,6 +26,7 @@ _RANK = [
     CallerRole.GUEST,
     CallerRole.READER,
     CallerRole.WRITER,
+    CallerRole.AUDITOR,
     CallerRole.ERASER,
     CallerRole.OPERATOR,
 ]
@@ -57,7 +60,11 @@ def signed_for(claims: dict[str, Any], oidc: OidcSettings) -> Caller | None:
     said = claims.get(oidc.role_claim, [])
     roles = {oidc.roles.get(str(each)) for each in (said if isinstance(said, list) else [said])}
     highest = max((role for role in roles if role is not None), key=_RANK.index, default=None)
-    return None if highest is None else Caller(name=f"oidc:{claims['sub']}"[:_LONGEST_NAME], role=highest)
+    name = f"oidc:{claims['sub']}"
+    # A subject that a log or a terminal would obey, or that is cut to another's name, is nobody's.
+    if highest is None or not is_printable(name) or len(name) > _LONGEST_NAME:
+        return None
+    return Caller(name=name, role=highest)
 
 
 _LONGEST_NAME = 255
@@ -75,13 +82,14 @@ class Authentication:
             await self._app(scope, receive, send)
             return
         try:
-            scope["state"]["caller"] = await self._authenticated(Headers(scope=scope))
+            found = scope["state"]["caller"] = await self._authenticated(Headers(scope=scope))
         except TidegateError as error:
             await response_of(problem_of(error), scope["state"]["request_id"])(scope, receive, send)
         except ProblemError as refusal:
             await response_of(refusal, scope["state"]["request_id"])(scope, receive, send)
         else:
-            await self._app(scope, receive, send)
+            with acting_as(caller(found.name)):
+                await self._app(scope, receive, send)
 
     async def _authenticated(self, headers: Headers) -> Caller:
         scheme, _, token = headers.get("authorization", "").partition(" ")

@@ -7,6 +7,7 @@ from api.routes import (
     backfills,
     budgets,
     catalogue,
+    codec,
     erasures,
     health,
     keys,
@@ -51,5 +52,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     catalogue.router,
     keys.router,
     plan.router,
+    codec.router,
     health.router,
 )

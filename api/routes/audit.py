@@ -1,6 +1,7 @@
 """The audit log: what operators did, and whether the record of it is whole."""
 
 import asyncio
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -8,10 +9,9 @@ from pydantic import BaseModel
 
 from api.dependencies import Parts
 from api.openapi import documented
-from clients.writeback.audit_verify import broken_seals
 from schemas.access import CallerRole
 from schemas.ingest.messages import Act
-from workers.addresses import operational_address
+from workers.anchoring import verify_audit
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
 
@@ -20,6 +20,8 @@ class NumberedAct(Act):
     """An act and its place in the log."""
 
     number: int
+    verified: bool
+    """False = `by` is a claim that nobody has checked; `origin` says what is known."""
 
 
 class AuditPage(BaseModel):
@@ -31,13 +33,22 @@ class AuditPage(BaseModel):
 
 
 class AuditCheck(BaseModel):
-    """Verify that every row is as it was written, of the log and of the attempts at writebacks that
-    it seals. Rows cut off the end cannot be seen: compare `acts` with a copy kept elsewhere.
+    """The log, held against its own chain, its anchors and the attempts at writebacks that it
+    seals.
     """
 
     is_whole: bool
     acts: int
     problems: list[str]
+    anchors: int | None
+    """Signed heads that were read; null = no bucket is set, and acts cut off the end cannot be
+    seen.
+    """
+    anchored_to: int
+    """The last act that an anchor speaks of."""
+    anchored_at: datetime | None
+    unproven: int
+    """Acts whose author nobody has checked."""
 
 
 @router.get("", summary="What operators did, the newest first", **documented(CallerRole.READER))
@@ -48,19 +59,25 @@ async def acts(
 ) -> AuditPage:
     await asyncio.to_thread(parts.audit.ensure_tables)
     rows = await asyncio.to_thread(parts.audit.page, limit, before=before)
-    found = [NumberedAct(number=number, **act.model_dump()) for number, act in rows]
+    found = [
+        NumberedAct(
+            number=number,
+            verified=act.origin is not None and act.origin.verified,
+            **act.model_dump(),
+        )
+        for number, act in rows
+    ]
     last = found[-1].number if found else 1
     return AuditPage(acts=found, next_before=last if last > 1 else None)
 
 
 @router.get(
     "/verification",
-    summary="Check the log's chain of hashes, and the attempts that it seals",
+    summary="Check the log against its chain and its anchors, and the attempts that it seals",
     **documented(CallerRole.READER),
 )
 async def verification(parts: Parts) -> AuditCheck:
-    await asyncio.to_thread(parts.audit.ensure_tables)
-    problems = await asyncio.to_thread(parts.audit.verify)
-    problems += await asyncio.to_thread(broken_seals, operational_address(parts.settings.operational))
-    newest = await asyncio.to_thread(parts.audit.page, 1)
-    return AuditCheck(is_whole=not problems, acts=newest[0][0] if newest else 0, problems=problems)
+    found = await asyncio.to_thread(verify_audit, parts.settings)
+    return AuditCheck(
+        is_whole=not found.problems, problems=list(found.problems), **found.model_dump(exclude={"problems"})
+    )

@@ -34,8 +34,9 @@ def settings_of(endpoints: Endpoints) -> dict[str, Any]:
         },
         "s3": endpoints.s3.model_dump(),
         "warehouse": {"kind": "postgres", "dsn": endpoints.warehouse.dsn},
-        "operational": {"dsn": endpoints.operational.dsn},
-        "temporal": endpoints.temporal.model_dump(),
+        "operational": endpoints.operational.model_dump(),
+        "audit": endpoints.audit.model_dump(),
+        "temporal": {**endpoints.temporal.model_dump(), "codec": True},
     }
 
 
@@ -46,13 +47,18 @@ def write_settings(
     planner: bool = False,
     api: dict[str, Any] | None = None,
     catalogue: Path | None = None,
+    is_migrated: bool = False,
 ) -> None:
-    """Write the settings file, readable by its owner alone. `catalogue` None: the one that
-    ships.
+    """Write the settings file, readable by its owner alone.
+
+    `catalogue` None: the one that ships. `is_migrated`: the tables are made, so the engine is not
+    given the role that owns them: what it may not change it cannot change by mistake either.
     """
     settings = settings_of(endpoints) | ({"planner": {"on": True}} if planner else {})
     settings |= {} if catalogue is None else {"catalogue": str(catalogue.resolve())}
     settings |= {} if api is None else {"api": api}
+    if is_migrated:
+        settings["operational"] = {"dsn": endpoints.operational.dsn}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
     path.write_text(json.dumps(settings, indent=2) + "\n")

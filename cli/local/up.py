@@ -1,7 +1,7 @@
 """tidegate up: sandbox and engine on this machine, in the foreground."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +15,7 @@ from cli.local.sandbox_packages import require_sandbox_packages
 from cli.options import DEFAULT_HOME, Home
 from cli.output import OUT, say
 from cli.state import metrics_file, settings_file, write_endpoints
+from clients.database.audit_log import AuditLog
 from sandbox.endpoints import Endpoints
 from sandbox.ports import free_port
 from sandbox.processes import ProcessGroup
@@ -101,11 +102,16 @@ def running_all(
 
     folder = state.resolve()
     allow = {} if planner else {"delivered_events": DELIVERED_EVENTS}
-    with running_sandbox(folder, fresh=fresh, ports=ports, allow=allow) as sandbox:
+    codec = None if api_port is None else f"http://127.0.0.1:{api_port}/v1/codec"
+    with running_sandbox(folder, fresh=fresh, ports=ports, allow=allow, codec_endpoint=codec) as sandbox:
         endpoints = sandbox.endpoints
         write_endpoints(folder, endpoints)
+        with closing(AuditLog(endpoints.operational.owner_dsn)) as log:
+            log.ensure_tables()
         api = None if api_port is None else {"port": api_port, "tokens": [local_token(folder)[1]]}
-        write_settings(settings_file(folder), endpoints, planner=planner, api=api, catalogue=catalogue)
+        write_settings(
+            settings_file(folder), endpoints, planner=planner, api=api, catalogue=catalogue, is_migrated=True
+        )
         engine = EngineProcesses(
             folder / "logs" / "engine",
             settings_file(folder),

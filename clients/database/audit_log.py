@@ -1,17 +1,24 @@
 """Law 9: the audit log, append-only, each row chained to the one before it by hash.
 
 Kept in the operational store. A row that is altered, removed or moved breaks the chain at its
-place, and `verify` says where.
+place; `clients/audit` holds the chain against what was signed and locked away.
 """
 
-import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
+from clients.acting import origin_of, settled
 from clients.database.address import Database
-from clients.database.engine import making, open_engine, translated_database
+from clients.database.audit_chain import BEFORE_FIRST, VERSION, ChainRow
+from clients.database.engine import open_engine, translated_database
+from clients.database.migrations import ensure_schema
+from schemas.acting import Origin
 from schemas.ingest.messages import Act
+from schemas.words import printable
+from transforms.proof import content_digest
 
 _METADATA = sa.MetaData()
 AUDIT_LOG = sa.Table(
@@ -25,9 +32,18 @@ AUDIT_LOG = sa.Table(
     sa.Column("detail", sa.Text, nullable=False),
     sa.Column("previous_hash", sa.String(64), nullable=False),
     sa.Column("hash", sa.String(64), nullable=False),
+    sa.Column("version", sa.SmallInteger, nullable=False, server_default="1"),
+    # How it came in, as JSON; empty in rows of releases that did not ask.
+    sa.Column("origin", sa.Text, nullable=False, server_default=""),
+    # The nonce of its proof, so that a proof that comes twice is found.
+    sa.Column("nonce", sa.String(64), nullable=True),
+    sa.Index("audit_log_at", "at"),
+    sa.Index("audit_log_nonce", "nonce", postgresql_where=sa.text("nonce IS NOT NULL")),
+    sa.Index("audit_log_target", "target", postgresql_where=sa.text("act = 'writeback.batch'")),
 )
-_BEFORE_FIRST = "0" * 64
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext('tidegate audit log'))")
+_AT_A_TIME = 2_000
+_SNAPSHOT = sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
 
 class AuditLog:
@@ -35,18 +51,20 @@ class AuditLog:
 
     def __init__(self, dsn: Database) -> None:
         self._engine = open_engine(dsn)
+        self._is_ready = False
 
     def ensure_tables(self) -> None:
-        """Create the table if it is missing."""
-        with translated_database(), self._engine.begin() as connection:
-            ensure_audit_log(connection)
+        """Take the migrations that are missing, once."""
+        if not self._is_ready:
+            ensure_schema(self._engine)
+            self._is_ready = True
 
-    def append(self, act: Act) -> int:
+    def append(self, act: Act, *, asked_of: str = "") -> int:
         """Write an act; returns its number. An act that is tried again is found and written
-        once.
+        once. `asked_of`: as of `append_act`.
         """
         with translated_database(), self._engine.begin() as connection:
-            return append_act(connection, act)
+            return append_act(connection, act, asked_of=asked_of)
 
     def rows(self) -> list[tuple[int, Act]]:
         """Every act in order."""
@@ -89,81 +107,165 @@ class AuditLog:
         with translated_database(), self._engine.connect() as connection:
             return [(row.number, _act(row)) for row in connection.execute(query)]
 
-    def verify(self) -> list[str]:
-        """Breaks of the audit chain, a sentence each; empty when every row is as it was written."""
+    def head(self) -> tuple[int, str]:
+        """Number and hash of the last row; 0 and the hash before the first = there is none."""
+        query = sa.select(AUDIT_LOG.c.number, AUDIT_LOG.c.hash).order_by(AUDIT_LOG.c.number.desc()).limit(1)
         with translated_database(), self._engine.connect() as connection:
-            found = connection.execute(sa.select(AUDIT_LOG).order_by(AUDIT_LOG.c.number)).all()
-        problems = []
-        previous, expected = _BEFORE_FIRST, 1
-        for row in found:
-            if row.number != expected:
-                problems.append(f"row {expected} is missing")
-            if row.previous_hash != previous:
-                problems.append(f"row {row.number} does not follow the row before it")
-            if row.hash != _hash(row.number, _act(row), row.previous_hash):
-                problems.append(f"row {row.number} was altered")
-            previous, expected = row.hash, row.number + 1
-        return problems
+            found = connection.execute(query).first()
+        return (found.number, found.hash) if found else (0, BEFORE_FIRST)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """A transaction: commits when left, rolls back when an exception leaves it."""
+        with translated_database(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def walk(self, after: int = 0) -> Iterator[Iterator[ChainRow]]:
+        """The rows with a greater number as they are stored, in order, of one snapshot; a few
+        thousand are in memory at a time.
+        """
+        query = sa.select(*(AUDIT_LOG.c[name] for name in ChainRow.__slots__))
+        query = query.where(AUDIT_LOG.c.number > after).order_by(AUDIT_LOG.c.number)
+        with translated_database(), self._engine.connect() as connection:
+            connection.execute(_SNAPSHOT)
+            found = connection.execution_options(yield_per=_AT_A_TIME).execute(query)
+            yield (ChainRow(*row) for row in found)
+
+    def verify(self) -> list[str]:
+        """Breaks of the chain by itself, a sentence each; empty when every row follows the one
+        before it.
+
+        A chain that was cut at its end, or computed anew from some row on, is whole by itself:
+        `clients.audit.verify` holds it against its anchors.
+        """
+        with self.walk() as rows:
+            return list(chain_breaks(rows))
 
     def close(self) -> None:
         """Give the connections back."""
         self._engine.dispose()
 
 
-def append_act(connection: sa.Connection, act: Act) -> int:
+def chain_breaks(rows: Iterator[ChainRow]) -> Iterator[str]:
+    """Where a chain that begins with the first row does not hold, in sentences."""
+    previous, expected = BEFORE_FIRST, 1
+    for row in rows:
+        yield from row_breaks(row, expected, previous)
+        previous, expected = row.hash, row.number + 1
+
+
+def row_breaks(row: ChainRow, expected: int, previous: str) -> Iterator[str]:
+    """What is wrong with one row, given the number and the hash that come before it."""
+    if row.number != expected:
+        gap = (
+            f"row {expected} is" if row.number == expected + 1 else f"rows {expected} to {row.number - 1} are"
+        )
+        yield f"{gap} missing"
+    if row.previous_hash != previous:
+        yield f"row {row.number} does not follow the row before it"
+    if row.hash != row.own_hash():
+        yield f"row {row.number} was altered"
+
+
+def append_act(connection: sa.Connection, act: Act, *, asked_of: str = "") -> int:
     """As `AuditLog.append`, within a transaction of the same store: the act is on record when what
     it speaks of is. The table must be there.
+
+    Args:
+        connection: Within its transaction.
+        act: Its origin is judged here. None = it is done here and now, by whoever acts in this
+            process.
+        asked_of: The workflow that was asked for the act, to which a proof must belong; "" = the
+            act's target.
     """
+    said = _said(act, asked_of)
     connection.execute(_LOCK)
-    written = _number_of(connection, act)
-    return _insert(connection, act) if written is None else written
+    written = _number_of(connection, said)
+    return _insert(connection, said) if written is None else written
 
 
-def append_new_act(connection: sa.Connection, act: Act) -> bool:
+def append_new_act(connection: sa.Connection, act: Act, *, asked_of: str = "") -> bool:
     """As `append_act`; False for an act that is on record already."""
+    said = _said(act, asked_of)
     connection.execute(_LOCK)
-    if _number_of(connection, act) is not None:
+    if _number_of(connection, said) is not None:
         return False
-    _insert(connection, act)
+    _insert(connection, said)
     return True
+
+
+def act_digest(act: Act) -> str:
+    """SHA-256 of what a stored act says, in hex: what the proof of an act that was done in the
+    process itself speaks of.
+    """
+    return content_digest([act.act, act.by, act.target, act.detail, act.at.astimezone(UTC).isoformat()])
+
+
+def _said(act: Act, asked_of: str) -> Act:
+    """The act as it is stored: one line a field, no longer than its column, its origin judged. A
+    text that a column refused would be tried for ever.
+    """
+    said = Act(
+        act=printable(act.act, 64),
+        by=printable(act.by, 255),
+        target=printable(act.target, 1_000),
+        detail=printable(act.detail),
+        at=act.at,
+    )
+    if act.origin is None:
+        origin = origin_of(said.by, said.target, said.act, act_digest(said))
+        judged = None if origin is None else settled(origin, said.by, said.target)
+    else:
+        judged = settled(act.origin, said.by, asked_of or said.target)
+    return said.model_copy(update={"origin": judged})
 
 
 def _insert(connection: sa.Connection, act: Act) -> int:
     last = connection.execute(sa.select(AUDIT_LOG).order_by(AUDIT_LOG.c.number.desc()).limit(1)).first()
-    number = last.number + 1 if last else 1
-    previous = last.hash if last else _BEFORE_FIRST
-    row = {"number": number, **act.model_dump(), "previous_hash": previous}
-    connection.execute(AUDIT_LOG.insert().values(**row, hash=_hash(number, act, previous)))
-    return number
+    origin = _first_of_its_proof(connection, act)
+    row = ChainRow(
+        number=last.number + 1 if last else 1,
+        version=VERSION,
+        at=act.at,
+        act=act.act,
+        by=act.by,
+        target=act.target,
+        detail=act.detail,
+        origin="" if origin is None else origin.model_dump_json(exclude_defaults=True),
+        previous_hash=last.hash if last else BEFORE_FIRST,
+        hash="",
+    )
+    nonce = None if origin is None or origin.proof is None else origin.proof.nonce[:64]
+    values = {name: getattr(row, name) for name in ChainRow.__slots__}
+    values |= {"hash": row.own_hash(), "nonce": nonce}
+    connection.execute(AUDIT_LOG.insert().values(**values))
+    return row.number
+
+
+def _first_of_its_proof(connection: sa.Connection, act: Act) -> Origin | None:
+    """The act's origin; without its proof's worth when the same proof stood for the same act
+    before.
+    """
+    origin = act.origin
+    if origin is None or origin.proof is None or not origin.verified:
+        return origin
+    same = (AUDIT_LOG.c.nonce == origin.proof.nonce[:64], AUDIT_LOG.c.act == act.act)
+    before = connection.execute(sa.select(sa.func.min(AUDIT_LOG.c.number)).where(*same)).scalar()
+    if before is None:
+        return origin
+    doubt = f"its proof was used by row {before}"
+    return origin.model_copy(update={"verified": False, "doubt": doubt})
 
 
 def _number_of(connection: sa.Connection, act: Act) -> int | None:
     # All of it: two people's acts may have one moment, a workflow's clock stands still within a
-    # task.
-    same = [AUDIT_LOG.c[name] == value for name, value in act.model_dump().items()]
+    # task. The index on `at` leaves a row or two to compare.
+    same = [AUDIT_LOG.c[name] == getattr(act, name) for name in ("at", "act", "by", "target", "detail")]
     number = connection.execute(sa.select(AUDIT_LOG.c.number).where(*same)).scalar()
     return None if number is None else int(number)
 
 
-def ensure_audit_log(connection: sa.Connection) -> None:
-    """Create the table if it is missing."""
-    connection.execute(_LOCK)
-    with making("the audit log"):
-        _METADATA.create_all(connection)
-
-
 def _act(row: sa.Row[tuple[object, ...]]) -> Act:
-    return Act(act=row.act, by=row.by, target=row.target, detail=row.detail, at=row.at)
-
-
-def _hash(number: int, act: Act, previous: str) -> str:
-    facts = (
-        str(number),
-        act.at.astimezone(UTC).isoformat(),
-        act.act,
-        act.by,
-        act.target,
-        act.detail,
-        previous,
-    )
-    return hashlib.sha256("\x1f".join(facts).encode()).hexdigest()
+    origin = Origin.model_validate_json(row.origin) if row.origin else None
+    return Act(act=row.act, by=row.by, target=row.target, detail=row.detail, at=row.at, origin=origin)

@@ -19,6 +19,7 @@ from temporalio.client import (
 from temporalio.common import SearchAttributeKey
 from temporalio.service import RPCError, RPCStatusCode
 
+from clients.temporal.failures import readable
 from clients.temporal.run_kinds import STAGE
 from clients.temporal.run_views import translated_temporal
 from schemas import names
@@ -126,7 +127,8 @@ async def _memo(described: WorkflowExecutionDescription) -> LaneMemo:
 async def _follower(client: Client, pending: PendingActivityInfo) -> FollowerFacts:
     payloads = pending.heartbeat_details.payloads
     details = list(map(str, await client.data_converter.decode(payloads))) if payloads else []
-    failure = pending.last_failure if pending.HasField("last_failure") else None
+    kept = pending.last_failure if pending.HasField("last_failure") else None
+    failure = None if kept is None else await readable(client, kept)
     is_timeout = failure is not None and failure.HasField("timeout_failure_info")
     return FollowerFacts(
         activity=pending.activity_type.name,

@@ -16,6 +16,7 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from clients.temporal.failures import readable
 from clients.temporal.governor import recheck_budgets
 from clients.temporal.run_views import list_runs, look, query
 from clients.temporal.runs import signal
@@ -163,6 +164,6 @@ async def _viewed(client: Client, pending: PendingActivityInfo) -> FollowerView:
     waits = pending.state == PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
     if not waits or not pending.HasField("last_failure"):
         return FollowerView(details=details)
-    failure = pending.last_failure
+    failure = await readable(client, pending.last_failure)
     kind = failure.application_failure_info.type
     return FollowerView(failure=failure.message, is_refused=kind in REFUSALS, details=details)

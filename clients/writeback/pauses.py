@@ -5,6 +5,7 @@ it (law 9).
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from clients.acting import settled
 from clients.database.audit_log import append_new_act
 from clients.writeback.store import PAUSING, WritebackStore, lock, storable
 from clients.writeback.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_PAUSE
@@ -14,6 +15,7 @@ from schemas.writeback.messages import BatchState, PauseChange, SetPauseInput
 
 WHOLE_ORG = "*"
 _MOST_BY = 255
+_UNVERIFIED = " (unverified)"
 """Characters of the columns that say who."""
 
 
@@ -45,18 +47,26 @@ class Pauses:
                 target=f"writebacks/{target}",
                 detail=reason,
                 at=request.at,
+                origin=request.origin,
             )
-            is_new = append_new_act(connection, act)
+            is_new = append_new_act(connection, act, asked_of=request.queue)
             if is_new and request.change is PauseChange.RESUME:
                 connection.execute(WRITEBACK_PAUSE.delete().where(WRITEBACK_PAUSE.c.object == target))
             elif is_new:
-                _hold(connection, target, request, by, reason)
+                _hold(connection, target, request, _shown(request, by), reason)
             return PauseResult(
                 change=request.change,
                 object=target,
                 pauses=tuple(pause_views(connection)),
                 on_the_wire=tuple(_on_the_wire(connection, target)),
             )
+
+
+def _shown(request: SetPauseInput, by: str) -> str:
+    """The author of a signal as people are shown it: a name that is only claimed is marked."""
+    if request.origin is None or settled(request.origin, by, request.queue).verified:
+        return by
+    return f"{by[: _MOST_BY - len(_UNVERIFIED)]}{_UNVERIFIED}"
 
 
 def pauses_of(connection: sa.Connection, object_name: str) -> list[sa.Row[tuple[object, ...]]]:

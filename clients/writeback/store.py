@@ -9,7 +9,6 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 
 from clients.database.address import Database
-from clients.database.audit_log import ensure_audit_log
 from clients.database.engine import open_engine, translated_database
 from clients.database.migrations import ensure_schema, taken
 
@@ -42,8 +41,6 @@ class WritebackStore:
         with self._making:
             if not self._is_ready:
                 ensure_schema(self.engine)
-                with translated_database(), self.engine.begin() as connection:
-                    ensure_audit_log(connection)
                 self._is_ready = True
 
 

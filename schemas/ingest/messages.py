@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 
 from pydantic import Field
 
+from schemas.acting import Origin
 from schemas.ids import ORIGIN
 from schemas.ingest.positions import POLLED_PATTERN
 from schemas.ingest.raw import Manifest
 from schemas.message import Message
 from schemas.planner import Way
+from schemas.words import Words
 
 POLL_EVERY = timedelta(seconds=60)
 
@@ -106,8 +108,8 @@ class LaneState(Message):
 class PauseInput(Message):
     """The operator of a pause or resume, and the reason; both go on record."""
 
-    by: str = "unknown"
-    reason: str = ""
+    by: Words = "unknown"
+    reason: Words = ""
     skip_from: str | None = None
     """Only of `resume`, and only for a stream: as of `LaneInput`."""
     is_handover: bool = False
@@ -120,8 +122,8 @@ class MovePositionInput(Message):
     """Move a paused lane to another position."""
 
     position: str = Field(pattern=rf"^(origin|[0-9]{{1,20}}|{POLLED_PATTERN})$")
-    by: str
-    reason: str = Field(min_length=3)
+    by: Words
+    reason: Words = Field(min_length=3)
 
 
 class SetEveryInput(Message):
@@ -203,3 +205,5 @@ class Act(Message):
     """To what: a workflow id."""
     detail: str
     at: datetime
+    origin: Origin | None = None
+    """How it came in, and whether its author is proven; None = nothing is known."""

@@ -17,7 +17,7 @@ class ApiToken(SettingsGroup):
     name: str = Field(pattern=CALLER_NAME)
     """The caller's name, up to 64 characters. It is recorded with every act."""
     role: CallerRole
-    """The caller's permissions: `reader`, `operator`, `writer` or `guest`."""
+    """The caller's permissions: `reader`, `auditor`, `operator`, `writer` or `guest`."""
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     """SHA-256 of the token, in hex. `tidegate api token` prints it."""
 
@@ -57,6 +57,10 @@ class ApiSettings(SettingsGroup):
     machine only); `session_key`, 32 characters or more that sign its sessions, the same for every
     API process (none: a random one a process); `login`, its client at the issuer of `oidc`
     (`client_id`, `client_secret`, `authorization_url`, `token_url`, `scope`).
+    """
+    codec_origins: tuple[str, ...] = ()
+    """Origins, such as `https://temporal.example.org`, whose pages may have payloads decrypted by
+    `/v1/codec/decode`, beside that of `TIDEGATE_TEMPORAL__UI_URL`.
     """
     max_body_bytes: int = Field(
         default=16 * 1024 * 1024, ge=1_024, validation_alias=renamed("max_body_bytes", old="most_bytes")

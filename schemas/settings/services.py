@@ -112,6 +112,11 @@ class WarehouseSettings(DatabaseSettings):
 class OperationalSettings(DatabaseSettings):
     """PostgreSQL for the audit log and the writebacks."""
 
+    owner_dsn: SecretStr | None = None
+    """Connection URL of the role that owns the tables: a process that has it takes the migrations
+    that are missing when it starts. None = `dsn` takes them, where its role may.
+    """
+
 
 class TemporalSettings(SettingsGroup):
     """The Temporal server."""
@@ -124,3 +129,31 @@ class TemporalSettings(SettingsGroup):
     """
     ui_url: str | None = None
     """Base URL of the Web UI, for links in output. None = no links."""
+    tls: bool = False
+    """Connect with TLS. A client certificate, a CA file or an API key turns it on, too."""
+    ca_file: Path | None = None
+    """PEM file of the authorities that may sign the server's certificate. None = the machine's."""
+    server_name: str | None = None
+    """Name in the server's certificate, where it is not the address's. None = the address's."""
+    cert_file: Path | None = None
+    """PEM file of this client's certificate (mTLS). None = no certificate. It is read again when
+    it changes.
+    """
+    key_file: Path | None = None
+    """PEM file of the certificate's private key."""
+    api_key: SecretStr | None = None
+    """API key, sent as a bearer token. None = none."""
+    api_key_file: Path | None = None
+    """File that holds the API key. It is read again when it changes. None = `api_key`."""
+    codec: bool = False
+    """Encrypt payloads: inputs, results, memos, summaries, heartbeats and failures. The key is
+    wrapped by the KMS key of `s3`. Payloads are read whether they are encrypted or not.
+    """
+
+    @model_validator(mode="after")
+    def _a_certificate_has_its_key(self) -> Self:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file go together: set both, or none")
+        if self.api_key is not None and self.api_key_file is not None:
+            raise ValueError("api_key and api_key_file name the key twice: set one")
+        return self

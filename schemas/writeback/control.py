@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from schemas.message import Message
+from schemas.words import Words
 from schemas.writeback.messages import PauseChange, WritebackState
 
 MOST_CHOSEN = 10_000
@@ -71,8 +72,8 @@ class PauseView(Message):
 
     object: str
     """`*`: the whole org."""
-    by: str
-    reason: str
+    by: Words
+    reason: Words
     since: datetime
     drains_to: int | None
     """Not null: what was accepted up to this number still goes."""

@@ -13,7 +13,9 @@ from typing import Any
 
 from pydantic import AwareDatetime, Field
 
+from schemas.acting import Origin
 from schemas.message import Counts, Message
+from schemas.words import Words
 
 DEADLINE = timedelta(minutes=5)
 """The default deadline of a writeback: the promise for 99 of 100."""
@@ -252,8 +254,8 @@ class BatchCounts(Counts):
 class WritebackControl(Message):
     """Pause, resume or drain."""
 
-    by: str
-    reason: str = ""
+    by: Words
+    reason: Words = ""
     whole_org: bool = False
     """True: every object's queue."""
 
@@ -274,6 +276,10 @@ class SetPauseInput(Message):
     control: WritebackControl
     at: datetime
     """When it was asked for: the same act is on record once."""
+    origin: Origin | None = None
+    """How it came to a queue; None = it is set without a queue, by the process itself."""
+    queue: str = ""
+    """The workflow of the queue that was asked; "" = none."""
 
 
 class QueueState(Message):

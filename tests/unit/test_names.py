@@ -9,6 +9,7 @@ from schemas import names
 
 FROZEN = {
     "NAMESPACE": "default",
+    "ORIGIN_HEADER": "tidegate-origin",
     "LANE_WORKFLOW": "lane",
     "CHANGE_BATCH_WORKFLOW": "change-batch",
     "GOVERNOR_WORKFLOW": "governor",

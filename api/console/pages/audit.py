@@ -3,9 +3,10 @@
 from api.console.live import View, Visit
 from api.console.parts_asked import ask_thread
 from api.dependencies import Dependencies
-from clients.writeback.audit_verify import broken_seals
+from schemas.acting import author
+from schemas.audit import AuditVerdict
 from schemas.ingest.messages import Act
-from workers.addresses import operational_address
+from workers.anchoring import verify_audit
 
 _SHOWN = 50
 
@@ -17,9 +18,10 @@ async def audit(visit: Visit) -> View:
     acts = await ask_thread("the audit log", _acts, parts, number)
     # A stream must not read the whole log every few seconds.
     is_asked = bool(visit.word("verify")) and not visit.word("stream")
-    verified = await ask_thread("the check", _problems, parts) if is_asked else None
+    verified = await ask_thread("the check", _verdict, parts) if is_asked else None
     values = {
         "acts": acts,
+        "author": author,
         "verified": verified,
         "is_last": len(acts.value or ()) < _SHOWN,
         "was_asked": bool(visit.word("verify")),
@@ -33,6 +35,5 @@ def _acts(parts: Dependencies, before: int | None) -> list[tuple[int, Act]]:
     return parts.audit.page(_SHOWN, before=before)
 
 
-def _problems(parts: Dependencies) -> list[str]:
-    parts.audit.ensure_tables()
-    return parts.audit.verify() + broken_seals(operational_address(parts.settings.operational))
+def _verdict(parts: Dependencies) -> AuditVerdict:
+    return verify_audit(parts.settings)

@@ -12,6 +12,7 @@ from alembic.script import ScriptDirectory
 
 from clients.database.engine import making, translated_database
 
+_MAY_CREATE_TABLES = sa.text("SELECT has_schema_privilege('public', 'CREATE')")
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext('tidegate migrations'))")
 
 
@@ -22,6 +23,10 @@ def ensure_schema(engine: sa.Engine) -> None:
     Where none is missing, no right to make anything is needed. Raises `MigrationMissingError` when
     one is and the user may not take it.
     """
+    with translated_database(), engine.begin() as connection:
+        present, newest, _ = revisions(connection)
+        if present == newest:
+            return
     with (
         as_file(files(__name__)) as folder,
         translated_database(),

@@ -3,14 +3,21 @@
 import socket
 import time
 import uuid
+from dataclasses import replace
 from http import HTTPStatus
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
-from clients.storage.objects import ObjectStore, S3Address
+from clients.audit.locked_objects import LockedObjects
+from clients.storage.objects import ObjectStore, S3Address, aws_client
+from sandbox import objectstore
+from sandbox.ports import free_port
+from sandbox.processes import ProcessGroup
 
 pytestmark = pytest.mark.service
 
@@ -53,3 +60,29 @@ def test_an_upload_to_its_end_is_stored(store: ObjectStore, s3_address: S3Addres
     key = f"whole/{uuid.uuid4().hex}"
     assert f" {HTTPStatus.OK.value} ".encode() in upload(s3_address, key, BODY)
     assert store.find(key) == BODY
+
+
+def test_a_locked_object_outlives_the_emulators_sudden_end(tmp_path: Path, s3_address: S3Address) -> None:
+    group, port = ProcessGroup(tmp_path), free_port()
+    child = objectstore.start_objectstore(group, tmp_path / "s3", port=port)
+    try:
+        address = replace(s3_address, endpoint_url=objectstore.endpoint(port))
+        objects = LockedObjects(address, objectstore.AUDIT_BUCKET)
+        assert objects.create("anchors/o/1", BODY, days=1)
+        child.process.kill()
+        child.process.wait()
+        group.discard(child)
+        objectstore.start_objectstore(group, tmp_path / "s3", port=port)
+        [found] = objects.versions("anchors/")
+        assert objects.is_locked(found)
+        s3 = aws_client("s3", address)
+        for refused in (
+            lambda: s3.delete_object(Bucket=objects.bucket, Key=found.key, VersionId=found.version),
+            lambda: s3.delete_object(Bucket=objects.bucket, Key=found.key),
+            lambda: s3.put_object(Bucket=objects.bucket, Key=found.key, Body=b"another"),
+        ):
+            with pytest.raises(ClientError, match="AccessDenied"):
+                refused()
+        assert objects.get(found) == BODY
+    finally:
+        group.stop()

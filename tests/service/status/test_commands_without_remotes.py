@@ -78,7 +78,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path, frozen: int) -> Pat
 def test_a_command_ends_with_a_sentence_when_nothing_answers(
     words: str, settings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("workers.clients.CONNECTED_WITHIN", 1.0)
+    monkeypatch.setattr("clients.temporal.connection.CONNECTED_WITHIN", 1.0)
     monkeypatch.setattr(sys, "argv", ["tidegate", *words.split(), "--settings", str(settings)])
     code = main._run()
     told = capsys.readouterr()
