@@ -14,8 +14,7 @@ from clients.database.audit_log import AuditLog
 from clients.writeback.audit_verify import broken_seals
 from schemas.audit import AuditVerdict
 from schemas.errors import SettingsError, TidegateError
-from workers.addresses import operational_address
-from workers.addresses import s3_address
+from workers.addresses import operational_address, s3_address
 from workers.origins import act_keys, act_ring
 from workers.settings import Settings
 

@@ -138,7 +138,9 @@ def _listed(connection: sa.Connection) -> Iterator[Fact]:
 def _seals(connection: sa.Connection) -> Iterator[Fact]:
     name = sa.func.split_part(AUDIT_LOG.c.target, "/", 3)
     query = sa.select(name.label("batch"), AUDIT_LOG.c.act, AUDIT_LOG.c.target, AUDIT_LOG.c.detail)
-    ordered = query.where(AUDIT_LOG.c.act.in_([ACT, RESEALED])).order_by(name.collate("C"), AUDIT_LOG.c.number)
+    ordered = query.where(AUDIT_LOG.c.act.in_([ACT, RESEALED])).order_by(
+        name.collate("C"), AUDIT_LOG.c.number
+    )
     for row in _streamed(connection, ordered):
         seal = (row.act, row.target, sealed_digest(row.detail))
         yield row.batch, lambda batch, seal=seal: batch.seal(*seal)

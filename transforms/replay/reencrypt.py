@@ -19,7 +19,7 @@ from schemas.ingest.raw import Manifest
 from transforms import exact_json
 from transforms.convert_values import is_text_in_json
 from transforms.erasure.raw import erase_raw
-from transforms.ingest.row_pages import encrypted_texts, text_of_json
+from transforms.ingest.row_pages import encrypted_texts, record_ids, text_of_json
 from transforms.pii import DIFF_KEYS, HEADER, Protector, first_record, is_any_token, seal_of, sealed_token
 from transforms.pii.tokens import OTHER_PREFIXES, TEXT_PREFIXES
 
