@@ -13,6 +13,10 @@ from api.dependencies import Dependencies, open_api_parts
 from api.docs_page import HEADERS, docs_page
 from api.middleware.auth import Authentication, Gate
 from api.middleware.body_limit import BodyLimit
+from api.middleware.busy import Busy
+from api.middleware.kept_tokens import KeptTokens
+from api.middleware.on_record import OnRecord
+from api.middleware.refusals import Refusals
 from api.middleware.request_id import RequestIds
 from api.middleware.traces import Traces
 from api.openapi import describe
@@ -29,6 +33,10 @@ _ABOUT = (
 )
 
 
+_MOST_OF_A_FORM = 256 * 1024
+"""Bytes that the console reads of anybody, signed in or not."""
+
+
 @dataclass(frozen=True)
 class Api:
     """The served application, and the FastAPI app inside, whose document describes it."""
@@ -42,13 +50,20 @@ def build_api(settings: Settings) -> Api:
     asked.
     """
 
+    def parts() -> Dependencies:
+        found: Dependencies = app.state.parts
+        return found
+
+    refusals = Refusals(settings.api.limits.refusals, lambda: parts().audit)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with serving_metrics(settings.metrics, "api"), open_api_parts(settings) as parts:
-            with closing(StatusLook(settings, parts.client)) as looks:
+        async with serving_metrics(settings.metrics, "api"), open_api_parts(settings) as opened:
+            with closing(StatusLook(settings, opened.client)) as looks:
                 async with exporting_state(looks):
-                    app.state.parts = parts
+                    app.state.parts = opened
                     yield
+                    await refusals.close()
 
     app = FastAPI(
         title="Tidegate",
@@ -67,16 +82,16 @@ def build_api(settings: Settings) -> Api:
     handle_problems(app)
     describe(app)
     app.add_api_route("/v1/docs", _docs_of(app), include_in_schema=False)
-    gate = Gate(settings.api)
+    served = OnRecord(_doors(settings, app, parts), refusals, lambda: parts().audit)
+    return Api(RequestIds(served), app)
 
-    def parts() -> Dependencies:
-        found: Dependencies = app.state.parts
-        return found
 
-    most = settings.api.max_body_bytes
-    console = BodyLimit(build_console(settings, gate, parts), most)
-    limited = Traces(BodyLimit(app, most))
-    return Api(RequestIds(TwoDoors(console, Authentication(limited, gate))), app)
+def _doors(settings: Settings, app: FastAPI, parts: Callable[[], Dependencies]) -> ASGIApp:
+    """The API and the console, each behind its own checks."""
+    gate = Gate(settings.api, KeptTokens(lambda: parts().tokens))
+    console = BodyLimit(build_console(settings, gate, parts), settings.api, _MOST_OF_A_FORM)
+    limited = Busy(Traces(BodyLimit(app, settings.api)), settings.api.limits)
+    return TwoDoors(console, Authentication(limited, gate))
 
 
 def _docs_of(app: FastAPI) -> Callable[[], Awaitable[HTMLResponse]]:

@@ -11,6 +11,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from temporalio.client import Client
 
+from clients.database.api_tokens import ApiTokens
 from clients.database.audit_log import AuditLog
 from clients.database.console_sessions import EndedSessions
 from clients.database.idempotency_keys import RequestKeys
@@ -22,12 +23,13 @@ from clients.warehouse import Warehouse
 from clients.warehouse.live_catalogue import LiveCatalogue
 from clients.writeback.intake import WritebackIntake
 from clients.writeback.queries import WritebackQueries
+from clients.writeback.refusal_words import RefusalWords
 from clients.writeback.store import WritebackStore
 from schemas.access import Caller
 from schemas.catalogue import Catalogue
 from workers.addresses import s3_address
 from workers.clients import catalogue_file, connect_temporal, following, open_warehouse
-from workers.intake import writeback_intake, writeback_queues
+from workers.intake import refusal_words, writeback_intake, writeback_queues
 from workers.metrics.serve import sdk_runtime
 from workers.settings import Settings
 from workers.status import StatusLook
@@ -48,11 +50,15 @@ class Dependencies:
     audit: AuditLog
     keys: RequestKeys
     ended: EndedSessions
+    tokens: ApiTokens
     intake: WritebackIntake
     looks: WritebackQueries
+    words: RefusalWords
     writebacks: WritebackStore
     queues: WritebackQueues
     look: StatusLook
+    files: asyncio.Semaphore
+    """Files of writebacks that may be read at once."""
     exchanges: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_EXCHANGES_AT_ONCE))
 
     @property
@@ -88,10 +94,13 @@ async def open_api_parts(settings: Settings) -> AsyncIterator[Dependencies]:
             warehouse=warehouse,
             audit=stack.enter_context(closing(AuditLog(dsn))),
             keys=stack.enter_context(closing(RequestKeys(dsn))),
+            tokens=stack.enter_context(closing(ApiTokens(dsn))),
             ended=stack.enter_context(closing(EndedSessions(dsn))),
             intake=stack.enter_context(writeback_intake(settings, catalogue, store, warehouse)),
             looks=stack.enter_context(closing(WritebackQueries(dsn))),
+            words=refusal_words(settings, catalogue, store),
             writebacks=stack.enter_context(closing(WritebackStore(dsn))),
+            files=asyncio.Semaphore(settings.api.limits.files),
             look=stack.enter_context(closing(StatusLook(settings, client))),
             queues=await stack.enter_async_context(writeback_queues(client, settings)),
         )

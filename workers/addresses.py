@@ -41,6 +41,7 @@ def s3_address(settings: S3Settings) -> S3Address:
         endpoint_url=settings.endpoint_url,
         access_key=settings.access_key,
         secret_key=_plain(settings.secret_key),
+        confirms_puts=settings.confirms_puts,
     )
 
 

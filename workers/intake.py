@@ -13,6 +13,7 @@ from clients.warehouse import Warehouse
 from clients.warehouse.live_catalogue import LiveCatalogue
 from clients.writeback.intake import WritebackIntake
 from clients.writeback.parent_locks import ParentLookup
+from clients.writeback.refusal_words import RefusalWords
 from schemas.catalogue import Catalogue
 from transforms.pii import Protector
 from transforms.writeback.validate import WritebackChecks
@@ -42,6 +43,14 @@ def writeback_intake(
     finally:
         intake.close()
         parents.close()
+
+
+def refusal_words(settings: Settings, catalogue: Catalogue, store: ObjectStore) -> RefusalWords:
+    """What shows Salesforce's words about refused writebacks. Nothing has to answer before the first
+    of them is asked for.
+    """
+    org, address = settings.salesforce.org_id, s3_address(settings.s3)
+    return RefusalWords(lambda: Protector(org_data_key(org, address, store), catalogue))
 
 
 def writeback_queues(client: Client, settings: Settings) -> WritebackQueues:

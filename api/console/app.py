@@ -29,7 +29,7 @@ def build_console(settings: Settings, gate: Gate, parts: Callable[[], Dependenci
         routes=[*login.ROUTES, *oidc.ROUTES, STATIC, *PAGES, *ACT_ROUTES], exception_handlers=_HANDLERS
     )
     environment().globals["static"] = static_url
-    sessions = Sessions(settings.api, lambda: parts().ended)
+    sessions = Sessions(settings.api, lambda: parts().ended, gate)
     console.state.parts = parts
     console.state.gate = gate
     console.state.sessions = sessions
