@@ -7,7 +7,7 @@ EXAMPLES ?= 40
 CLIENTS := $(patsubst tests/real_clients/locks/%.lock,%,$(wildcard tests/real_clients/locks/*.lock))
 PEERS := airbyte-source-salesforce tap-salesforce
 
-.PHONY: help setup demo up dashboards test test-heavy test-incidents test-observability test-any-schema test-clients test-console lint prose docs format bench bench-day bench-peers bench-writeback lock clean
+.PHONY: help setup demo up dashboards test test-heavy test-incidents test-observability test-any-schema test-clients test-api-fuzz test-console lint prose docs format bench bench-day bench-peers bench-writeback lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -49,6 +49,15 @@ test-clients: setup $(CLIENTS:%=.venv-clients/%/.installed) .venv-clients/node/.
 
 test-console: setup .venv-clients/console/.installed  ## every page of the console in Chromium: accessibility, policy, pictures in var/console
 	@$(BIN)/python -m pytest -m browser tests/service/api/test_console_browser.py $(ARGS)
+
+test-api-fuzz: setup .venv-clients/fuzz/.installed  ## the HTTP API under schemathesis; EXAMPLES=40
+	@EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -m fuzz -o faulthandler_timeout=7200 tests/service/api/test_schemathesis.py $(ARGS)
+
+.venv-clients/fuzz/.installed: tests/fuzz/schemathesis.lock
+	@echo "installing schemathesis (once)"
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
 
 .venv-clients/console/.installed: $(addprefix tests/console/,playwright.lock package.json package-lock.json .npmrc)
 	@command -v chromium >/dev/null || { echo "make test-console needs Chromium: apt-get install --no-install-recommends chromium fonts-dejavu-core"; exit 1; }

@@ -22,6 +22,8 @@ from api.middleware.traces import Traces
 from api.openapi import describe
 from api.problems import handle_problems
 from api.routes import ROUTERS
+from clients.database.api_tokens import ApiTokens
+from clients.database.audit_log import AuditLog
 from workers.metrics.serve import serving_metrics
 from workers.metrics.state import exporting_state
 from workers.settings import Settings
@@ -54,7 +56,10 @@ def build_api(settings: Settings) -> Api:
         found: Dependencies = app.state.parts
         return found
 
-    refusals = Refusals(settings.api.limits.refusals, lambda: parts().audit)
+    def audit() -> AuditLog | None:
+        return app.state.parts.audit if hasattr(app.state, "parts") else None
+
+    refusals = Refusals(settings.api.limits.refusals, audit)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -82,13 +87,17 @@ def build_api(settings: Settings) -> Api:
     handle_problems(app)
     describe(app)
     app.add_api_route("/v1/docs", _docs_of(app), include_in_schema=False)
-    served = OnRecord(_doors(settings, app, parts), refusals, lambda: parts().audit)
+    served = OnRecord(_doors(settings, app, parts), refusals, audit)
     return Api(RequestIds(served), app)
 
 
 def _doors(settings: Settings, app: FastAPI, parts: Callable[[], Dependencies]) -> ASGIApp:
     """The API and the console, each behind its own checks."""
-    gate = Gate(settings.api, KeptTokens(lambda: parts().tokens))
+
+    def tokens() -> ApiTokens | None:
+        return parts().tokens if hasattr(app.state, "parts") else None
+
+    gate = Gate(settings.api, KeptTokens(tokens))
     console = BodyLimit(build_console(settings, gate, parts), settings.api, _MOST_OF_A_FORM)
     limited = Busy(Traces(BodyLimit(app, settings.api)), settings.api.limits)
     return TwoDoors(console, Authentication(limited, gate))

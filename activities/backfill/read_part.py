@@ -181,7 +181,7 @@ class _Reader:
         info = await self._bulk.info(job)
         if info.is_dead:
             raise JobLostError(
-                lane=self.lane, detail=f"it is {info.state}: {safe_words('', info.error)}"
+                lane=self.lane, detail=f"it is {info.state}: {safe_words(info.error)}"
             ) from error
         if self._bulk.hangs(info):
             await self._bulk.remove(job, is_finished=False)

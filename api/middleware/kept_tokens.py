@@ -21,7 +21,8 @@ _FIRST_READ_SECONDS = 2.0
 class KeptTokens:
     """One process's view of the store's tokens."""
 
-    def __init__(self, tokens: Callable[[], ApiTokens]) -> None:
+    def __init__(self, tokens: Callable[[], ApiTokens | None]) -> None:
+        """`tokens` gives None before the API has started."""
         self._tokens = tokens
         self._by_hash: Mapping[str, StoredToken] | None = None
         self._asked_at = self._read_at = float("-inf")
@@ -67,7 +68,10 @@ class KeptTokens:
 
     async def _read(self) -> None:
         try:
-            found = await asyncio.to_thread(self._tokens().all)
+            tokens = self._tokens()
+            if tokens is None:
+                return
+            found = await asyncio.to_thread(tokens.all)
             self._by_hash = {each.sha256: each for each in found}
             self._read_at = time.monotonic()
         except UnavailableError:

@@ -29,7 +29,7 @@ _LOGIN = "/console/login"
 class OnRecord:
     """Between the request's id and the doors."""
 
-    def __init__(self, app: ASGIApp, refusals: Refusals, audit: Callable[[], AuditLog]) -> None:
+    def __init__(self, app: ASGIApp, refusals: Refusals, audit: Callable[[], AuditLog | None]) -> None:
         self._app = app
         self._refusals = refusals
         self._audit = audit

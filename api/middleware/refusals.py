@@ -41,7 +41,7 @@ class Refusals:
     minute as one row.
     """
 
-    def __init__(self, most: int, audit: Callable[[], AuditLog]) -> None:
+    def __init__(self, most: int, audit: Callable[[], AuditLog | None]) -> None:
         """`most`: refusals of one address in a minute, before it is throttled."""
         self._most = most
         self._audit = audit
@@ -107,8 +107,12 @@ class Refusals:
         await append_act_of_api(self._audit(), act)
 
 
-async def append_act_of_api(audit: AuditLog, act: Act) -> None:
-    """Put an act on record that has happened already: a failure is logged, and nothing is undone."""
+async def append_act_of_api(audit: AuditLog | None, act: Act) -> None:
+    """Put an act on record that has happened already: a failure is logged, and nothing is undone.
+    None = the API has not started, so nothing was done.
+    """
+    if audit is None:
+        return
     try:
         await asyncio.to_thread(audit.ensure_tables)
         await asyncio.to_thread(audit.append, act)

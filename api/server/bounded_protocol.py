@@ -45,8 +45,13 @@ class BoundedProtocol(HttpToolsProtocol):
     @property
     def is_waiting(self) -> bool:
         """True while no request is complete enough to be worked on, or the connection is to end."""
-        is_at_work = self.cycle is not None and not self.cycle.response_complete
-        return self.transport.is_closing() or (self._awaits_head and not is_at_work)
+        return self.transport.is_closing() or (self._awaits_head and self._at_work is None)
+
+    @property
+    def _at_work(self) -> Any:
+        """The request that is answered; None for none, as before the first."""
+        cycle = getattr(self, "cycle", None)
+        return None if cycle is None or cycle.response_complete else cycle
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -64,7 +69,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return  # what comes after a refusal
         if self._awaits_head:
-            if self._is_idle() and (self._timer is None or not self._head_bytes):
+            if self._at_work is None and (self._timer is None or not self._head_bytes):
                 self._set_timer(self.limits.header_time.total_seconds())
             self._head_bytes += len(data)
         super().data_received(data)
@@ -102,7 +107,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._awaits_head = True
         self._head_bytes = 0
         self._end_timer()
-        if self._is_idle():
+        if self._at_work is None:
             # It was answered before its body had come, and uvicorn's own timer is off.
             self._set_timer(self.limits.idle_time.total_seconds())
         super().on_message_complete()
@@ -120,9 +125,6 @@ class BoundedProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         self._end_stall()
         super().resume_writing()
-
-    def _is_idle(self) -> bool:
-        return self.cycle is None or self.cycle.response_complete
 
     def _count(self, size: int) -> None:
         self._named_bytes += size
@@ -157,10 +159,11 @@ class BoundedProtocol(HttpToolsProtocol):
     def _refuse(self, status: HTTPStatus) -> None:
         """Answer in one line, unless an answer has begun, and end the connection."""
         self._end_timer()
-        has_begun = self.cycle is not None and self.cycle.response_started and not self._is_idle()
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
+        cycle = self._at_work
+        has_begun = cycle is not None and cycle.response_started
+        if cycle is not None:
+            cycle.disconnected = True
+            cycle.message_event.set()
         if not has_begun and not self.transport.is_closing():
             said = f"{status.phrase}.".encode()
             head = b"content-type: text/plain; charset=utf-8\r\nconnection: close\r\n"

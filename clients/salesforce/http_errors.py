@@ -72,7 +72,7 @@ def refused_call(response: httpx.Response, call: str, refusal: Refusal | None) -
     the response.
     """
     status, (code, words) = response.status_code, _error(response)
-    message = safe_words(code, words)
+    message = safe_words(words)
     if status == httpx.codes.UNAUTHORIZED:
         return SessionEndedError(detail=f"{code} {message}")
     if refusal is not None:

@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import orjson
 
@@ -82,7 +82,7 @@ def _answers(child: "subprocess.Popen[bytes]", bucket: str, key: str) -> Iterato
     raise UnreadableError(_TOO_MUCH)
 
 
-def _answer(stream: BinaryIO) -> Any:
+def _answer(stream: IO[bytes]) -> Any:
     """The next piece; None when the process ended without a word."""
     head = stream.read(LENGTH.size)
     if len(head) < LENGTH.size:

@@ -234,7 +234,7 @@ class BulkQuery:
             if info.state == "JobComplete":
                 return info
             if info.is_dead:
-                why = safe_words("", info.error) if info.error else "no reason given"
+                why = safe_words(info.error) if info.error else "no reason given"
                 detail = f"query job {job} is {info.state}: {why}"
                 raise UnavailableError(system="Salesforce", detail=detail)
 

@@ -160,9 +160,8 @@ async def test_a_role_that_does_not_suffice_is_on_record_with_its_name(
     token, entry = new_token("curious", CallerRole.READER)
     async with serving(database, tokens=[entry]) as http:
         for _ in range(3):
-            answer = await http.post(
-                "/v1/replays", json={"all": True}, headers={"Authorization": f"Bearer {token}"}
-            )
+            headers = {"Authorization": f"Bearer {token}"}
+            answer = await http.post("/v1/replays", json={"lane": "changes"}, headers=headers)
             assert answer.status_code == 403
     acts = [act for _, act in audit.rows() if act.act == "api.refuse"]
     assert {(act.by, act.target) for act in acts} == {("curious", "10.0.0.7")}
@@ -175,7 +174,7 @@ async def test_an_act_is_on_record_with_its_address_and_request(database: str, a
         body = {"because": "unknown_field", "reason": "known by now"}
         answer = await http.post("/v1/quarantine/acknowledge", json=body, headers=headers)
         assert answer.status_code in (200, 503), answer.text
-        body = {"all": True, "reason": "release tonight"}
+        body = {"object": "Case", "reason": "release tonight"}
         answer = await http.post("/v1/writebacks/pause", json=body, headers=headers)
         assert answer.status_code in (200, 503), answer.text
     called = [act for _, act in audit.rows() if act.act == "api.call"]

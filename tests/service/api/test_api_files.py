@@ -5,6 +5,7 @@ only.
 import io
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -18,7 +19,7 @@ from clients.warehouse.postgres import PostgresWarehouse
 from schemas.access import CallerRole
 from schemas.catalogue import default_catalogue
 from schemas.ids import intake_prefix_of
-from tests.service.test_api_abuse import MOST_MEMORY, peak
+from tests.service.api.test_api_abuse import MOST_MEMORY, peak
 from tests.support.builders.waiting import SLOWNESS
 from tests.support.engines.served_api import ORG, fresh
 from tests.support.processes.api_process import ApiProcess, api_process
@@ -51,7 +52,9 @@ def hand_in(
 
 
 @pytest.fixture
-def api(tmp_path: Path, database: str, s3_address: S3Address, warehouse: PostgresWarehouse):  # type: ignore[no-untyped-def]
+def api(
+    tmp_path: Path, database: str, s3_address: S3Address, warehouse: PostgresWarehouse
+) -> Iterator[ApiProcess]:
     warehouse.ensure_tables(default_catalogue())
     with api_process(tmp_path, dsn=database, s3=s3_address) as running:
         yield running
@@ -122,7 +125,9 @@ def test_a_file_that_cannot_be_read_is_named_and_is_no_fault_of_ours(
 
 
 @pytest.fixture(scope="module")
-def api_of_module(tmp_path_factory, module_database: str, s3_address: S3Address):  # type: ignore[no-untyped-def]
+def api_of_module(
+    tmp_path_factory: pytest.TempPathFactory, module_database: str, s3_address: S3Address
+) -> Iterator[ApiProcess]:
     warehouse = PostgresWarehouse(module_database)
     warehouse.ensure_tables(default_catalogue())
     warehouse.close()

@@ -1,0 +1,41 @@
+"""A sandbox process that dies is named and started again."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.local.watch import watching
+from sandbox.processes import ProcessGroup
+from tests.support.builders.waiting import wait_for
+
+
+def test_a_process_that_is_killed_is_named_and_started_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    group = ProcessGroup(tmp_path)
+    try:
+        child = group.start(
+            "s3", [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
+        )
+        with watching(group):
+            for number in range(2):
+                wait_for(lambda number=number: child.log.read_text().count("up") == number + 1)
+                child.process.kill()
+                child.process.wait()
+            wait_for(lambda: child.log.read_text().count("up") == 3)
+        assert child.is_running()
+        assert capsys.readouterr().err.count("s3 ended and is started again") == 2
+    finally:
+        group.stop()
+
+
+def test_a_process_that_ended_before_it_was_watched_is_not_left_down(tmp_path: Path) -> None:
+    group = ProcessGroup(tmp_path)
+    try:
+        child = group.start("once", [sys.executable, "-c", "print('up', flush=True)"])
+        child.process.wait()
+        with watching(group):
+            wait_for(lambda: child.log.read_text().count("up") >= 2)
+    finally:
+        group.stop()
