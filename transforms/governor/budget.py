@@ -323,8 +323,8 @@ def _lease_key(process: str, line: LeaseLine) -> str:
 
 def _believed(line: LeaseLine, lease: HeldLease) -> LeaseLine:
     """A guest's report, as far as it can be: nobody spends or returns what was not granted."""
-    returned = min(line.returned, max(lease.returned, lease.granted - lease.spent))
-    spent = min(line.spent, max(lease.spent, lease.granted - max(lease.returned, returned)))
+    spent = min(line.spent, max(lease.spent, lease.granted - lease.returned))
+    returned = min(line.returned, max(lease.returned, lease.granted - max(lease.spent, spent)))
     return line.model_copy(update={"spent": spent, "returned": returned})
 
 
