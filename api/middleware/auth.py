@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.dependencies import CalledBy
-from api.middleware.kept_tokens import KeptTokens
+from api.middleware.kept_tokens import PATIENCE_FOR_STORED_SECONDS, PATIENCE_SECONDS, KeptTokens
 from api.problems import ProblemError, problem_of, response_of
 from clients.oidc import TokenIssuer
 from schemas.access import ANYTHING, Caller, CallerRole, WriterScope
@@ -47,8 +47,9 @@ class Gate:
         """
         if len(token) > _LONGEST_TOKEN:
             return None
-        await self.fresh()
         given = hashlib.sha256(token.encode()).hexdigest()
+        is_listed = any(hmac.compare_digest(known.sha256, given) for known in self._tokens)
+        await self.fresh(PATIENCE_SECONDS if is_listed else PATIENCE_FOR_STORED_SECONDS)
         listed = self._listed(given)
         if listed is not None or token.startswith(TOKEN_PREFIX):
             return listed or self._stored(given)
@@ -57,10 +58,10 @@ class Gate:
             return None if claims is None else signed_for(claims, self._oidc)
         return None
 
-    async def fresh(self) -> None:
+    async def fresh(self, patience: float = PATIENCE_SECONDS) -> None:
         """Have the stored tokens read again when it is time."""
         if self._kept is not None:
-            await self._kept.fresh()
+            await self._kept.fresh(patience)
 
     def knows(self, caller: Caller) -> bool:
         """True while a caller who has no signed token still has a good one with the same role."""

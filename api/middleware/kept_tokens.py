@@ -14,8 +14,10 @@ from schemas.access import CallerRole
 from schemas.api_tokens import TOKENS_READ_SECONDS, TOKENS_TRUSTED_SECONDS, StoredToken
 from schemas.errors import UnavailableError
 
-_FIRST_READ_SECONDS = 2.0
-"""The first request waits this long for the store; later ones never do."""
+PATIENCE_SECONDS = 2.0
+"""Requests wait this long for the first reading; later they never wait."""
+PATIENCE_FOR_STORED_SECONDS = 10.0
+"""As above, with a token that only the store can know."""
 
 
 class KeptTokens:
@@ -28,15 +30,17 @@ class KeptTokens:
         self._asked_at = self._read_at = float("-inf")
         self._reading: asyncio.Task[None] | None = None
 
-    async def fresh(self) -> None:
-        """Have the store read when it is time. Waits for the first reading only."""
+    async def fresh(self, patience: float = PATIENCE_SECONDS) -> None:
+        """Have the store read when it is time. Waits for the first reading only, `patience` seconds
+        at most.
+        """
         now = time.monotonic()
         if self._reading is None and now - self._asked_at >= TOKENS_READ_SECONDS:
             self._asked_at = now
             self._reading = asyncio.create_task(self._read())
         if self._by_hash is None and self._reading is not None:
             with suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(self._reading), _FIRST_READ_SECONDS)
+                await asyncio.wait_for(asyncio.shield(self._reading), patience)
 
     def find(self, sha256: str) -> StoredToken | None:
         """The token of a hash, good or not; None for an unknown one. Every hash is compared, so

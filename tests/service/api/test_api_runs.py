@@ -249,8 +249,8 @@ async def test_a_replay_is_asked_for_by_the_same_road(api: ServedApi) -> None:
     assert run["workflow_id"] == f"replay/{ORG}/Case,quarantine-unknown_field"
     view = await api.get(run["state_url"])
     assert (view["status"], view["state"]["key"]) == ("running", "Case,quarantine-unknown_field")
-    for body in ({}, {"shadow": "rehearsal"}, {"all": True, "object": "Case"}):
-        empty = await api.ask("POST", "/v1/replays", json=body)
+    for choice in ({}, {"shadow": "rehearsal"}, {"all": True, "object": "Case"}):
+        empty = await api.ask("POST", "/v1/replays", json=choice)
         assert (empty.status_code, "`all`" in empty.json()["detail"]) == (422, True)
     everything = await api.ask("POST", "/v1/replays", json={"all": True})
     assert everything.status_code == 202
@@ -291,3 +291,15 @@ async def test_an_id_that_no_run_can_have_is_not_found(api: ServedApi) -> None:
 async def test_a_reason_is_one_line_of_bounded_length(api: ServedApi, reason: str) -> None:
     body = {"object": "Case", "reason": reason}
     assert (await api.ask("POST", "/v1/backfills", json=body)).status_code == 422
+
+
+async def test_a_request_that_changes_something_is_on_record_with_its_address(api: ServedApi) -> None:
+    headers = {"X-Request-Id": "r-17"}
+    asked = await api.ask("POST", "/v1/backfills", json={"object": "Case", "window": "seen"}, headers=headers)
+    assert asked.status_code == 202
+    rows = [act for _, act in api.audit.rows() if act.act == "api.call"]
+    assert ("operator", "POST /v1/backfills", "202 from 127.0.0.1, request r-17") in [
+        (act.by, act.target, act.detail) for act in rows
+    ]
+    await api.ask("GET", "/v1/backfills", headers=headers)
+    assert not any(act.target.startswith("GET") for _, act in api.audit.rows())

@@ -52,9 +52,9 @@ def landed(store: ObjectStore, org: str, count: int = 3) -> list[Manifest]:
     return found
 
 
-def checked(store: ObjectStore, org: str, **asked: bool) -> RawReport:
+def checked(store: ObjectStore, org: str, *, reads: bool = False) -> RawReport:
     """The whole report."""
-    return list(check_raw(store, RawQuestion(org, **asked)))[-1]
+    return list(check_raw(store, RawQuestion(org, reads=reads)))[-1]
 
 
 def test_a_raw_file_that_is_acknowledged_and_not_kept_gets_no_manifest(

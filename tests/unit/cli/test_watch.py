@@ -1,13 +1,19 @@
 """A sandbox process that dies is named and started again."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from cli.local.watch import watching
-from sandbox.processes import ProcessGroup
+from sandbox.processes import Child, ProcessGroup
 from tests.support.builders.waiting import wait_for
+
+
+def has_come_up(child: Child, times: int) -> bool:
+    """True when its program has run so often."""
+    return child.log.read_text().count("up") >= times
 
 
 def test_a_process_that_is_killed_is_named_and_started_again(
@@ -20,10 +26,10 @@ def test_a_process_that_is_killed_is_named_and_started_again(
         )
         with watching(group):
             for number in range(2):
-                wait_for(lambda number=number: child.log.read_text().count("up") == number + 1)
+                wait_for(partial(has_come_up, child, number + 1))
                 child.process.kill()
                 child.process.wait()
-            wait_for(lambda: child.log.read_text().count("up") == 3)
+            wait_for(partial(has_come_up, child, 3))
         assert child.is_running()
         assert capsys.readouterr().err.count("s3 ended and is started again") == 2
     finally:
@@ -36,6 +42,6 @@ def test_a_process_that_ended_before_it_was_watched_is_not_left_down(tmp_path: P
         child = group.start("once", [sys.executable, "-c", "print('up', flush=True)"])
         child.process.wait()
         with watching(group):
-            wait_for(lambda: child.log.read_text().count("up") >= 2)
+            wait_for(partial(has_come_up, child, 2))
     finally:
         group.stop()
