@@ -22,6 +22,8 @@ from clients.writeback.plain_values import plain
 from schemas.errors import ObjectMissingError, TidegateError
 from schemas.writeback.files import (
     CHUNK_ROWS,
+    FREE_INFLATED,
+    MOST_INFLATED,
     MOST_LINE,
     READER_BYTES,
     READER_CPU_SECONDS,
@@ -30,7 +32,7 @@ from schemas.writeback.files import (
 
 LENGTH = struct.Struct(">I")
 _PIECE_CELLS = 200_000
-TOO_LARGE = "it inflates to more than a file may take in memory; hand in its rows in smaller files"
+TOO_LARGE = "it inflates to more than a file of its size may; hand in its rows as a CSV"
 
 
 def main() -> int:
@@ -64,24 +66,29 @@ def _bound() -> None:
 
 
 def _send_rows(out: BinaryIO, store: ObjectStore, asked: dict[str, Any]) -> None:
+    stored = store.size(asked["key"]) or 0
+    most = FREE_INFLATED + MOST_INFLATED * stored
     with open_object(store, asked["key"]) as stream:
         try:
-            for piece in _pieces(rows_of(stream, FileFormat(asked["format"]))):
+            for piece in _pieces(rows_of(stream, FileFormat(asked["format"])), most):
                 out.write(LENGTH.pack(len(piece)) + piece)
         finally:
             out.flush()
 
 
-def _pieces(rows: Iterator[Numbered]) -> Iterator[bytes]:
-    """The rows as JSON, so many at once; those before a place that cannot be read come all the
-    same.
+def _pieces(rows: Iterator[Numbered], most: int) -> Iterator[bytes]:
+    """The rows as JSON, so many at once, and `most` bytes in all; those before a place that cannot
+    be read come all the same.
     """
     lines: list[bytes] = []
-    size = cells = 0
+    size = cells = total = 0
     trouble: UnreadableError | None = None
     try:
         for row in rows:
             line = _line(row)
+            total += len(line)
+            if total > most:
+                raise UnreadableError(TOO_LARGE)
             if lines and (size + len(line) > MOST_LINE or cells > _PIECE_CELLS or len(lines) == CHUNK_ROWS):
                 yield b"[" + b",".join(lines) + b"]"
                 lines, size, cells = [], 0, 0

@@ -23,6 +23,9 @@ Object", Salesforce Help).
 """
 MOST_GROUP_BYTES = 256 * 1024 * 1024
 """Inflated bytes of one row group of a Parquet file."""
+MOST_INFLATED = 100
+"""Bytes of rows for each stored byte of a file, beyond `FREE_INFLATED`: honest texts compress less."""
+FREE_INFLATED = 64 * 1024 * 1024
 READER_BYTES = 512 * 1024 * 1024
 """Memory that the process that reads a file may take, beyond its start."""
 READER_CPU_SECONDS = 120
