@@ -87,8 +87,7 @@ def _pieces(rows: Iterator[Numbered], most: int) -> Iterator[bytes]:
         for row in rows:
             line = _line(row)
             total += len(line)
-            if total > most:
-                raise UnreadableError(TOO_LARGE)
+            _require_bounded(total, most)
             if lines and (size + len(line) > MOST_LINE or cells > _PIECE_CELLS or len(lines) == CHUNK_ROWS):
                 yield b"[" + b",".join(lines) + b"]"
                 lines, size, cells = [], 0, 0
@@ -101,6 +100,11 @@ def _pieces(rows: Iterator[Numbered], most: int) -> Iterator[bytes]:
         yield b"[" + b",".join(lines) + b"]"
     if trouble is not None:
         raise trouble
+
+
+def _require_bounded(total: int, most: int) -> None:
+    if total > most:
+        raise UnreadableError(TOO_LARGE)
 
 
 def _line(row: Numbered) -> bytes:

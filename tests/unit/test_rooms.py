@@ -64,7 +64,7 @@ CAPABILITIES: dict[str, dict[str, set[str]]] = {
         "telemetry": set(),
         "temporal": set(),
         "warehouse": {"database", "storage"},
-        "writeback": {"database", "metrics", "telemetry", "warehouse"},
+        "writeback": {"database", "metrics", "storage", "telemetry", "warehouse"},
     },
     "activities": {
         "apply": {"quality", "request_reread", "runtime"},
