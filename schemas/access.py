@@ -34,8 +34,8 @@ class WriterScope(Message):
     objects: tuple[str, ...] = ()
     """API names, as `Case`, with all of their fields unless `fields` lists some."""
     fields: tuple[Annotated[str, Field(pattern=r"^\w+\.\w+$")], ...] = ()
-    """As `Case.Status`: of Case these fields and no others. A parent by external id is listed by its
-    relationship (`Case.Account`).
+    """As `Case.Status`: of Case these fields and no others. A parent by external id is listed by
+    its relationship (`Case.Account`).
     """
 
     def refusal(self, object_name: str, names: Iterable[str]) -> tuple[str, str] | None:

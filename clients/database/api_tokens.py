@@ -1,4 +1,6 @@
-"""Tokens of the HTTP API in the operational store: made, listed, withdrawn. Only hashes are kept."""
+"""Tokens of the HTTP API in the operational store: made, listed, withdrawn. Only hashes are
+kept.
+"""
 
 import threading
 from collections.abc import Sequence

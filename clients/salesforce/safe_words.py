@@ -1,8 +1,8 @@
 """What of Salesforce's words may be repeated: sentences that name fields, objects and limits, and
 nothing else.
 
-Most of its messages quote what was sent: a query with its values, a name, a text cut at some length.
-So a sentence is repeated only where its form is known.
+Most of its messages quote what was sent: a query with its values, a name, a text cut at some
+length. So a sentence is repeated only where its form is known.
 """
 
 import re

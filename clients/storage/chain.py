@@ -130,8 +130,8 @@ class Chain:
             raise ChainBrokenError(lane=self.lane, detail=detail) from error
 
     def _claim(self, manifest: Manifest, body: bytes) -> tuple[Manifest, bool]:
-        """Law 2: the batch and whether it is ours. Law 1: there is no manifest of a raw file that is
-        not there.
+        """Law 2: the batch and whether it is ours. Law 1: there is no manifest of a raw file that
+        is not there.
         """
         start = manifest.start
         self._store.put_confirmed(manifest.raw_key, body, manifest.raw_sha256)

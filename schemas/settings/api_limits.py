@@ -13,7 +13,9 @@ class ApiLimits(SettingsGroup):
     header_bytes: int = Field(default=32 * 1024, ge=4 * 1024, le=1024 * 1024)
     """Bytes of a request's line and headers. More are answered 431."""
     header_time: timedelta = Field(default=timedelta(seconds=10), gt=timedelta(0))
-    """Time in which the headers must be complete, from the connection's start or their first byte."""
+    """Time in which the headers must be complete, from the connection's start or their first
+    byte.
+    """
     body_time: timedelta = Field(default=timedelta(seconds=60), gt=timedelta(0))
     """Time in which a body must be complete. A slower one is answered 408."""
     idle_time: timedelta = Field(default=timedelta(seconds=5), ge=timedelta(seconds=1))

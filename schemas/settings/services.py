@@ -25,8 +25,8 @@ class S3Settings(SettingsGroup):
     secret_key: SecretStr | None = None
     """Secret access key. None = AWS' own credential chain."""
     confirms_puts: bool = True
-    """Ask for each raw file after S3 has acknowledged it, before its manifest is written. False = the
-    acknowledgement is believed.
+    """Ask for each raw file after S3 has acknowledged it, before its manifest is written. False =
+    the acknowledgement is believed.
     """
 
 

@@ -18,13 +18,15 @@ MOST_LINE = 4 * 1024 * 1024
 MOST_ROWS = 1_000_000
 """Rows of a file."""
 MOST_COLUMNS = 1_000
-"""Columns of a file: an object of Salesforce has 800 custom fields at most ("Custom Fields Allowed Per
-Object", Salesforce Help).
+"""Columns of a file: an object of Salesforce has 800 custom fields at most ("Custom Fields Allowed
+Per Object", Salesforce Help).
 """
 MOST_GROUP_BYTES = 256 * 1024 * 1024
 """Inflated bytes of one row group of a Parquet file."""
 MOST_INFLATED = 100
-"""Bytes of rows for each stored byte of a file, beyond `FREE_INFLATED`: honest texts compress less."""
+"""Bytes of rows for each stored byte of a file, beyond `FREE_INFLATED`: honest texts compress
+less.
+"""
 FREE_INFLATED = 64 * 1024 * 1024
 READER_BYTES = 512 * 1024 * 1024
 """Memory that the process that reads a file may take, beyond its start."""

@@ -105,8 +105,8 @@ class WritebackView(WritebackListed):
 
     fields: dict[str, Any]
     words: str | None
-    """Salesforce's own words about the last problem, for operators; null for others, who have `code`
-    and `reason`.
+    """Salesforce's own words about the last problem, for operators; null for others, who have
+    `code` and `reason`.
     """
     only_if: dict[str, Any] | None
     unchanged_since: datetime | None

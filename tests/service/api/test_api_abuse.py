@@ -156,7 +156,8 @@ def test_a_caller_that_takes_no_answer_is_cut_off(api: ApiProcess) -> None:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         made.settimeout(20 * SLOWNESS)
         made.connect(("127.0.0.1", api.port))
-        # The document is longer than what waits in buffers on both sides, asked for again and again.
+        # The document is longer than what waits in buffers on both sides, asked for again and
+        # again.
         for _ in range(8):
             made.sendall(b"GET /v1/openapi.json HTTP/1.1\r\nHost: a\r\n\r\n")
         mine = made.getsockname()[1]
@@ -214,7 +215,9 @@ def test_what_no_store_takes_is_the_callers_fault(api: ApiProcess, path: str) ->
 
 
 def test_slow_fat_and_many_requests_leave_memory_and_others_alone(api: ApiProcess) -> None:
-    """350 half-open connections, 20 headers of 20 MB, and bodies of 16 MB by four callers at once."""
+    """350 half-open connections, 20 headers of 20 MB, and bodies of 16 MB by four callers at
+    once.
+    """
     is_over = threading.Event()
     seconds: list[float] = []
 

@@ -1,4 +1,6 @@
-"""Logs are set up in one place: a second one would let libraries' lines through, with their URLs."""
+"""Logs are set up in one place: a second one would let libraries' lines through, with their
+URLs.
+"""
 
 import re
 from pathlib import Path
