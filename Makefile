@@ -7,7 +7,7 @@ EXAMPLES ?= 40
 CLIENTS := $(patsubst tests/real_clients/locks/%.lock,%,$(wildcard tests/real_clients/locks/*.lock))
 PEERS := airbyte-source-salesforce tap-salesforce
 
-.PHONY: help setup demo up dashboards test test-heavy test-incidents test-observability test-any-schema test-clients test-compose test-console test-deploy lint prose docs format bench bench-day bench-peers bench-writeback lock clean
+.PHONY: help setup demo up dashboards test test-heavy test-incidents test-observability test-any-schema test-clients test-api-fuzz test-compose test-console test-deploy lint prose docs format bench bench-day bench-peers bench-writeback lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -66,6 +66,15 @@ test-compose: setup .venv-clients/compose/.installed  ## the image and docker-co
 	@echo "installing Docker Compose (once)"
 	@$(PYTHON) -m venv $(@D)/venv
 	@$(@D)/venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
+test-api-fuzz: setup .venv-clients/fuzz/.installed  ## the HTTP API under schemathesis; EXAMPLES=40
+	@EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -m fuzz -o faulthandler_timeout=7200 tests/service/api/test_schemathesis.py $(ARGS)
+
+.venv-clients/fuzz/.installed: tests/fuzz/schemathesis.lock
+	@echo "installing schemathesis (once)"
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@
 
 .venv-clients/console/.installed: $(addprefix tests/console/,playwright.lock package.json package-lock.json .npmrc)

@@ -6,12 +6,12 @@ import sys
 import uvicorn
 
 from api.app import build_api
+from api.server.options import server_options
 from schemas.errors import SettingsError, TidegateError
 from workers.settings import Settings, load_settings
 from workers.telemetry import telemetry
 
 _LOG = logging.getLogger("api")
-_DRAIN_SECONDS = 8
 
 
 def main() -> int:
@@ -33,18 +33,7 @@ def _serve(settings: Settings) -> None:
             "no token is known, so every request is refused; `tidegate api token NAME --role …` makes one"
         )
     _LOG.info("serving http://%s:%s, described at /v1/docs", where.host, where.port)
-    uvicorn.run(
-        served,
-        host=where.host,
-        port=where.port,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=_DRAIN_SECONDS,
-    )
+    uvicorn.run(served, **server_options(where))
 
 
 if __name__ == "__main__":

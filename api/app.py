@@ -14,12 +14,18 @@ from api.dependencies import Dependencies, open_api_parts
 from api.docs_page import HEADERS, docs_page
 from api.middleware.auth import Authentication, Gate
 from api.middleware.body_limit import BodyLimit
+from api.middleware.busy import Busy
 from api.middleware.codec_door import CodecDoor
+from api.middleware.kept_tokens import KeptTokens
+from api.middleware.on_record import OnRecord
+from api.middleware.refusals import Refusals
 from api.middleware.request_id import RequestIds
 from api.middleware.traces import Traces
 from api.openapi import describe
 from api.problems import handle_problems
 from api.routes import ROUTERS
+from clients.database.api_tokens import ApiTokens
+from clients.database.audit_log import AuditLog
 from workers.metrics.serve import serving_metrics
 from workers.metrics.state import exporting_state
 from workers.settings import Settings
@@ -29,6 +35,10 @@ _ABOUT = (
     "What the integration services ask of Tidegate: writebacks, backfills, replays and reconciliations, lanes, budgets, leases, and what became "
     "of every change. Every answer about a run links to it. Times are ISO 8601 with a zone."
 )
+
+
+_MOST_OF_A_FORM = 256 * 1024
+"""Bytes that the console reads of anybody, signed in or not."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +54,23 @@ def build_api(settings: Settings) -> Api:
     asked.
     """
 
+    def parts() -> Dependencies:
+        found: Dependencies = app.state.parts
+        return found
+
+    def audit() -> AuditLog | None:
+        return app.state.parts.audit if hasattr(app.state, "parts") else None
+
+    refusals = Refusals(settings.api.limits.refusals, audit)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with serving_metrics(settings.metrics, "api"), open_api_parts(settings) as parts:
-            with closing(StatusLook(settings, parts.client)) as looks:
+        async with serving_metrics(settings.metrics, "api"), open_api_parts(settings) as opened:
+            with closing(StatusLook(settings, opened.client)) as looks:
                 async with exporting_state(looks):
-                    app.state.parts = parts
+                    app.state.parts = opened
                     yield
+                    await refusals.close()
 
     app = FastAPI(
         title="Tidegate",
@@ -69,18 +89,22 @@ def build_api(settings: Settings) -> Api:
     handle_problems(app)
     describe(app)
     app.add_api_route("/v1/docs", _docs_of(app), include_in_schema=False)
-    gate = Gate(settings.api)
+    served = OnRecord(_doors(settings, app, parts), refusals, audit)
+    return Api(RequestIds(served), app)
 
-    def parts() -> Dependencies:
-        found: Dependencies = app.state.parts
-        return found
 
-    most = settings.api.max_body_bytes
-    sessions = Sessions(settings.api, lambda: parts().ended)
-    console = BodyLimit(build_console(settings, gate, sessions, parts), most)
-    limited = Traces(BodyLimit(app, most))
+def _doors(settings: Settings, app: FastAPI, parts: Callable[[], Dependencies]) -> ASGIApp:
+    """The API and the console, each behind its own checks."""
+
+    def tokens() -> ApiTokens | None:
+        return parts().tokens if hasattr(app.state, "parts") else None
+
+    gate = Gate(settings.api, KeptTokens(tokens))
+    sessions = Sessions(settings.api, lambda: parts().ended, gate)
+    console = BodyLimit(build_console(settings, gate, sessions, parts), settings.api, _MOST_OF_A_FORM)
+    limited = Busy(Traces(BodyLimit(app, settings.api)), settings.api.limits)
     api = CodecDoor(Authentication(limited, gate), limited, settings, sessions)
-    return Api(RequestIds(TwoDoors(console, api)), app)
+    return TwoDoors(console, api)
 
 
 def _docs_of(app: FastAPI) -> Callable[[], Awaitable[HTMLResponse]]:

@@ -11,6 +11,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from temporalio.client import Client
 
+from clients.database.api_tokens import ApiTokens
 from clients.database.audit_log import AuditLog
 from clients.database.console_sessions import EndedSessions
 from clients.database.idempotency_keys import RequestKeys
@@ -23,13 +24,14 @@ from clients.warehouse import Warehouse
 from clients.warehouse.live_catalogue import LiveCatalogue
 from clients.writeback.intake import WritebackIntake
 from clients.writeback.queries import WritebackQueries
+from clients.writeback.refusal_words import RefusalWords
 from clients.writeback.store import WritebackStore
 from schemas.access import Caller
 from schemas.catalogue import Catalogue
 from workers.addresses import operational_address, s3_address, temporal_address
 from workers.anchoring import keeping_anchors
 from workers.clients import catalogue_file, following, open_warehouse, spoken_with
-from workers.intake import writeback_intake, writeback_queues
+from workers.intake import refusal_words, writeback_intake, writeback_queues
 from workers.metrics.serve import sdk_runtime
 from workers.origins import proving_acts
 from workers.settings import Settings
@@ -51,11 +53,15 @@ class Dependencies:
     audit: AuditLog
     keys: RequestKeys
     ended: EndedSessions
+    tokens: ApiTokens
     intake: WritebackIntake
     looks: WritebackQueries
+    words: RefusalWords
     writebacks: WritebackStore
     queues: WritebackQueues
     look: StatusLook
+    files: asyncio.Semaphore
+    """Files of writebacks that may be read at once."""
     exchanges: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_EXCHANGES_AT_ONCE))
 
     @property
@@ -97,10 +103,13 @@ async def open_api_parts(settings: Settings) -> AsyncIterator[Dependencies]:
             warehouse=warehouse,
             audit=audit,
             keys=stack.enter_context(closing(RequestKeys(dsn))),
+            tokens=stack.enter_context(closing(ApiTokens(dsn))),
             ended=stack.enter_context(closing(EndedSessions(dsn))),
             intake=stack.enter_context(writeback_intake(settings, catalogue, store, warehouse)),
             looks=stack.enter_context(closing(WritebackQueries(dsn))),
+            words=refusal_words(settings, catalogue, store),
             writebacks=stack.enter_context(closing(WritebackStore(dsn))),
+            files=asyncio.Semaphore(settings.api.limits.files),
             look=stack.enter_context(closing(StatusLook(settings, client))),
             queues=await stack.enter_async_context(writeback_queues(client, settings)),
         )

@@ -6,24 +6,34 @@ import os
 import re
 import secrets
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
+from rich.table import Table
 
 from cli.grammar import CommandApp
-from cli.options import DEFAULT_HOME, Home, SettingsFile
+from cli.options import DEFAULT_HOME, By, Home, Reason, SettingsFile, acting_user
 from cli.output import OUT, AsJson, print_json
-from cli.state import settings_file
-from schemas.access import CallerRole
+from cli.state import local_settings, settings_file
+from clients.database.api_tokens import ApiTokens
+from clients.database.audit_log import AuditLog
+from schemas.access import OUR_NAMES, CallerRole, WriterScope
+from schemas.api_tokens import MOST_DAYS, TOKEN_PREFIX, StoredToken
 from schemas.errors import SettingsError
-from schemas.settings.api import CALLER_NAME
+from schemas.ingest.messages import Act
+from schemas.settings.api import CALLER_NAME, ApiToken
 from workers.settings import FILE_VARIABLE
 
 app = CommandApp(
-    about="Serve the HTTP API, or make a token for it.\n\nExample: tidegate api --port 8400",
+    about="Serve the HTTP API; make, list and withdraw tokens for it.\n\nExample: tidegate api --port 8400",
     usual="serve",
     meant_alone=True,
+    order=("serve", "token", "tokens", "revoke"),
 )
 
 COMMAND = (sys.executable, "-m", "api")
@@ -66,17 +76,43 @@ def token(
             "tokens only; eraser: erase records, and look."
         ),
     ] = CallerRole.READER,
+    days: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=MOST_DAYS,
+            help="Keep its hash in the operational store, for so many days: it counts within seconds. 0 = print an entry "
+            "for the settings instead, and store nothing.",
+        ),
+    ] = 0,
+    objects: Annotated[
+        list[str] | None,
+        typer.Option("--object", help="Of a writer: an object that it may write; may be repeated."),
+    ] = None,
+    fields: Annotated[
+        list[str] | None,
+        typer.Option("--field", help="Of a writer: a field as Case.Status; may be repeated."),
+    ] = None,
+    by: By = "",
     as_json: AsJson = False,
+    settings: SettingsFile = None,
+    home: Home = DEFAULT_HOME,
 ) -> None:
-    """Make a token, and the entry of the settings that has the API accept it. Nothing is stored.
+    """Make a token. It is stored with --days; otherwise its entry for the settings is printed.
 
-    Example: tidegate api token billing --role guest
+    Example: tidegate api token billing --role guest --days 90
     """
-    if re.fullmatch(CALLER_NAME, name) is None:
-        raise SettingsError(
-            f"{name!r} cannot be a token's name: letters, digits and . _ @ - only, 64 at most. Choose another."
-        )
+    _check_name(name)
     made, entry = new_token(name, role)
+    entry |= _scope(role, objects or [], fields or [])
+    if days:
+        kept = _kept(entry, acting_user(by), days)
+        with _tokens(settings, home) as (tokens, audit):
+            tokens.add(kept)
+            detail = f"{role}, good until {kept.expires_at:%Y-%m-%d}"
+            _record(audit, Act(act="api.token", by=kept.made_by, target=name, detail=detail, at=kept.made_at))
+        _tell_kept(made, kept, as_json=as_json)
+        return
     if as_json:
         print_json({"token": made, "entry": entry})
         return
@@ -87,9 +123,112 @@ def token(
     )
 
 
+@app.command("tokens")
+def list_tokens(as_json: AsJson = False, settings: SettingsFile = None, home: Home = DEFAULT_HOME) -> None:
+    """List the tokens of the operational store, the newest first. Those of the settings are not
+    there.
+
+    Example: tidegate api tokens
+    """
+    with _tokens(settings, home) as (tokens, _):
+        found = tokens.all()
+    now = datetime.now(UTC)
+    if as_json:
+        print_json([{**each.model_dump(mode="json"), "state": each.state(now)} for each in found])
+        return
+    table = Table("name", "role", "state", "made", "by", "expires")
+    for each in found:
+        days = (f"{at:%Y-%m-%d}" for at in (each.made_at, each.expires_at))
+        made, expires = days
+        table.add_row(each.name, str(each.role), each.state(now), made, each.made_by, expires)
+    OUT.print(table)
+
+
+@app.command("revoke")
+def revoke(
+    name: Annotated[str, typer.Argument(help="The token's name.")],
+    by: By = "",
+    reason: Reason = "",
+    settings: SettingsFile = None,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Withdraw a token, of the operational store or of the settings: it ends within seconds, in
+    every API process, with its console sessions.
+
+    Example: tidegate api revoke billing --reason "left on a laptop"
+    """
+    loaded = local_settings(settings, home)
+    now, who = datetime.now(UTC), acting_user(by)
+    with _tokens(settings, home) as (tokens, audit):
+        chosen = [each for each in tokens.all() if each.name == name and each.revoked_at is None]
+        listed = [each for each in loaded.api.tokens if each.name == name]
+        chosen += [_of_settings(each, who, now) for each in listed]
+        if not chosen:
+            raise SettingsError(
+                f"No token is named {name}, or it was withdrawn before. `tidegate api tokens` lists them."
+            )
+        count = tokens.revoke(chosen, by=who, at=now)
+        if count:
+            _record(audit, Act(act="api.revoke", by=who, target=name, detail=reason, at=now))
+    said = "withdrawn" if count else "was withdrawn before"
+    OUT.print(f"{name} {said}", markup=False)
+
+
+@contextmanager
+def _tokens(settings: Path | None, home: Path) -> Iterator[tuple[ApiTokens, AuditLog]]:
+    dsn = local_settings(settings, home).operational.dsn.get_secret_value()
+    with closing(ApiTokens(dsn)) as tokens, closing(AuditLog(dsn)) as audit:
+        yield tokens, audit
+
+
+def _record(audit: AuditLog, act: Act) -> None:
+    audit.ensure_tables()
+    audit.append(act)
+
+
+def _check_name(name: str) -> None:
+    if re.fullmatch(CALLER_NAME, name) is None or name in OUR_NAMES:
+        raise SettingsError(
+            f"{name!r} cannot be a token's name: letters, digits and . _ @ - only, 64 at most, and none of "
+            f"{', '.join(sorted(OUR_NAMES))}. Choose another."
+        )
+
+
+def _scope(role: CallerRole, objects: list[str], fields: list[str]) -> dict[str, Any]:
+    if not objects and not fields:
+        return {}
+    if role is not CallerRole.WRITER:
+        raise SettingsError(
+            "--object and --field limit the role writer. Leave them out, or give --role writer."
+        )
+    try:
+        return {"writer": WriterScope(objects=tuple(objects), fields=tuple(fields)).model_dump()}
+    except ValidationError:
+        raise SettingsError("--field takes OBJECT.FIELD, as Case.Status. Correct it.") from None
+
+
+def _kept(entry: dict[str, Any], by: str, days: int) -> StoredToken:
+    now = datetime.now(UTC)
+    return StoredToken(**entry, made_at=now, made_by=by, expires_at=now + timedelta(days=days))
+
+
+def _of_settings(entry: ApiToken, by: str, now: datetime) -> StoredToken:
+    values = entry.model_dump(include={"name", "role", "sha256", "writer"})
+    return StoredToken(**values, made_at=now, made_by=by, expires_at=now)
+
+
+def _tell_kept(made: str, kept: StoredToken, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"token": made, "entry": kept.model_dump(mode="json", exclude={"sha256"})})
+        return
+    OUT.print(f"token    {made}", markup=False, soft_wrap=True)
+    until = f"{kept.expires_at:%Y-%m-%d %H:%M} UTC"
+    OUT.print(f"It is shown this once, counts within seconds, and expires at {until}.", markup=False)
+
+
 def new_token(name: str, role: CallerRole) -> tuple[str, dict[str, Any]]:
     """A token of 256 random bits, and its entry of the settings."""
-    made = f"tg_{secrets.token_urlsafe(32)}"
+    made = f"{TOKEN_PREFIX}{secrets.token_urlsafe(32)}"
     return made, entry_of(made, name, role)
 
 

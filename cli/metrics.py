@@ -1,7 +1,6 @@
 """tidegate metrics: the engine's state for Prometheus, without the HTTP API."""
 
 import asyncio
-import logging
 import signal
 from contextlib import closing
 from typing import Annotated
@@ -17,6 +16,7 @@ from workers.metrics.serve import serving_metrics
 from workers.metrics.state import exporting_state
 from workers.settings import Settings
 from workers.status import StatusLook
+from workers.telemetry import telemetry
 
 PORT = 9464
 
@@ -33,8 +33,9 @@ def metrics(
 
     Example: tidegate metrics --port 9464
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    uvloop.run(_serve(local_settings(settings, home), MetricsSettings(port=port, host=host)))
+    loaded = local_settings(settings, home)
+    with telemetry(loaded, "metrics"):
+        uvloop.run(_serve(loaded, MetricsSettings(port=port, host=host)))
 
 
 async def _serve(settings: Settings, where: MetricsSettings) -> None:

@@ -3,6 +3,7 @@ show and whether to wait.
 """
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ import typer
 
 from clients.acting import operating_user
 from schemas.errors import SettingsError
+from schemas.reason import LONGEST_ACTOR, LONGEST_REASON, one_line
 
 DEFAULT_HOME = Path("var")
 Home = Annotated[Path, typer.Option("--home", help="Folder of an engine that `tidegate up` runs.")]
@@ -18,12 +20,34 @@ SettingsFile = Annotated[
     Path | None, typer.Option("--settings", help="Settings file; by default the one under --home.")
 ]
 
+
+def _recorded(most: int) -> Callable[[str], str]:
+    """A check of a text that goes on record: one line of at most `most` characters."""
+
+    def check(text: str) -> str:
+        try:
+            one_line(text)
+        except ValueError as error:
+            raise typer.BadParameter(f"{error}.") from None
+        if len(text) > most:
+            raise typer.BadParameter(f"it has {len(text):,} characters; {most:,} are recorded. Shorten it.")
+        return text
+
+    return check
+
+
+_CHECKED_BY, _CHECKED_REASON = _recorded(LONGEST_ACTOR), _recorded(LONGEST_REASON)
 By = Annotated[
     str,
-    typer.Option("--by", help="Who asks, for the audit log; by default the user of the operating system."),
+    typer.Option(
+        "--by", help="Who asks, for the audit log; by default the user of the operating system.", callback=_CHECKED_BY
+    ),
 ]
-Reason = Annotated[str, typer.Option("--reason", help="Why, for the audit log.")]
-NeededReason = Annotated[str, typer.Option("--reason", help="Why, for the audit log.", show_default=False)]
+Reason = Annotated[str, typer.Option("--reason", help="Why, for the audit log.", callback=_CHECKED_REASON)]
+NeededReason = Annotated[
+    str,
+    typer.Option("--reason", help="Why, for the audit log.", show_default=False, callback=_CHECKED_REASON),
+]
 
 TIMES = "2026-11-24, 2026-11-24T10:00Z or 2h (ago)"
 Since = Annotated[str | None, typer.Option("--since", help=f"From this time on: {TIMES}.")]

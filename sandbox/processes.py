@@ -36,6 +36,8 @@ class Child:
     process: subprocess.Popen[bytes]
     log: Path
     stop_signal: signal.Signals = signal.SIGTERM
+    start: Callable[[], "subprocess.Popen[bytes]"] | None = None
+    """Starts the same command once more; None = it cannot be."""
 
     def is_running(self) -> bool:
         return self.process.poll() is None
@@ -80,24 +82,33 @@ class ProcessGroup:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         log = self.folder / f"{name}.log"
-        with log.open("ab") as output:
-            process = subprocess.Popen(  # noqa: S603 -- commands are ours
-                list(command),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=dict(os.environ) | dict(environment or {}),
-                user=user,
-                group=user,
-                extra_groups=[] if user else None,
-                # Ctrl-C reaches the sandbox alone, which then stops them in order
-                start_new_session=True,
-                preexec_fn=_die_with_parent(stop_signal),
-            )
-        child = Child(name, process, log, stop_signal)
+
+        def begin() -> "subprocess.Popen[bytes]":
+            with log.open("ab") as output:
+                return subprocess.Popen(  # noqa: S603 -- commands are ours
+                    list(command),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env=dict(os.environ) | dict(environment or {}),
+                    user=user,
+                    group=user,
+                    extra_groups=[] if user else None,
+                    # Ctrl-C reaches the sandbox alone, which then stops them in order
+                    start_new_session=True,
+                    preexec_fn=_die_with_parent(stop_signal),
+                )
+
+        child = Child(name, begin(), log, stop_signal, begin)
         self.children.append(child)
         self._record()
         return child
+
+    def start_again(self, child: Child) -> None:
+        """Start a child that has ended once more, with the same command."""
+        if child.start is not None:
+            child.process = child.start()
+            self._record()
 
     def stop(self) -> None:
         """Stop every child, last started first."""

@@ -1,18 +1,21 @@
-"""The S3 emulator, kept to S3's word that an object is stored whole or not at all: `python -m
-sandbox.s3_server`.
+"""The S3 emulator, kept to S3's word that an object is stored whole or not at all, and is stored
+when it is acknowledged: `python -m sandbox.s3_server`.
 
 The emulator takes a request whose sender dies for a whole one, and stores what has arrived,
 often nothing; S3 never adds a partial object ("Amazon S3 never adds partial objects", user
-guide, Uploading objects). Here such a request never reaches it. Locks outlive it by
-`sandbox/s3_locks.py`.
+guide, Uploading objects). Here such a request never reaches it. An object that it cannot write to
+disk it only keeps in memory, and acknowledges. Here that is an error, as it is of S3. Locks outlive
+it by `sandbox/s3_locks.py`.
 """
 
+import errno
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
 from ministack import app as emulator
+from ministack.services import s3
 
 from sandbox.objectstore import OVERLAYS
 from sandbox.s3_locks import Locks, locks_stay
@@ -57,7 +60,21 @@ async def _whole_body(receive: Receive) -> bytes | None:
             return bytes(body)
 
 
+def written_or_refused(persist: Callable[[str, str, Any], None]) -> Callable[[str, str, Any], None]:
+    """The emulator's own step that writes an object to disk, which fails when it could not."""
+
+    def persist_or_raise(bucket: str, key: str, obj: Any) -> None:
+        persist(bucket, key, obj)
+        # It takes the body out of memory once the body is on disk.
+        if isinstance(obj, dict) and obj.get("body") is not None:
+            s3._buckets[bucket]["objects"].pop(key, None)
+            raise OSError(errno.ENOSPC, "the object could not be written to disk")
+
+    return persist_or_raise
+
+
 if __name__ == "__main__":
+    s3._persist_object = written_or_refused(s3._persist_object)
     locks = Locks(Path(os.environ["STATE_DIR"]) / "locks.jsonl")
     emulator.app = whole_requests_only(locks_stay(emulator.app, locks, overlays=OVERLAYS in os.environ))
     emulator.main()

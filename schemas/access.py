@@ -1,6 +1,10 @@
 """Callers of the HTTP API, and their permissions."""
 
+from collections.abc import Iterable
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
 
 from schemas.acting import OWN_NAMES
 from schemas.message import Message
@@ -32,6 +36,40 @@ class CallerRole(StrEnum):
         return self in (needed, CallerRole.OPERATOR)
 
 
+class WriterScope(Message):
+    """The objects and fields that a writer may change. Nothing given = all."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    objects: tuple[str, ...] = ()
+    """API names, as `Case`, with all of their fields unless `fields` lists some."""
+    fields: tuple[Annotated[str, Field(pattern=r"^\w+\.\w+$")], ...] = ()
+    """As `Case.Status`: of Case these fields and no others. A parent by external id is listed by
+    its relationship (`Case.Account`).
+    """
+
+    def refusal(self, object_name: str, names: Iterable[str]) -> tuple[str, str] | None:
+        """The place that is outside, `object` or `fields`, and what to do; None = all is inside."""
+        by_object: dict[str, set[str]] = {name: set() for name in self.objects}
+        for each in self.fields:
+            owner, _, name = each.partition(".")
+            by_object.setdefault(owner, set()).add(name)
+        if by_object and object_name not in by_object:
+            listed = ", ".join(sorted(by_object))
+            return "object", f"This token may write {listed} only. Use another token, or ask for a wider one."
+        allowed = by_object.get(object_name, set())
+        if not allowed or all(name in allowed for name in names):
+            return None
+        listed = ", ".join(sorted(allowed))
+        return (
+            "fields",
+            f"This token may write {listed} of {object_name} only. Leave other fields and conditions out, or ask for a wider token.",
+        )
+
+
+ANYTHING = WriterScope()
+
+
 OUR_NAMES = frozenset(name for name in OWN_NAMES if " " not in name) | {"unknown"}
 """Names used as `by` for the engine's own acts: no caller may have one of them."""
 
@@ -42,3 +80,5 @@ class Caller(Message):
     name: str
     """Goes on record as `by`: the token's name, or `oidc:` and the subject of a signed token."""
     role: CallerRole
+    scope: WriterScope = ANYTHING
+    """What it may write."""

@@ -156,6 +156,12 @@ class Refusal(Message):
     retry_after: timedelta
 
 
+GUEST_PREFIX = "guest:"
+"""Begins the process names of guests: `guest:CALLER:PROCESS`."""
+MOST_GUEST_PROCESSES = 50
+"""Leases that one guest may hold of one budget at once, each by a process of its own."""
+
+
 class LeaseLine(Message):
     """One lease as its process sees it."""
 

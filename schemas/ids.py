@@ -8,6 +8,7 @@ bytes and hold no PII.
 
 import hashlib
 from datetime import datetime
+from urllib.parse import quote
 
 ORIGIN = "origin"
 """The position before a lane's first batch."""
@@ -82,6 +83,11 @@ def intake_prefix(org: str) -> str:
     so.
     """
     return f"intake/{org}/"
+
+
+def intake_prefix_of(org: str, caller: str) -> str:
+    """Where one caller of the API puts its files: a writer has no other one's read."""
+    return f"{intake_prefix(org)}{quote(caller, safe='@')}/"
 
 
 def intake_refusals_key(org: str, file_key: str) -> str:

@@ -100,6 +100,7 @@ def s3_address(settings: S3Settings) -> S3Address:
         access_key=settings.access_key,
         secret_key=_plain(settings.secret_key),
         kms_endpoint_url=settings.kms_endpoint_url,
+        confirms_puts=settings.confirms_puts,
         classes=_classes(settings),
     )
 

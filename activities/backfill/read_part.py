@@ -26,6 +26,7 @@ from clients.salesforce.bulk.query_jobs import JobResult, LaneJobs, new_intent, 
 from clients.salesforce.call_count import counting_calls
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.polling import VISIBILITY_DELAY
+from clients.salesforce.safe_words import safe_words
 from clients.salesforce.soql import between, selected_fields
 from clients.storage.chain import RowFacts
 from schemas import names
@@ -179,7 +180,9 @@ class _Reader:
         """
         info = await self._bulk.info(job)
         if info.is_dead:
-            raise JobLostError(lane=self.lane, detail=f"it is {info.state}: {info.error}") from error
+            raise JobLostError(
+                lane=self.lane, detail=f"it is {info.state}: {safe_words(info.error)}"
+            ) from error
         if self._bulk.hangs(info):
             await self._bulk.remove(job, is_finished=False)
             raise JobLostError(lane=self.lane, detail="it did not end, and was stopped") from error

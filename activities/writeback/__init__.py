@@ -19,6 +19,7 @@ from clients.writeback.batch_former import BatchFormer
 from clients.writeback.batches import WritebackBatches
 from clients.writeback.echoes import Echoes
 from clients.writeback.pauses import Pauses
+from clients.writeback.refusal_words import RefusalWords
 from clients.writeback.store import WritebackStore
 from schemas.catalogue import Catalogue
 from transforms.pii import Protector
@@ -73,7 +74,7 @@ def _sender(
     sending: WritebackConfig,
     jobs: BulkJobConfig,
 ) -> WritebackSteps:
-    batches = WritebackBatches(store)
+    batches = WritebackBatches(store, RefusalWords(lambda: clients.protector).seal)
     return WritebackSteps(
         org=org.http,
         sessions=org.sessions,

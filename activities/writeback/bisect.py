@@ -72,7 +72,7 @@ async def carry(
 def _unsent(error: TransientError | CallRefusedError, come_again: timedelta) -> Outcome:
     """Of rows whose call was surely not carried out."""
     if isinstance(error, CallRefusedError):
-        return Outcome(WritebackState.DEAD, error.error_code, str(error))
+        return Outcome(WritebackState.DEAD, error.error_code, str(error), words=error.words)
     return not_sent(str(error), come_again if error.retry_after is None else error.retry_after)
 
 

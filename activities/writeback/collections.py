@@ -4,10 +4,10 @@ results, whatever carried them.
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from clients.salesforce.collections import CompositeWrites, Row, collections_needed, reads_as_reference
 from clients.salesforce.request import Deadline
@@ -151,16 +151,8 @@ def outcomes_of(
     """Outcomes by record, of rows with their results."""
     found = {}
     for entry, result in zip(entries, results, strict=True):
-        hidden = _hidden(spec, key_field, entry)
-        outcome = outcome_of(entry, result, key_field=key_field, hidden=hidden)
+        known = {*spec.fields, *entry.fields, key_field}
+        outcome = outcome_of(entry, result, key_field=key_field, known=known)
         if outcome is not None:
             found[entry.record] = outcome
     return found
-
-
-def _hidden(spec: ObjectSpec, key_field: str, entry: ToSend) -> list[Any]:
-    """Values that Salesforce may quote and nobody may keep in plaintext."""
-    values: Mapping[str, Any] = {**entry.fields, key_field: entry.external_id}
-    return [
-        value for name, value in values.items() if name not in spec.fields or spec.fields[name].is_protected
-    ]

@@ -26,8 +26,8 @@ from api.console.render import respond
 from api.console.session import Session
 from api.problems import wrong_fields
 from clients.database.idempotency_keys import KeyClaim
+from schemas.reason import LONGEST_REASON, SHORTEST_REASON
 
-SHORTEST_REASON, LONGEST_REASON = 3, 1_000
 _KIND = "console"
 _DONE = "done"
 Fields = Mapping[str, str]
@@ -99,8 +99,9 @@ def _does(act: ConsoleAct) -> Callable[[Request], Awaitable[Response]]:
         _must_be_operator(session)
         visit = _visit(request)
         reason = form.get("reason", "").strip()
-        if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
-            raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, "Say in some words why: it goes on record.")
+        if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON or not reason.isprintable():
+            detail = "Say in some words, and in one line, why: it goes on record."
+            raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
         names = (*act.fields, *(choice.name for choice in act.choices))
         fields = {name: form.get(name, "")[:LONGEST_REASON] for name in names}
         done, is_new = await _once(visit, act, fields, (reason, form.get("key", "")))

@@ -116,6 +116,7 @@ class ConsoleGate:
 
     async def _admitted(self, scope: Scope, headers: Headers) -> Response | None:
         path: str = scope["path"]
+        await self._sessions.fresh()
         session = self._sessions.read(cookie_of(headers, self._cookie.name))
         standing = Standing.ENDED if session is None else await self._sessions.standing(session)
         if session is not None and standing is not Standing.ENDED:

@@ -16,6 +16,7 @@ from enum import StrEnum
 
 import jwt
 
+from api.middleware.auth import Gate
 from clients.database.console_sessions import EndedSessions
 from schemas.access import Caller, CallerRole
 from schemas.errors import UnavailableError
@@ -60,10 +61,11 @@ class Session:
 class Sessions:
     """Begins sessions, reads their cookies, and knows which were ended."""
 
-    def __init__(self, settings: ApiSettings, ended: Callable[[], EndedSessions]) -> None:
+    def __init__(self, settings: ApiSettings, ended: Callable[[], EndedSessions], gate: Gate) -> None:
+        """`gate`: knows whether the token that a session began with is still good."""
         key = settings.console.session_key
         self._key = secrets.token_bytes(32) if key is None else key.get_secret_value().encode()
-        self._tokens = {token.name: token.role for token in settings.tokens}
+        self._gate = gate
         self._has_issuer = settings.console.login is not None
         self._ended = ended
         self._silent_until = 0.0
@@ -85,7 +87,7 @@ class Sessions:
 
     def read(self, cookie: str) -> Session | None:
         """The session of a cookie. None: it is not ours, out of date, or its token was withdrawn
-        from the settings or given another role.
+        or given another role.
         """
         required = ["exp", "iat", "sub", "jti", "role"]
         try:
@@ -103,6 +105,10 @@ class Sessions:
             return None
         began, ends = (datetime.fromtimestamp(claims[name], UTC) for name in ("iat", "exp"))
         return Session(caller, claims["jti"], began, ends, self._csrf(claims["jti"]))
+
+    async def fresh(self) -> None:
+        """Have withdrawn tokens known before a session is read."""
+        await self._gate.fresh()
 
     async def standing(self, session: Session) -> Standing:
         """Whether somebody ended it."""
@@ -144,4 +150,4 @@ class Sessions:
     def _is_known(self, caller: Caller) -> bool:
         if caller.name.startswith(_OIDC):
             return self._has_issuer
-        return self._tokens.get(caller.name) is caller.role
+        return self._gate.knows(caller)

@@ -55,7 +55,9 @@ class AuditCheck(BaseModel):
 async def acts(
     parts: Parts,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
-    before: Annotated[int | None, Query(ge=1, description="Only acts with a smaller number.")] = None,
+    before: Annotated[
+        int | None, Query(ge=1, le=2**63 - 1, description="Only acts with a smaller number.")
+    ] = None,
 ) -> AuditPage:
     await asyncio.to_thread(parts.audit.ensure_tables)
     rows = await asyncio.to_thread(parts.audit.page, limit, before=before)

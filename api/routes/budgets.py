@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from api.dependencies import CalledBy, Parts
 from api.openapi import documented
@@ -17,6 +17,7 @@ from clients.temporal.run_views import translated_temporal
 from schemas.access import CallerRole
 from schemas.budget_recheck import RecheckAnswer, RecheckInput
 from schemas.governor import Budget, Forecast
+from schemas.reason import ReasonText
 from workers.budget_words import NOT_STARTED, budgets_of
 
 router = APIRouter(prefix="/v1/budgets", tags=["budgets"])
@@ -39,7 +40,7 @@ class Recheck(BaseModel):
 
     budget: Budget | None = None
     """Null: of every budget."""
-    reason: str = Field(default="", max_length=1_000)
+    reason: ReasonText = ""
     """For the audit log."""
 
 

@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Self
 
 from fastapi import APIRouter
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from api.dependencies import CalledBy, Parts
 from api.openapi import documented
 from clients.temporal.governor import TemporalGovernor
 from clients.temporal.run_views import translated_temporal
 from schemas.access import CallerRole
-from schemas.governor import Budget, Exchange, LeaseAnswer, LeaseClass, LeaseLine
+from schemas.governor import GUEST_PREFIX, Budget, Exchange, LeaseAnswer, LeaseClass, LeaseLine
 
 _MOST = 10**9
 router = APIRouter(prefix="/v1/leases", tags=["leases"])
@@ -31,6 +31,14 @@ class GuestLine(BaseModel):
     )
     returned: Tokens = Field(default=0, description="All that was given back unspent so far.")
     want: Tokens = Field(description="How many tokens it would like to hold unspent now; 0 to hold none.")
+
+    @model_validator(mode="after")
+    def _no_more_than_was_granted(self) -> Self:
+        if self.spent + self.returned > self.granted:
+            raise ValueError(
+                "`spent` and `returned` together are more than `granted`; say `granted` as it was answered"
+            )
+        return self
 
 
 def _once(lines: Sequence[GuestLine]) -> Sequence[GuestLine]:
@@ -73,7 +81,7 @@ async def exchange(body: GuestExchange, parts: Parts, caller: CalledBy) -> Lease
     lines = tuple(LeaseLine(lease_class=LeaseClass.GUEST, **line.model_dump()) for line in body.lines)
     governor = TemporalGovernor(parts.client, parts.org, parts.settings.budgets)
     # The caller's name keeps guests out of each other's leases, and out of the engine's.
-    message = Exchange(process=f"guest:{caller.name}:{body.process}", lines=lines)
+    message = Exchange(process=f"{GUEST_PREFIX}{caller.name}:{body.process}", lines=lines)
     async with parts.exchanges:
         with translated_temporal():
             return await governor.exchange(message)

@@ -2,7 +2,9 @@
 quarantine re-driven.
 """
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from typing import Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from api.dependencies import Dependencies
 from api.runs.kinds import RunRequest, RunResource
@@ -28,9 +30,7 @@ class QuarantineRows(BaseModel):
 
 
 class ReplayRequest(RunRequest):
-    """Selection of landed batches, and of their changes. Nothing given: every change of every
-    lane.
-    """
+    """Selection of landed batches, and of their changes. Every change of every lane is `all`."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -73,7 +73,24 @@ class ReplayRequest(RunRequest):
         pattern=SHADOW_PATTERN,
         description="Into tables of their own, to be compared; left out: into the tables themselves.",
     )
+    all: bool = Field(default=False, description="True: every landed batch. Not together with a choice.")
     parallel: int = Field(default=2, ge=1, le=16, description="Groups of batches under way at once.")
+
+    @model_validator(mode="after")
+    def _all_is_no_choice(self) -> Self:
+        if self.all and self._chosen:
+            raise ValueError("give either `all` or a part of the selection, not both")
+        return self
+
+    @property
+    def _chosen(self) -> bool:
+        parts = (self.lane, self.object, self.record, self.from_position, self.to_position)
+        return any(each is not None for each in (*parts, self.since, self.until, self.quarantine))
+
+    @property
+    def is_everything(self) -> bool:
+        """True for a selection that chooses nothing."""
+        return not self.all and not self._chosen
 
     def selection(self, org: str) -> ReplaySelection:
         """The selection to replay; raises pydantic's `ValidationError` for parts that do not fit

@@ -9,12 +9,13 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from api.dependencies import Dependencies
-from api.problems import wrong_fields
+from api.problems import invalid, wrong_fields
 from clients.database.idempotency_keys import KeyClaim
 from clients.temporal.run_kinds import RunKind
 from clients.temporal.runs import RunExistsError, Started, content, start_run
 from schemas.access import Caller, CallerRole
 from schemas.message import Message
+from schemas.reason import ReasonText
 
 RUN_ID_SLASH = "~"
 """Stands for the `/` of a workflow id in a run's id: a letter of URLs that no object, lane or
@@ -34,12 +35,18 @@ class RunRequest(BaseModel, ABC):
         "from what is asked, and from the Idempotency-Key when there is one.",
         examples=["2026-11-01..2026-11-08"],
     )
-    reason: str = Field(
+    reason: ReasonText = Field(
         default="",
-        max_length=1_000,
         description="Goes on record. No personal data.",
         examples=["the warehouse was restored from yesterday's copy"],
     )
+
+    @property
+    def is_everything(self) -> bool:
+        """True when nothing is chosen, and that is not said either. Of a kind that must name an
+        object it never is.
+        """
+        return False
 
     @abstractmethod
     def derived_window(self) -> str:
@@ -92,8 +99,11 @@ async def ask_for_run(
     Raises:
         KeyUsedError: The caller has used the key for something else.
         RunExistsError: A run of that window does something else.
+        ProblemError: Nothing is chosen.
     """
     kind = resource.kind
+    if body.is_everything:
+        raise invalid("body", "nothing is chosen; give a part of the selection, or `all` as true")
     try:
         window = body.window or await _derived(parts, resource, body, key=key, caller=caller)
         request = await body.as_input(parts, window=window, by=caller.name)

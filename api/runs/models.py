@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from clients.temporal.run_kinds import RunAct
 from clients.temporal.run_views import RunDescription
 from schemas.message import Message
+from schemas.reason import GivenReason
 
 S = TypeVar("S", bound=Message)
 Status = Literal["running", "completed", "failed", "cancelled", "terminated", "timed_out"]
@@ -74,9 +75,7 @@ class Steered(BaseModel):
 class Reason(BaseModel):
     """Why."""
 
-    reason: str = Field(
-        min_length=3,
-        max_length=1_000,
+    reason: GivenReason = Field(
         description="Goes on record. No personal data.",
         examples=["release tonight"],
     )

@@ -3,7 +3,6 @@ kind.
 """
 
 import base64
-import binascii
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -24,7 +23,13 @@ from api.runs.models import (
     status_of,
 )
 from clients.temporal.run_kinds import RunAct
-from clients.temporal.run_views import RunDescription, list_runs, look, progress
+from clients.temporal.run_views import (
+    RunDescription,
+    UnknownPageError,
+    list_runs,
+    look,
+    progress,
+)
 from clients.temporal.runs import signal
 from schemas import names
 from schemas.access import CallerRole
@@ -114,14 +119,17 @@ def _add_list(router: APIRouter, resource: RunResource) -> None:
         page: Annotated[str, Query(max_length=4_000, description="`next_page` of the page before.")] = "",
     ) -> RunPage:
         prefix = resource.kind.prefix(parts.org) + (f"{of}/" if of else "")
-        found, token = await list_runs(
-            parts.client,
-            resource.kind.workflow_type,
-            prefix,
-            status=status or "",
-            most=limit,
-            token=_token(page),
-        )
+        try:
+            found, token = await list_runs(
+                parts.client,
+                resource.kind.workflow_type,
+                prefix,
+                status=status or "",
+                most=limit,
+                token=_token(page),
+            )
+        except UnknownPageError:
+            raise _no_page() from None
         listed = [_listed(parts, resource, each) for each in found]
         return RunPage(runs=listed, next_page=base64.urlsafe_b64encode(token).decode() if token else None)
 
@@ -217,5 +225,9 @@ def _listed(parts: Dependencies, resource: RunResource, found: RunDescription) -
 def _token(page: str) -> bytes | None:
     try:
         return base64.b64decode(page, altchars=b"-_", validate=True) or None
-    except binascii.Error:
-        raise invalid("query.page", "take it from `next_page` of an answer as it is") from None
+    except ValueError:  # also for what is not ASCII
+        raise _no_page() from None
+
+
+def _no_page() -> ProblemError:
+    return invalid("query.page", "take it from `next_page` of an answer as it is")

@@ -11,6 +11,7 @@ import typer
 
 from cli.grammar import CommandApp
 from cli.local.sandbox_packages import require_sandbox_packages
+from cli.local.watch import watching
 from cli.options import DEFAULT_HOME, Home, SettingsFile
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, progress_bar, say
 from cli.state import control_url, local_settings, write_endpoints
@@ -72,7 +73,8 @@ def up(
             print_json(endpoints.model_dump())
         else:
             show_endpoints(endpoints)
-        stop.wait()
+        with watching(sandbox.group):
+            stop.wait()
         say("stopping the sandbox")
 
 

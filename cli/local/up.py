@@ -12,6 +12,7 @@ from cli.api import local_token
 from cli.local.engine_processes import EngineProcesses, write_settings
 from cli.local.sandbox import show_endpoints, stop_event
 from cli.local.sandbox_packages import require_sandbox_packages
+from cli.local.watch import watching
 from cli.options import DEFAULT_HOME, Home
 from cli.output import OUT, say
 from cli.state import metrics_file, settings_file, write_endpoints
@@ -122,6 +123,7 @@ def running_all(
         if api is not None:
             engine.start_api()
         try:
-            yield Running(endpoints, sandbox.group, engine)
+            with watching(sandbox.group):
+                yield Running(endpoints, sandbox.group, engine)
         finally:
             engine.stop()

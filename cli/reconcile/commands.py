@@ -25,6 +25,7 @@ from cli.options import (
 )
 from cli.output import EXIT_FAILED, EXIT_ISOLATED, AsJson, print_json, say
 from cli.reconcile.output import report_of, share, show_cost, show_report
+from cli.reconcile.raw import raw
 from cli.run_control import ShownRun, add_run_control
 from cli.runs import Asked, run_to_its_end
 from cli.state import local_settings
@@ -130,4 +131,5 @@ def _page(state: ReconcileState) -> RenderableType:
     )
 
 
+app.command("raw")(raw)
 add_run_control(app, RECONCILE, ShownRun(group="reconcile", sample="Case", about={}, page=_page))

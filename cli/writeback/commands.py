@@ -14,9 +14,12 @@ from cli.state import local_settings
 from cli.writeback.control import COMMANDS
 from cli.writeback.output import attempts_page, batches_page, latency_page, list_page, shown_text
 from cli.writeback.submit import submit
+from clients.storage.objects import ObjectStore
 from clients.writeback.queries import Row, WritebackFilter, WritebackQueries
+from schemas.catalogue import load_catalogue
 from schemas.writeback.messages import WritebackState
-from workers.addresses import operational_address
+from workers.addresses import operational_address, s3_address
+from workers.intake import refusal_words
 from workers.settings import Settings
 
 
@@ -65,6 +68,9 @@ def list_writebacks(
 @app.command("show")
 def show_writeback(
     number: Annotated[int, typer.Argument(help="As `list` and `submit` name it.")],
+    words: Annotated[
+        bool, typer.Option("--words", help="Decrypt Salesforce's own words, which may quote values.")
+    ] = False,
     as_json: AsJson = False,
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
@@ -73,12 +79,15 @@ def show_writeback(
 
     Example: tidegate writeback show 17
     """
-    with closing(_looks(local_settings(settings, home))) as looks:
+    loaded = local_settings(settings, home)
+    with closing(_looks(loaded)) as looks:
         found = looks.one(number)
         attempts: list[Row] = [] if found is None else looks.attempts(number)
     if found is None:
         say(f"There is no writeback {number}. `tidegate writeback list` shows those that there are.")
         raise typer.Exit(EXIT_FAILED)
+    if words:
+        found, *attempts = _with_words(loaded, [found, *attempts])
     if as_json:
         print_json({**found, "tried": attempts})
         return
@@ -86,6 +95,13 @@ def show_writeback(
         OUT.print(f"{name:>16}  {shown_text(value)}", markup=False)
     if attempts:
         OUT.print(attempts_page(attempts))
+
+
+def _with_words(settings: Settings, rows: list[Row]) -> list[Row]:
+    """The rows with Salesforce's words in place of their tokens."""
+    catalogue = load_catalogue(settings.catalogue)
+    said = refusal_words(settings, catalogue, ObjectStore(s3_address(settings.s3)))
+    return [{**row, "words": said.reveal(row["words"])} for row in rows]
 
 
 @app.command("batches")

@@ -35,7 +35,10 @@ def attempts_page(attempts: Sequence[Row]) -> RenderableType:
     """Every time that a writeback was sent."""
     table = Table("try", "batch", "sent", "outcome", "what", box=None)
     for each in attempts:
-        what = " ".join(filter(None, (each["code"], each["reason"])))
+        said = each["words"] or ""
+        # A token says nothing to a person.
+        words = "" if said.startswith("tg") else said
+        what = " ".join(filter(None, (each["code"], each["reason"], words)))
         texts = (str(each["attempt"]), each["batch"], shown_text(each["sent_at"]), each["outcome"], what)
         table.add_row(*map(Text, texts))
     return table

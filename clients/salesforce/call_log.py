@@ -59,12 +59,11 @@ class CallLine:
     _span: OpenSpan = NO_SPAN
 
     def answered(self, status: int) -> None:
-        """A good answer is a line of level DEBUG, a refusal one of level INFO."""
+        """One line a call, good or refused."""
         self._span.note({"http.response.status_code": status})
         if status >= _FIRST_REFUSAL:
             self._span.fail(str(status))
-        level = logging.DEBUG if status < _FIRST_REFUSAL else logging.INFO
-        self._write(level, "Salesforce answered", status)
+        self._write(logging.INFO, "Salesforce answered", status)
 
     def __enter__(self) -> Self:
         if is_on():

@@ -187,7 +187,9 @@ def _composite_bodies(responses: Sequence[Mapping[str, Any]], names: Sequence[st
 def _error_of(entry: Mapping[str, Any]) -> RowResult:
     """A row's error (`statusCode`) or a call's (`errorCode`)."""
     code = entry.get("statusCode") or entry["errorCode"]
-    return RowResult(code=str(code), message=str(entry.get("message") or ""))
+    fields = entry.get("fields")
+    named = tuple(map(str, fields)) if isinstance(fields, list) else ()
+    return RowResult(code=str(code), message=str(entry.get("message") or ""), fields=named)
 
 
 def _each_result(body: Any, count: int, number: int) -> Iterator[RowResult]:
@@ -206,11 +208,12 @@ def _each_result(body: Any, count: int, number: int) -> Iterator[RowResult]:
 
 def _left_out(rows: Sequence[Row]) -> dict[int, RowResult]:
     """The rows that are not sent, by their places, and why."""
-    missing = RowResult(code="NOT_FOUND", message="The record is not there and may not be created.")
+    said = "The record is not there and may not be created."
+    missing = RowResult(code="NOT_FOUND", message=said, is_ours=True)
     found = {place: missing for place, row in enumerate(rows) if not row.may_create and not row.record_id}
     if collections_needed([row for place, row in enumerate(rows) if place not in found]) > 1:
         message = "A value has @{ in it, which a composite request takes for a reference."
-        misread = RowResult(code=NOT_SENT, message=message)
+        misread = RowResult(code=NOT_SENT, message=message, is_ours=True)
         for place, row in enumerate(rows):
             if place not in found and any(map(reads_as_reference, (row.external_id, row.fields))):
                 found[place] = misread

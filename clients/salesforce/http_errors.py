@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from clients.salesforce.safe_words import safe_words
 from schemas.budget_recheck import ASK_AGAIN
 from schemas.errors import (
     CallRefusedError,
@@ -23,6 +24,7 @@ from schemas.governor import Budget, Reading, Refusal, RefusalKind
 from schemas.salesforce.limits import API_USAGE_LAG
 
 SYSTEM = "Salesforce"
+_CODE = re.compile(r"\w{1,80}", re.ASCII)
 _USAGE = re.compile(r"\bapi-usage=(\d+)/(\d+)")
 _QUOTA_PAUSE = timedelta(minutes=15)
 _SHORT_PAUSE = timedelta(seconds=10)
@@ -69,7 +71,8 @@ def refused_call(response: httpx.Response, call: str, refusal: Refusal | None) -
     """The error of a call that the org refused; `refusal` is what `refusal_for_all` has read in
     the response.
     """
-    status, (code, message) = response.status_code, _error(response)
+    status, (code, words) = response.status_code, _error(response)
+    message = safe_words(words)
     if status == httpx.codes.UNAUTHORIZED:
         return SessionEndedError(detail=f"{code} {message}")
     if refusal is not None:
@@ -84,7 +87,7 @@ def refused_call(response: httpx.Response, call: str, refusal: Refusal | None) -
         return CallTooSlowError(system=SYSTEM, detail=f"{call}: {code} {message}")
     if status >= httpx.codes.INTERNAL_SERVER_ERROR or code in _TRANSIENT:
         return UnavailableError(system=SYSTEM, detail=f"{call}: {status} {code} {message}")
-    return CallRefusedError(call=call, status=status, error_code=code, detail=message)
+    return CallRefusedError(call=call, status=status, error_code=code, detail=message, words=words)
 
 
 def refused_write(refused: TidegateError, response: httpx.Response, call: str) -> TidegateError:
@@ -98,7 +101,7 @@ def refused_write(refused: TidegateError, response: httpx.Response, call: str) -
     A look-up is one call for a thousand rows. A write that was done and is taken for undone is a
     second effect.
     """
-    status, (code, words) = response.status_code, _error(response)
+    status, (code, _) = response.status_code, _error(response)
     is_orgs_own = code != str(status)
     is_sure = status < httpx.codes.INTERNAL_SERVER_ERROR and (
         status in _OF_THE_FORM
@@ -109,9 +112,6 @@ def refused_write(refused: TidegateError, response: httpx.Response, call: str) -
     if not is_sure:
         detail = f"{call}: {status} {code}"
         return UnknownOutcomeError(system=SYSTEM, detail=detail, is_over=is_orgs_own)
-    if isinstance(refused, CallRefusedError):
-        detail = "what it says may quote values, so it is not shown here"
-        return CallRefusedError(call=call, status=status, error_code=code, detail=detail, words=words)
     return refused
 
 
@@ -177,4 +177,6 @@ def _error(response: httpx.Response) -> tuple[str, str]:
     if not isinstance(first, dict):
         return str(response.status_code), "an answer without an error code"
     code = first.get("errorCode") or first.get("exceptionCode") or response.status_code
-    return str(code), str(first.get("message") or first.get("exceptionMessage") or "")[:300]
+    # A code is a word; what is none may be a sentence that quotes.
+    named = str(code) if _CODE.fullmatch(str(code)) else str(response.status_code)
+    return named, str(first.get("message") or first.get("exceptionMessage") or "")[:300]

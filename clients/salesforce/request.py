@@ -8,6 +8,7 @@ from typing import Self
 
 import httpx
 
+from clients.salesforce.call_log import path_template
 from schemas.governor import Budget, LeaseClass
 
 _PIECE_BYTES = 32 * 1024
@@ -47,8 +48,8 @@ class Call:
 
     @property
     def name(self) -> str:
-        """Method and path without the query, for messages."""
-        return f"{self.method} {self.path.partition('?')[0]}"
+        """Method and path for messages, without the query, ids and values."""
+        return f"{self.method} {path_template(self.path)}"
 
 
 @dataclass(frozen=True)

@@ -163,9 +163,11 @@ class Chain:
             raise ChainBrokenError(lane=self.lane, detail=detail) from error
 
     def _claim(self, manifest: Manifest, body: bytes) -> tuple[Manifest, bool]:
-        """Law 2: the batch and whether it is ours."""
+        """Law 2: the batch and whether it is ours. Law 1: there is no manifest of a raw file that
+        is not there.
+        """
         start = manifest.start
-        self._store.put(manifest.raw_key, body)
+        self._store.put_confirmed(manifest.raw_key, body, manifest.raw_sha256)
         if self._store.create(manifest_key(self.org, self.lane, start), manifest.model_dump_json().encode()):
             return manifest, True
         winner = self.find(start)

@@ -3,6 +3,8 @@
 Every put names the KMS key (SSE-KMS). Calls block; callers run them in threads.
 """
 
+import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +30,8 @@ _REFUSED = {
     "403",
 }
 _MISSING = {"NoSuchKey", "404"}
+_GARBLED = {"BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch"}
+"""The body that S3 received is not the one that was sent."""
 _EXISTS = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
 
 
@@ -53,6 +57,8 @@ class S3Address:
     secret_key: str | None = field(default=None, repr=False)
     kms_endpoint_url: str | None = None
     """None: `endpoint_url`."""
+    confirms_puts: bool = True
+    """As of the setting of this name."""
     classes: Mapping[DataClass, Place] = field(default_factory=dict)
     """Classes of data with a place of their own. Every other has `bucket` and `kms_key_id`."""
 
@@ -94,7 +100,7 @@ def _config(address: S3Address) -> Config:
         read_timeout=60,
         retries={"mode": "standard", "max_attempts": 3},
         max_pool_connections=32,
-        # The bodies' own checksums are in the manifests; a second one per request only costs time.
+        # Puts bring a checksum of their own; a second one per request only costs time.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
@@ -114,6 +120,7 @@ class ObjectStore:
     def __init__(self, address: S3Address, changed: Config | None = None) -> None:
         """`changed`: as of `aws_client`."""
         self._address = address
+        self._confirms = address.confirms_puts
         self._s3 = aws_client("s3", address, changed)
 
     def bucket_of(self, key: str) -> str:
@@ -121,9 +128,44 @@ class ObjectStore:
         return self._address.place(key).bucket
 
     def put(self, key: str, body: bytes) -> None:
-        """Write an object, replacing what is there."""
+        """Write an object, replacing what is there. S3 refuses a body that arrives otherwise than
+        it was sent.
+        """
         with translated_s3(_SYSTEM):
             self._s3.put_object(**self._request(key, body))
+
+    def put_confirmed(self, key: str, body: bytes, sha256: str) -> None:
+        """As `put`, of an object on which others will stand; returns when it is surely there.
+
+        Args:
+            key: Of the object.
+            body: Its bytes.
+            sha256: Their SHA-256, hex; S3 keeps it with the object.
+
+        Raises:
+            UnavailableError: S3 has acknowledged the object and does not show it.
+        """
+        digest = b64encode(bytes.fromhex(sha256)).decode()
+        with translated_s3(_SYSTEM):
+            self._s3.put_object(**self._stored(key, body), ChecksumSHA256=digest)
+        if not self._confirms:
+            return
+        facts = self.facts(key)
+        if facts is None or facts.size != len(body) or facts.sha256 not in (None, sha256):
+            raise UnavailableError(
+                system=_SYSTEM,
+                detail=f"{key} was acknowledged, and is not there as it was sent; see whether the store has room",
+            )
+
+    def facts(self, key: str) -> "ObjectFacts | None":
+        """Size and kept checksum of an object; None when there is none."""
+        try:
+            with translated_s3(_SYSTEM):
+                found = self._s3.head_object(Bucket=self.bucket_of(key), Key=key, ChecksumMode="ENABLED")
+        except _AbsentError:
+            return None
+        kept = found.get("ChecksumSHA256")
+        return ObjectFacts(int(found["ContentLength"]), _hex(kept))
 
     def create(self, key: str, body: bytes) -> bool:
         """Write an object only if the key is free; False when it is taken. Of two callers exactly
@@ -257,7 +299,20 @@ class ObjectStore:
             for page in pages:
                 yield from (entry["Key"] for entry in page.get("Contents", []))
 
+    def listed(self, prefix: str, *, after: str = "") -> Iterator[tuple[str, int]]:
+        """As `keys`, each with the object's size."""
+        with translated_s3(_SYSTEM):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket_of(prefix), Prefix=prefix, StartAfter=after
+            )
+            for page in pages:
+                yield from ((entry["Key"], int(entry["Size"])) for entry in page.get("Contents", []))
+
     def _request(self, key: str, body: bytes) -> dict[str, Any]:
+        crc = zlib.crc32(body).to_bytes(4, "big")
+        return {**self._stored(key, body), "ChecksumCRC32": b64encode(crc).decode()}
+
+    def _stored(self, key: str, body: bytes) -> dict[str, Any]:
         place = self._address.place(key)
         return {
             "Bucket": place.bucket,
@@ -266,6 +321,22 @@ class ObjectStore:
             "ServerSideEncryption": "aws:kms",
             "SSEKMSKeyId": place.kms_key_id,
         }
+
+
+class ObjectFacts(NamedTuple):
+    """What S3 knows of an object."""
+
+    size: int
+    """Bytes."""
+    sha256: str | None
+    """Hex. None = the object was put without one."""
+
+
+def _hex(checksum: str | None) -> str | None:
+    """A checksum of S3 as hex; None for one of a composite object, which is not of its bytes."""
+    if checksum is None or "-" in checksum:
+        return None
+    return b64decode(checksum).hex()
 
 
 class _TakenError(Exception):
@@ -307,7 +378,7 @@ def translated_s3(system: str) -> Iterator[None]:
                 detail=str(error),
                 setting="TIDEGATE_S3__ACCESS_KEY and _SECRET_KEY",
             ) from error
-        if status >= 500 or code in {"SlowDown", "RequestTimeout", "Throttling"}:
+        if status >= 500 or code in {"SlowDown", "RequestTimeout", "Throttling"} | _GARBLED:
             raise UnavailableError(system=system, detail=str(error)) from error
         raise TerminalError(f"{system} refuses: {error}. Check bucket, key and permissions.") from error
     except BotoCoreError as error:

@@ -88,7 +88,8 @@ def _backfill_options(request: BackfillInput) -> dict[str, Any]:
         what = f"changes of {' to '.join(bounds)}"
     return {
         "search_attributes": TypedSearchAttributes(pairs),
-        "memo": {"by": request.by, "reason": request.reason},
+        # Why is the audit log's to keep: a memo is shown in every list.
+        "memo": {"by": request.by},
         "static_summary": f"{request.object}: {what}, for {request.by}"[:_LONGEST_SUMMARY],
     }
 

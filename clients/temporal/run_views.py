@@ -54,7 +54,8 @@ async def look(client: Client, workflow_id: str) -> RunDescription | None:
         try:
             described = await client.get_workflow_handle(workflow_id).describe()
         except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
+            # An id that cannot be one is nobody's.
+            if error.status in (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT):
                 return None
             raise
     return seen(described)
@@ -124,6 +125,14 @@ async def query(client: Client, workflow_id: str, name: str, kind: type[M]) -> M
     return answer
 
 
+class UnknownPageError(Exception):
+    """A page was asked for that no list has named."""
+
+
+_REFUSED_TOKEN = (RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.INTERNAL, RPCStatusCode.UNKNOWN)
+"""How servers refuse a token: by its form, or where they try to read it."""
+
+
 async def list_runs(
     client: Client,
     workflow_type: str,
@@ -143,6 +152,9 @@ async def list_runs(
         status: One of `RunDescription`'s; "" for all.
         most: Of a page.
         token: What the page before gave; None for the first.
+
+    Raises:
+        UnknownPageError: The server never gave that token.
     """
     wanted = (
         f'ExecutionStatus = "{_TEMPORAL_STATUS[status]}"' if status else 'ExecutionStatus != "ContinuedAsNew"'
@@ -153,7 +165,12 @@ async def list_runs(
         next_page_token=token,
     )
     with translated_temporal():
-        await found.fetch_next_page()
+        try:
+            await found.fetch_next_page()
+        except RPCError as error:
+            if token is not None and error.status in _REFUSED_TOKEN:
+                raise UnknownPageError from error
+            raise
     return [seen(each) for each in found.current_page or ()], found.next_page_token or None
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-VALUES = ("sent", "before", "reason")
+VALUES = ("sent", "before", "reason", "words")
 """Columns of an attempt that may hold values of the record."""
 SALT_BYTES = 32
 

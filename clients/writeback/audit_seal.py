@@ -26,7 +26,7 @@ change what was sealed before.
 """
 
 
-READ = (*SEALED, "salt", "values_digest", "erased_by")
+READ = (*SEALED, "words", "salt", "values_digest", "erased_by")
 """Columns that are read of an attempt to seal or verify it."""
 
 

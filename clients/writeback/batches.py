@@ -21,7 +21,7 @@ from clients.writeback.batch_queries import (
     read_own_writes,
 )
 from clients.writeback.pauses import pauses_of
-from clients.writeback.record_outcomes import open_in, settle
+from clients.writeback.record_outcomes import Seal, open_in, settle
 from clients.writeback.store import PAUSING, WritebackStore, lock
 from clients.writeback.tables import WRITEBACK, WRITEBACK_ATTEMPT, WRITEBACK_BATCH, WRITEBACK_CLAIM
 from schemas.errors import UnavailableError
@@ -32,8 +32,10 @@ from transforms.writeback.facts import Outcome
 class WritebackBatches:
     """The batches of one store. Its methods block."""
 
-    def __init__(self, store: WritebackStore) -> None:
+    def __init__(self, store: WritebackStore, seal: Seal = lambda _: None) -> None:
+        """`seal` encrypts Salesforce's words about a row. Default: they are not kept."""
         self._store = store
+        self._seal = seal
 
     def load(self, batch: str) -> tuple[StoredBatch, list[StoredWriteback]]:
         """A batch, and its writebacks that are still open, in the order of acceptance."""
@@ -74,7 +76,7 @@ class WritebackBatches:
             if _is_paused(connection, batch):
                 return False
             _keep_before(connection, batch, before)
-            settle(connection, batch, settled, sent_at=None)
+            settle(connection, batch, settled, self._seal, sent_at=None)
             connection.execute(
                 WRITEBACK_BATCH.update()
                 .where(WRITEBACK_BATCH.c.batch == batch)
@@ -126,7 +128,7 @@ class WritebackBatches:
                 .where(WRITEBACK_BATCH.c.batch == batch)
                 .values(calls=WRITEBACK_BATCH.c.calls + calls)
             )
-            settle(connection, batch, outcomes, sent_at=row.sent_at)
+            settle(connection, batch, outcomes, self._seal, sent_at=row.sent_at)
             _release(connection, batch)
 
     def close(
@@ -149,7 +151,7 @@ class WritebackBatches:
             row = _held(connection, batch)
             if _is_over(row, state):
                 return _counts(row)
-            settle(connection, batch, outcomes, sent_at=row.sent_at)
+            settle(connection, batch, outcomes, self._seal, sent_at=row.sent_at)
             rest = connection.execute(
                 sa.select(sa.func.count()).select_from(WRITEBACK).where(open_in(batch))
             ).scalar_one()

@@ -113,6 +113,7 @@ def _without(row: sa.Row[Any], erasure: str) -> dict[str, Any]:
         "parents": [],
         "fingerprint": _NO_PRINT,
         "reason": None if row.reason is None else _REASON,
+        "words": None,
         "erased_by": erasure,
     }
     if row.state in _UNSENT:
@@ -157,6 +158,7 @@ def _erase_attempts(connection: sa.Connection, rows: Sequence[sa.Row[Any]], eras
             "sent": _names_only(found.sent),
             "before": _names_only(found.before),
             "reason": None if found.reason is None else _REASON,
+            "words": None,
             "salt": None,
             "erased_by": erasure,
         }

@@ -18,6 +18,7 @@ from clients.database.address import Database
 from clients.telemetry.spans import SpanKind, SpanSpec, span
 from clients.writeback.parent_locks import LockNames, named_locks
 from clients.writeback.store import WritebackStore
+from schemas.access import ANYTHING, WriterScope
 from schemas.writeback.messages import (
     DEADLINE,
     Accepted,
@@ -77,13 +78,21 @@ class WritebackIntake:
         self._locks = locks
         self._clock = clock
 
-    def submit(self, caller: str, items: Sequence[object], *, traceparent: str | None = None) -> Intake:
+    def submit(
+        self,
+        caller: str,
+        items: Sequence[object],
+        *,
+        scope: WriterScope = ANYTHING,
+        traceparent: str | None = None,
+    ) -> Intake:
         """Accept what can be accepted; the answer comes after the commit.
 
         Args:
             caller: Whose keys they are.
             items: `WritebackRequest`s, or the JSON objects that should be some. What is wrong
                 with one concerns no other.
+            scope: The objects and fields that the caller may write.
             traceparent: The caller's span (W3C), kept where no spans are made; None: none.
 
         Raises:
@@ -91,7 +100,7 @@ class WritebackIntake:
         """
         if self._checks is None:
             self._checks = self._open_checks()
-        request = _Request(self._checks, items, self._clock())
+        request = _Request(self._checks, items, self._clock(), scope)
         locks = self._locks(request.first) if request.first else {}
         rows = [
             _row(each, request.prints[each.index], locks[each.index], request.now) for each in request.first
@@ -101,13 +110,15 @@ class WritebackIntake:
             trace = traceparent if accepting.ref is None else accepting.ref.traceparent
             return request.answer(self._kept(caller, rows, request, trace))
 
-    def prepare(self, items: Sequence[object]) -> tuple[list[dict[str, Any]], tuple[RefusedWriteback, ...]]:
+    def prepare(
+        self, items: Sequence[object], scope: WriterScope = ANYTHING
+    ) -> tuple[list[dict[str, Any]], tuple[RefusedWriteback, ...]]:
         """Check without storing: the writebacks that `submit` would store, with the `index` of
         each, and those that it would refuse. Nothing is stored.
         """
         if self._checks is None:
             self._checks = self._open_checks()
-        request = _Request(self._checks, items, self._clock())
+        request = _Request(self._checks, items, self._clock(), scope)
         locks = self._locks(request.first) if request.first else {}
         rows = [
             {"index": each.index, **_row(each, request.prints[each.index], locks[each.index], request.now)}
@@ -148,7 +159,9 @@ class WritebackIntake:
 class _Request:
     """One request: its writebacks as they were checked, each key once."""
 
-    def __init__(self, checks: WritebackChecks, items: Sequence[object], now: datetime) -> None:
+    def __init__(
+        self, checks: WritebackChecks, items: Sequence[object], now: datetime, scope: WriterScope
+    ) -> None:
         self.now = now
         self.prints: dict[int, str] = {}
         self.first: list[PreparedWriteback] = []
@@ -158,7 +171,7 @@ class _Request:
         self._found: list[PreparedWriteback | RefusedWriteback] = []
         by_key: dict[str, str] = {}
         for index, item in enumerate(items):
-            read = parse(index, item)
+            read = _within(scope, index, parse(index, item))
             found = read if isinstance(read, RefusedWriteback) else checks.check(index, read, now)
             self._read.append(read)
             self._found.append(found)
@@ -196,6 +209,20 @@ class _Request:
                     RefusedWriteback(index=index, key=read.key, field="key", message=_used(number))
                 )
         return Intake(accepted=tuple(accepted), refused=tuple(refused))
+
+
+def _within(
+    scope: WriterScope, index: int, read: WritebackRequest | RefusedWriteback
+) -> WritebackRequest | RefusedWriteback:
+    """The request, or its refusal where the caller's scope ends. A condition is a question about a
+    field, so it needs the same right.
+    """
+    if isinstance(read, RefusedWriteback) or scope == ANYTHING:
+        return read
+    outside = scope.refusal(read.object, (*read.fields, *(read.only_if or {})))
+    if outside is None:
+        return read
+    return RefusedWriteback(index=index, key=read.key, field=outside[0], message=outside[1])
 
 
 def _used(number: int) -> str:

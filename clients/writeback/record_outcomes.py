@@ -1,6 +1,6 @@
 """Write outcomes row by row: the writebacks' new state, and an attempt for each."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,8 +23,17 @@ def open_in(batch: str) -> sa.ColumnElement[bool]:
     return (WRITEBACK.c.batch == batch) & (WRITEBACK.c.state == WritebackState.OPEN)
 
 
+Seal = Callable[[str], str | None]
+"""Encrypts Salesforce's words."""
+
+
 def settle(
-    connection: sa.Connection, batch: str, outcomes: Mapping[str, Outcome], *, sent_at: datetime | None
+    connection: sa.Connection,
+    batch: str,
+    outcomes: Mapping[str, Outcome],
+    seal: Seal,
+    *,
+    sent_at: datetime | None,
 ) -> None:
     """Write what became of open writebacks, and an attempt for each."""
     if not outcomes:
@@ -39,11 +48,23 @@ def settle(
     attempts, updates, settled = [], [], []
     for row in open_ones:
         outcome = outcomes[row.record]
+        words = seal(storable(outcome.words)) if outcome.words else None
         settled.append(_settled(row, outcome, sent_at, now))
-        attempts.append(salted(_attempt(row, outcome, sent_at, now)))
-        updates.append(_update(row, outcome, now))
+        attempts.append(salted(_attempt(row, outcome, sent_at, now) | {"words": words}))
+        updates.append(_update(row, outcome, now) | {"new_words": words})
     connection.execute(insert(WRITEBACK_ATTEMPT), attempts)
-    names = ("state", "code", "reason", "record_id", "created", "attempts", "looks", "not_before", "done_at")
+    names = (
+        "state",
+        "code",
+        "reason",
+        "words",
+        "record_id",
+        "created",
+        "attempts",
+        "looks",
+        "not_before",
+        "done_at",
+    )
     connection.execute(
         WRITEBACK.update()
         .where(WRITEBACK.c.number == sa.bindparam("of_number"))

@@ -46,6 +46,7 @@ WRITEBACK = sa.Table(
     sa.Column("batch", sa.String(255)),  # the batch that it is in, or was in last
     sa.Column("code", sa.String(80)),  # of the last problem: Salesforce's, or ours in lower case
     sa.Column("reason", sa.Text),
+    sa.Column("words", sa.Text),  # Salesforce's own about the last problem, as a token
     sa.Column("record_id", sa.String(18)),
     sa.Column("created", sa.Boolean),
     # The latest time at which somebody else may have changed the record before it was written
@@ -140,6 +141,7 @@ WRITEBACK_ATTEMPT = sa.Table(
     sa.Column("outcome", sa.String(16), nullable=False),  # the state that it led to
     sa.Column("code", sa.String(80)),
     sa.Column("reason", sa.Text),
+    sa.Column("words", sa.Text),  # as in `writeback`
     sa.Column("record_id", sa.String(18)),
     sa.Column("looked_up", sa.Boolean, nullable=False),  # the outcome was not in an answer
     sa.Column("sent_at", _TIME),

@@ -1,10 +1,13 @@
 """Settings of the HTTP API: its address, its bearer tokens, an OpenID Connect issuer."""
 
+from datetime import datetime
+from ipaddress import ip_network
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import AwareDatetime, Field, field_validator, model_validator
 
-from schemas.access import OUR_NAMES, CallerRole
+from schemas.access import ANYTHING, OUR_NAMES, CallerRole, WriterScope
+from schemas.settings.api_limits import ApiLimits
 from schemas.settings.base import SettingsGroup, renamed
 from schemas.settings.console import ConsoleSettings
 
@@ -20,6 +23,20 @@ class ApiToken(SettingsGroup):
     """The caller's permissions: `reader`, `auditor`, `operator`, `writer` or `guest`."""
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     """SHA-256 of the token, in hex. `tidegate api token` prints it."""
+    expires_at: AwareDatetime | None = None
+    """From then on the token is refused. None = it does not expire."""
+    writer: WriterScope = ANYTHING
+    """A writer's objects and fields. Default: all."""
+
+    @model_validator(mode="after")
+    def _only_writers_have_a_scope(self) -> Self:
+        if self.writer != ANYTHING and self.role is not CallerRole.WRITER:
+            raise ValueError(f"`writer` limits the role writer; {self.name} has the role {self.role}")
+        return self
+
+    def is_over(self, now: datetime) -> bool:
+        """True when it has expired."""
+        return self.expires_at is not None and self.expires_at <= now
 
 
 class OidcSettings(SettingsGroup):
@@ -37,6 +54,8 @@ class OidcSettings(SettingsGroup):
     """Value of the claim -> role. The highest role of several is used; a caller without one is
     refused.
     """
+    writers: dict[str, WriterScope] = Field(default={})
+    """Value of the claim -> objects and fields of its writers. A writer without one has all."""
 
 
 class ApiSettings(SettingsGroup):
@@ -67,6 +86,19 @@ class ApiSettings(SettingsGroup):
     )
     """Bytes of a request body. 50,000 IDs take 1.1 MB, 10,000 writebacks of 1,500 bytes take 15 MB.
     """
+
+    limits: ApiLimits = ApiLimits()
+    proxies: tuple[str, ...] = ()
+    """Addresses or networks of proxies whose `X-Forwarded-For` names the caller. Default: none, the
+    caller is the address that connects.
+    """
+
+    @field_validator("proxies")
+    @classmethod
+    def _proxies_are_addresses(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        for each in given:
+            ip_network(each)
+        return given
 
     @model_validator(mode="after")
     def _console_logs_in_by_a_known_issuer(self) -> Self:

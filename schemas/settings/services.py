@@ -50,6 +50,10 @@ class S3Settings(SettingsGroup):
     """Access key ID. None = AWS' own credential chain, such as the machine's role."""
     secret_key: SecretStr | None = None
     """Secret access key. None = AWS' own credential chain."""
+    confirms_puts: bool = True
+    """Ask for each raw file after S3 has acknowledged it, before its manifest is written. False =
+    the acknowledgement is believed.
+    """
 
 
 class DatabaseSettings(SettingsGroup):

@@ -14,7 +14,26 @@ SHOWN_REFUSALS = 100
 MOST_REFUSALS = 100_000
 """Refusals after which reading stops: something is wrong with the whole file."""
 MOST_LINE = 4 * 1024 * 1024
-"""Bytes of a line of NDJSON."""
+"""Bytes of one row: a line of NDJSON or CSV, or a row of Parquet as JSON."""
+MOST_ROWS = 1_000_000
+"""Rows of a file."""
+MOST_COLUMNS = 1_000
+"""Columns of a file: an object of Salesforce has 800 custom fields at most ("Custom Fields Allowed
+Per Object", Salesforce Help).
+"""
+MOST_GROUP_BYTES = 256 * 1024 * 1024
+"""Inflated bytes of one row group of a Parquet file."""
+MOST_INFLATED = 100
+"""Bytes of rows for each stored byte of a file, beyond `FREE_INFLATED`: honest texts compress
+less.
+"""
+FREE_INFLATED = 64 * 1024 * 1024
+READER_BYTES = 512 * 1024 * 1024
+"""Memory that the process that reads a file may take, beyond its start."""
+READER_CPU_SECONDS = 120
+"""Processor time of that process."""
+READER_SECONDS = 900
+"""Time for a whole file, its acceptance included."""
 
 
 class FileFormat(StrEnum):

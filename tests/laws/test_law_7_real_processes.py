@@ -1,4 +1,5 @@
-"""Law 7 in the logs and spans of real processes: no mark is in them, at level DEBUG.
+"""Law 7 in real processes: no mark is in their logs and spans at level DEBUG, and no protected one
+in any file, table, history or metric.
 
 Marks travel in change events and in writebacks by external id, whose look-ups have the id in
 their query. A lost answer, a refusal and a killed worker add the lines of failures.
@@ -7,8 +8,10 @@ their query. A lost answer, a refusal and a killed worker add the lines of failu
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 
+from tests.laws.test_law_7_no_clear_pii import holds, laid_open
 from tests.support.builders.waiting import wait_for
 from tests.support.engines.real_engine import RealEngine, real_engine
 
@@ -23,6 +26,18 @@ ITEMS: list[dict[str, Any]] = [
         "fields": {"Subject": f"{MARK} subject", "Status": "New" if number else f"{MARK} no choice"},
     }
     for number in range(6)
+]
+
+SEALED = "Qx9Sealed"
+"""In protected fields only: it must be nowhere outside of the org."""
+REFUSED: list[dict[str, Any]] = [
+    {
+        "object": "Contact",
+        "external_id": f"sealed-{number}",
+        "key": f"sealed-{number}",
+        "fields": {"LastName": f"{SEALED} {number}", "Email": f"{SEALED} no address" if number else None},
+    }
+    for number in range(3)
 ]
 
 
@@ -40,10 +55,18 @@ def travelled() -> Iterator[RealEngine]:
         engine.ask("GET", f"/v1/writebacks?key={MARK}", "reader")
         engine.ask("GET", f"/v1/ledger/{MARK}?key={MARK}", "")
         engine.create("Contact", {"LastName": MARK, "Email": f"{MARK}@example.org"})
+        for number in range(20):
+            engine.create(
+                "Contact", {"LastName": f"{SEALED} {number}", "Email": f"{SEALED}{number}@example.org"}
+            )
+        engine.submit(REFUSED)
         engine.kill("worker-batches")
         engine.settle_writebacks()
         wait_for(lambda: b"queryAll" in engine.output(), seconds=30, every=0.5)
         engine.received.wait_for(lambda it: bool(it.named("activity apply_batch")))
+        backfill = engine.ask("POST", "/v1/backfills", json={"object": "Contact", "reason": "law 7"})
+        state = backfill.raise_for_status().json()["state_url"]
+        wait_for(lambda: engine.ask("GET", state).json().get("status") == "completed", seconds=90, every=0.5)
         engine.processes.stop()
         yield engine
 
@@ -87,3 +110,42 @@ def test_other_lines_than_json_are_the_words_of_the_command_alone(travelled: Rea
 def test_a_path_that_no_route_has_is_shown_without_its_rest(travelled: RealEngine) -> None:
     routes = {each["facts"]["route"] for each in travelled.lines() if each["logger"].startswith("api.mid")}
     assert "/v1/writebacks/…" in routes
+
+
+def test_a_protected_value_is_in_no_file_outside_the_org(travelled: RealEngine) -> None:
+    """Objects, tables, write-ahead logs and histories are files here; Parquet is laid open."""
+    searched, found = 0, []
+    for file in travelled.folder.rglob("*"):
+        of_the_org = "salesforce" in file.relative_to(travelled.folder).parts or file.name == "salesforce.log"
+        if of_the_org or not file.is_file():
+            continue
+        searched += 1
+        if holds(laid_open(file.read_bytes()), SEALED):
+            found.append(str(file.relative_to(travelled.folder)))
+    assert searched > 100
+    assert found == []
+
+
+def test_a_protected_value_is_in_no_text_of_a_table(travelled: RealEngine) -> None:
+    for dsn in (travelled.endpoints.warehouse.dsn, travelled.endpoints.operational.dsn):
+        with psycopg.connect(dsn) as connection:
+            tables = connection.execute(
+                "SELECT format('%I.%I', table_schema, table_name) FROM information_schema.tables "
+                "WHERE table_schema NOT IN ('pg_catalog', 'information_schema')"
+            ).fetchall()
+            for (table,) in tables:
+                rows = connection.execute(f"SELECT t::text FROM {table} AS t".encode()).fetchall()
+                assert [row for row in rows if holds(row[0].encode(), SEALED)] == [], table
+
+
+def test_a_refusals_code_and_fields_are_in_clear_and_its_words_are_for_operators(
+    travelled: RealEngine,
+) -> None:
+    query = "SELECT code, reason, words FROM writeback WHERE object = 'Contact' AND state = 'dead'"
+    with psycopg.connect(travelled.endpoints.operational.dsn) as connection:
+        rows = connection.execute(query).fetchall()
+    assert len(rows) == 2
+    for code, reason, words in rows:
+        assert code == "INVALID_EMAIL_ADDRESS"
+        assert reason.startswith("Salesforce refuses Email.")
+        assert words.startswith("tg")

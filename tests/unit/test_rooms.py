@@ -70,7 +70,7 @@ CAPABILITIES: dict[str, dict[str, set[str]]] = {
         "telemetry": set(),
         "temporal": {"acting", "storage"},
         "warehouse": {"database", "storage"},
-        "writeback": {"acting", "database", "metrics", "telemetry", "warehouse"},
+        "writeback": {"acting", "database", "metrics", "storage", "telemetry", "warehouse"},
     },
     "activities": {
         "apply": {"quality", "request_reread", "runtime"},

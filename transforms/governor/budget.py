@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from pydantic import BaseModel, Field
 
 from schemas.governor import (
+    MOST_GUEST_PROCESSES,
     Budget,
     GovernorConfig,
     GrantedLine,
@@ -136,7 +137,11 @@ class BudgetBook(BaseModel):
     def exchange(self, process: str, line: LeaseLine, terms: GovernorConfig, now: float) -> GrantedLine:
         """Take in what a process says of its lease, and top it up."""
         self.let_time_pass(now)
+        if self._is_crowded(process, line):
+            return self._nothing(line, "this guest has too many processes; let some of them end")
         lease = self._lease(process, line)
+        if line.lease_class is LeaseClass.GUEST:
+            line = _believed(line, lease)
         self._count(lease.lease_class, line.spent - lease.spent, now)
         lease.spent = max(lease.spent, line.spent)
         lease.returned = max(lease.returned, line.returned)
@@ -164,6 +169,22 @@ class BudgetBook(BaseModel):
             retry_after=retry,
             reason=self.paused_because if paused_for else reason,
             paused_for=paused_for,
+        )
+
+    def _is_crowded(self, process: str, line: LeaseLine) -> bool:
+        """True when a guest opens one lease too many: each costs the books memory."""
+        if line.lease_class is not LeaseClass.GUEST or _lease_key(process, line) in self.leases:
+            return False
+        caller = f"{process.rpartition(':')[0]}:"
+        return sum(key.startswith(caller) for key in self.leases) >= MOST_GUEST_PROCESSES
+
+    def _nothing(self, line: LeaseLine, reason: str) -> GrantedLine:
+        return GrantedLine(
+            budget=self.budget,
+            lease_class=line.lease_class,
+            granted=line.spent + line.returned,
+            retry_after=_LATER,
+            reason=reason,
         )
 
     def read(self, reading: Reading) -> bool:
@@ -250,15 +271,17 @@ class BudgetBook(BaseModel):
         self._count(GOVERNOR, tokens, now)
 
     def _lease(self, process: str, line: LeaseLine) -> HeldLease:
-        key = f"{process} {line.lease_class}"
+        key = _lease_key(process, line)
         if key not in self.leases:
             # Unknown here but not new: it ended (then it is counted twice, which is the safe side),
             # or our books are new.
+            is_guest = line.lease_class is LeaseClass.GUEST
             self.leases[key] = HeldLease(
                 process=process,
                 lease_class=line.lease_class,
                 granted=line.granted,
-                spent=line.spent,
+                # A guest's word opens no lease: what it claims to hold was counted when it ended.
+                spent=max(line.spent, line.granted - line.returned) if is_guest else line.spent,
                 returned=line.returned,
             )
         return self.leases[key]
@@ -292,6 +315,17 @@ class BudgetBook(BaseModel):
         morning.
         """
         return 0 if self.budget.is_concurrency else math.ceil(self.spent(lease_class) * terms.ahead)
+
+
+def _lease_key(process: str, line: LeaseLine) -> str:
+    return f"{process} {line.lease_class}"
+
+
+def _believed(line: LeaseLine, lease: HeldLease) -> LeaseLine:
+    """A guest's report, as far as it can be: nobody spends or returns what was not granted."""
+    spent = min(line.spent, max(lease.spent, lease.granted - lease.returned))
+    returned = min(line.returned, max(lease.returned, lease.granted - max(lease.spent, spent)))
+    return line.model_copy(update={"spent": spent, "returned": returned})
 
 
 def _clock(at: float) -> str:

@@ -15,6 +15,8 @@ _MOST_MS = 10**13
 """Epoch milliseconds have 13 digits until the year 2286; `change_order` counts on it."""
 _MOST_NUMBER = 10**20
 _MOST_SEQUENCE = 10**8
+_NUMBERS = ("commitTimestamp", "commitNumber", "sequenceNumber")
+_WORD = re.compile(r"\w{1,80}", re.ASCII).fullmatch
 _RECORD_ID = re.compile(r"[0-9A-Za-z]{1,18}|[0-9A-Za-z]{1,17}\*").fullmatch
 
 
@@ -55,15 +57,9 @@ class ChangeHeader(NamedTuple):
 def read_header(header: object) -> ChangeHeader:
     if not isinstance(header, dict):
         raise EventRefusedError(BAD_HEADER, "the event has no ChangeEventHeader")
-    try:
-        commit_ms = int(header["commitTimestamp"])
-        number, sequence = int(header["commitNumber"]), int(header["sequenceNumber"])
-        record_ids = _read_ids(header["recordIds"])
-        raw_type = str(header["changeType"])
-        name = str(header["entityName"])
-    except (KeyError, TypeError, ValueError) as error:
-        detail = f"the ChangeEventHeader lacks or misspells {error}"
-        raise EventRefusedError(BAD_HEADER, detail) from error
+    commit_ms, number, sequence = (_read_number(header, each) for each in _NUMBERS)
+    record_ids = _read_ids(header.get("recordIds"))
+    raw_type, name = (_read_word(header, each) for each in ("changeType", "entityName"))
     if not (0 <= commit_ms < _MOST_MS and 0 <= number < _MOST_NUMBER and 0 <= sequence < _MOST_SEQUENCE):
         detail = "the ChangeEventHeader's commitTimestamp, commitNumber or sequenceNumber is out of range"
         raise EventRefusedError(BAD_HEADER, detail, record_ids)
@@ -78,6 +74,25 @@ def read_header(header: object) -> ChangeHeader:
         change_origin=_read_text(header, "changeOrigin", NAME_SIZE),
         transaction_key=_read_text(header, "transactionKey", KEY_SIZE),
     )
+
+
+def _read_number(header: dict[str, Any], name: str) -> int:
+    try:
+        return int(header[name])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise _misspelt(name) from None
+
+
+def _read_word(header: dict[str, Any], name: str) -> str:
+    word = header.get(name)
+    if not isinstance(word, str) or _WORD(word) is None:
+        raise _misspelt(name)
+    return word
+
+
+def _misspelt(name: str) -> EventRefusedError:
+    """Names the part, and never what stands in it."""
+    return EventRefusedError(BAD_HEADER, f"the ChangeEventHeader lacks or misspells {name}")
 
 
 def _read_ids(ids: object) -> tuple[str, ...]:

@@ -19,6 +19,8 @@ class Outcome:
     """Salesforce's, or one of ours in lower case; empty when there is nothing to say."""
     reason: str = ""
     """The error, and the remedy. Never a value."""
+    words: str = ""
+    """Salesforce's own, which may quote any value: kept encrypted only."""
     record_id: str | None = None
     created: bool | None = None
     """None: not known."""

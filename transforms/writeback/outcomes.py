@@ -2,13 +2,14 @@
 another try.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
 from schemas.writeback.messages import WritebackState
 from transforms.writeback.facts import Outcome, ToSend
-from transforms.writeback.row_errors import RowError, RowFate, read_row_error, without_values
+from transforms.writeback.row_errors import RowError, RowFate, read_row_error
 
 MOST_TRIES = 12
 """Tries of a writeback before it is a dead letter: with the waits between them some twenty minutes.
@@ -18,6 +19,9 @@ MOST_PARENT_TRIES = 4
 _FIRST_WAIT = timedelta(seconds=1)
 _LONGEST_WAIT = timedelta(minutes=5)
 _MOST_WORDS = 1_000
+_CODE = re.compile(r"\w{1,80}", re.ASCII)
+UNREADABLE = "TIDEGATE_UNREADABLE_ERROR"
+"""A code of our own: what came in place of Salesforce's code is no word, and may quote a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +37,17 @@ class RowResult:
     """
     message: str = ""
     """Its words, whole: they may quote values of the row."""
+    fields: tuple[str, ...] = ()
+    """The fields that it names, as it names them."""
+    is_ours: bool = False
+    """True = the message is ours, and quotes nothing."""
     refusal: int = 0
     """From 1: the number of the collection that was refused as a whole, so that any row of it
     may be to blame; 0: the error is the row's.
     """
 
 
-def outcome_of(
-    entry: ToSend, result: RowResult, *, key_field: str, hidden: Iterable[object]
-) -> Outcome | None:
+def outcome_of(entry: ToSend, result: RowResult, *, key_field: str, known: Collection[str]) -> Outcome | None:
     """The outcome of an entry by its row's result; None when that does not say whether it was
     written.
 
@@ -49,21 +55,32 @@ def outcome_of(
         entry: What was sent.
         result: What the org says of its row.
         key_field: The external id field.
-        hidden: Values that must not be said (law 7).
+        known: Names of the object's fields: no others are repeated in clear.
     """
-    code = result.code
-    if not code:
+    code = result.code if _CODE.fullmatch(result.code) else UNREADABLE
+    if not result.code:
         return Outcome(WritebackState.DONE, record_id=result.record_id, created=result.created)
     error = read_row_error(code, result.message, key_field=key_field)
-    words = without_values(result.message, hidden)[:_MOST_WORDS]
+    words = "" if result.is_ours else result.message[:_MOST_WORDS]
+    said = _said(result, known)
     if error.fate is RowFate.UNKNOWN:
         return None
     if error.fate is RowFate.DONE:
-        return Outcome(WritebackState.DONE, record_id=result.record_id or None, code=code, reason=words)
+        return Outcome(
+            WritebackState.DONE, record_id=result.record_id or None, code=code, reason=said, words=words
+        )
     most = MOST_PARENT_TRIES if error.fate is RowFate.PARENT else MOST_TRIES
     if error.fate is RowFate.DEAD or entry.attempts + 1 >= most:
-        return Outcome(WritebackState.DEAD, code, f"{words} {_advice(error)}".strip())
-    return Outcome(WritebackState.WAITING, code, words, retry_in=wait_after(entry.attempts))
+        return Outcome(WritebackState.DEAD, code, f"{said} {_advice(error)}", words=words)
+    return Outcome(WritebackState.WAITING, code, said, words=words, retry_in=wait_after(entry.attempts))
+
+
+def _said(result: RowResult, known: Collection[str]) -> str:
+    """The error in words of ours: Salesforce's may quote a value in any form, cut or changed."""
+    if result.is_ours:
+        return result.message
+    fields = [name for name in dict.fromkeys(result.fields) if name in known]
+    return f"Salesforce refuses {', '.join(fields) or 'the row'}."
 
 
 def wait_after(tries: int) -> timedelta:

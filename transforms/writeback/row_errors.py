@@ -6,10 +6,7 @@ StatusCode.) A code that is not in the table is dead: to send a row again foreve
 error that nobody has read would hide it.
 """
 
-import re
-from collections.abc import Iterable
 from enum import StrEnum
-from itertools import takewhile
 from typing import NamedTuple
 
 UNPROCESSED = "TIDEGATE_UNPROCESSED"
@@ -47,10 +44,6 @@ _PASSING = (*_LOCKED, "QUERY_TIMEOUT", "Apex CPU time limit exceeded", "Concurre
 succeeds.
 """
 _WRAPPERS = frozenset({"CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "CANNOT_EXECUTE_FLOW_TRIGGER", "APEX_ERROR"})
-_ALIKE = 8
-"""Characters of a value by which it is recognised in a text that quotes only its beginning."""
-
-_TOO_COMMON = 3
 
 _AGAIN = frozenset(
     {
@@ -166,33 +159,3 @@ def _duplicate(message: str, key_field: str) -> RowError:
 
 def _misses_parent(message: str) -> bool:
     return message.startswith("Foreign key external ID:") and "not found" in message
-
-
-def without_values(message: str, values: Iterable[object]) -> str:
-    """Salesforce's words without the values that they quote, in any case, whole or only their
-    beginning.
-
-    For the values of protected fields: an error is kept, and what it quotes would be kept with
-    it (law 7). Texts of fewer than three characters are left: they are in every sentence.
-    """
-    texts = {str(value) for value in values if value is not None}
-    for text in sorted(texts, key=len, reverse=True):
-        if len(text) >= _TOO_COMMON:
-            message = _without(message, text)
-    return message
-
-
-def _without(message: str, text: str) -> str:
-    start = re.compile(re.escape(text[:_ALIKE]), re.IGNORECASE)
-    kept, at = [], 0
-    for found in start.finditer(message):
-        if found.start() >= at:
-            kept += [message[at : found.start()], "[hidden]"]
-            at = found.start() + max(_alike(message[found.start() :], text), found.end() - found.start())
-    return "".join([*kept, message[at:]])
-
-
-def _alike(message: str, text: str) -> int:
-    """The number of characters that the two have in common from the beginning."""
-    pairs = takewhile(lambda pair: pair[0].lower() == pair[1].lower(), zip(message, text, strict=False))
-    return sum(1 for _ in pairs)

@@ -1,6 +1,7 @@
 """Writebacks: what waits, what came of each, and one of them with every attempt."""
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ from api.console.live import View, Visit
 from api.console.parts_asked import Asked, ask_thread
 from api.problems import not_found
 from clients.writeback.queries import Row, WritebackFilter
+from schemas.errors import TidegateError
 from schemas.ids import writeback_batch_id
 from schemas.status import WRITEBACK_TARGET
 from schemas.writeback.messages import WritebackState
@@ -64,8 +66,11 @@ async def writeback(visit: Visit) -> View:
     )
     if row.is_known and row.value is None:
         raise not_found("writeback", "/console/writebacks")
+    shown = (row.value, *(attempts.value or ())) if visit.session.is_operator else ()
+    words = await asyncio.to_thread(_words, visit, [each for each in shown if each is not None])
     values = {
         "row": row,
+        "words": words,
         "facts": row.value,
         "attempts": attempts,
         "steps": _steps(row),
@@ -84,6 +89,14 @@ def _batch_id(visit: Visit, row: Asked[Row | None]) -> str | None:
     if facts is None or not facts["batch"]:
         return None
     return writeback_batch_id(visit.parts.org, facts["object"], facts["batch"])
+
+
+def _words(visit: Visit, rows: list[Row]) -> dict[str, str]:
+    """Salesforce's own words by their tokens, for those who may see values."""
+    tokens = {row["words"] for row in rows if row["words"]}
+    with suppress(TidegateError):  # without the key the page shows what it can
+        return {token: words for token in tokens if (words := visit.parts.words.reveal(token)) is not None}
+    return {}
 
 
 def _trace(visit: Visit, row: Asked[Row | None]) -> str | None:

@@ -14,6 +14,7 @@ from temporalio.client import WorkflowFailureError
 from api.dependencies import Dependencies
 from clients.temporal.run_views import translated_temporal
 from schemas import names
+from schemas.access import WriterScope
 from schemas.errors import UnavailableError
 from schemas.ids import preview_key, preview_workflow_id
 from schemas.writeback.preview import FieldDifference, Preview, Previewed, PreviewInput, WouldBe
@@ -21,13 +22,16 @@ from schemas.writeback.preview import FieldDifference, Preview, Previewed, Previ
 _PATIENCE = timedelta(seconds=60)
 
 
-async def dry_run_of(parts: Dependencies, items: Sequence[Any], *, shows_values: bool) -> Preview:
+async def dry_run_of(
+    parts: Dependencies, items: Sequence[Any], scope: WriterScope, *, shows_values: bool
+) -> Preview:
     """The effect of writebacks now; without `shows_values` only the names of fields that differ.
+    Those outside of `scope` are refused.
 
     Raises:
         UnavailableError: No `writebacks` worker answers in a minute, or the org does not.
     """
-    rows, refused = await asyncio.to_thread(parts.intake.prepare, items)
+    rows, refused = await asyncio.to_thread(parts.intake.prepare, items, scope)
     if not rows:
         return Preview(writebacks=(), refused=refused, costs=(), calls=0)
     name = uuid.uuid4().hex

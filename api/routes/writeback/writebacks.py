@@ -92,6 +92,8 @@ class Attempt(BaseModel):
     outcome: str
     code: str | None
     reason: str | None
+    words: str | None
+    """As of the writeback."""
     looked_up: bool
     """True when the outcome was not in an answer, but found in the org afterwards."""
     sent_at: datetime | None
@@ -102,6 +104,10 @@ class WritebackView(WritebackListed):
     """All that is known of a writeback. Personal values are tokens."""
 
     fields: dict[str, Any]
+    words: str | None
+    """Salesforce's own words about the last problem, for operators; null for others, who have
+    `code` and `reason`.
+    """
     only_if: dict[str, Any] | None
     unchanged_since: datetime | None
     priority: int
@@ -121,7 +127,7 @@ class WritebackQuery(BaseModel):
     caller: Annotated[str | None, Field(max_length=255)] = None
     key: Part = None
     batch: Part = None
-    before: Annotated[int | None, Field(ge=1, description="Only smaller numbers.")] = None
+    before: Annotated[int | None, Field(ge=1, le=2**63 - 1, description="Only smaller numbers.")] = None
     limit: Annotated[int, Field(ge=1, le=1_000)] = 100
 
 
@@ -164,9 +170,11 @@ async def submit(
         raise ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-many", detail)
     if dry_run:
         response.status_code = HTTPStatus.OK
-        return await dry_run_of(parts, items, shows_values=_sees_all(caller))
+        return await dry_run_of(parts, items, caller.scope, shows_values=_sees_all(caller))
     trace = None if theirs is None else theirs.traceparent
-    intake = await asyncio.to_thread(parts.intake.submit, caller.name, items, traceparent=trace)
+    intake = await asyncio.to_thread(
+        parts.intake.submit, caller.name, items, scope=caller.scope, traceparent=trace
+    )
     if not intake.accepted:
         raise _all_refused(intake.refused)
     new = {each.index for each in intake.accepted if each.is_new}
@@ -227,8 +235,16 @@ async def view(
     if row is None or not (_sees_all(caller) or row["caller"] == caller.name):
         raise not_found("writeback", "/v1/writebacks")
     attempts = await asyncio.to_thread(parts.looks.attempts, number)
-    tried = [Attempt(**_columns(each, Attempt)) for each in attempts]
-    return WritebackView(**_columns(row, WritebackView), tried=tried, trace_id=_trace_of(parts, row))
+    shown = [{**each, "words": await _words(parts, each, caller)} for each in (row, *attempts)]
+    tried = [Attempt(**_columns(each, Attempt)) for each in shown[1:]]
+    return WritebackView(**_columns(shown[0], WritebackView), tried=tried, trace_id=_trace_of(parts, row))
+
+
+async def _words(parts: Dependencies, row: Row, caller: Caller) -> str | None:
+    """They may quote values, so that they are shown to those who may see values."""
+    if not row["words"] or not caller.role.includes(CallerRole.OPERATOR):
+        return None
+    return await asyncio.to_thread(parts.words.reveal, row["words"])
 
 
 def _trace_of(parts: Dependencies, row: Row) -> str | None:

@@ -63,7 +63,7 @@ def ingest_file(spec: ObjectSpec, key_field: str, rows: Sequence[Row], *, by_id:
         try:
             cells.append(_cells(row, key_field, by_id=by_id))
         except _UnfitError as error:
-            left_out[row.external_id] = RowResult(code=NOT_SENT, message=f"{error}")
+            left_out[row.external_id] = RowResult(code=NOT_SENT, message=f"{error}", is_ours=True)
     key = ID if by_id else key_field
     header = [key, *sorted({name for row in cells for name in row} - {key})]
     cells.sort(key=_order(_parents(spec, header), cells, key))
@@ -90,7 +90,9 @@ def ingest_results(content: bytes, column: str) -> Iterator[tuple[str, RowResult
 def _failed(text: str) -> RowResult:
     """`CODE:message:fields --`; the message may have colons of its own."""
     code, _, rest = text.removesuffix("--").rstrip().partition(":")
-    return RowResult(code=code, message=rest.rpartition(":")[0] or rest)
+    message, _, fields = rest.rpartition(":")
+    named = tuple(fields.removesuffix("--").replace(",", " ").split())
+    return RowResult(code=code, message=message or rest, fields=named if message else ())
 
 
 def _cells(row: Row, key_field: str, *, by_id: bool) -> dict[str, str]:

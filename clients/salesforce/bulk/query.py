@@ -17,6 +17,7 @@ import httpx
 
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.request import Call
+from clients.salesforce.safe_words import safe_words
 from schemas.errors import TidegateError, UnavailableError
 from schemas.governor import Budget, LeaseClass
 
@@ -233,7 +234,8 @@ class BulkQuery:
             if info.state == "JobComplete":
                 return info
             if info.is_dead:
-                detail = f"query job {job} is {info.state}: {info.error or 'no reason given'}"
+                why = safe_words(info.error) if info.error else "no reason given"
+                detail = f"query job {job} is {info.state}: {why}"
                 raise UnavailableError(system="Salesforce", detail=detail)
 
     async def _page(self, job: str, locator: str | None, most_rows: int | None) -> BulkPage:

@@ -172,6 +172,11 @@ async def test_a_guest_leases_tokens_in_its_own_name_and_class(api: ServedApi) -
         {"process": "a", "lines": [{"budget": "api_calls", "want": 1, "lease_class": "writeback"}]},
         {"process": "a", "lines": [{"budget": "api_calls", "want": 1}] * 2},
         {"process": "a", "lines": [{"budget": "api_calls", "want": -1}]},
+        {"process": "a", "lines": [{"budget": "api_calls", "want": 1, "granted": 5, "spent": 6}]},
+        {
+            "process": "a",
+            "lines": [{"budget": "api_calls", "want": 1, "granted": 5, "spent": 3, "returned": 3}],
+        },
         {"process": "a", "lines": [{"budget": "api_calls", "want": 1}], "refusals": []},
     ],
 )

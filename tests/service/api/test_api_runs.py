@@ -249,6 +249,11 @@ async def test_a_replay_is_asked_for_by_the_same_road(api: ServedApi) -> None:
     assert run["workflow_id"] == f"replay/{ORG}/Case,quarantine-unknown_field"
     view = await api.get(run["state_url"])
     assert (view["status"], view["state"]["key"]) == ("running", "Case,quarantine-unknown_field")
+    for choice in ({}, {"shadow": "rehearsal"}, {"all": True, "object": "Case"}):
+        empty = await api.ask("POST", "/v1/replays", json=choice)
+        assert (empty.status_code, "`all`" in empty.json()["detail"]) == (422, True)
+    everything = await api.ask("POST", "/v1/replays", json={"all": True})
+    assert everything.status_code == 202
     wrong = await api.ask("POST", "/v1/replays", json={"from_position": "7"})
     assert (wrong.status_code, "name the lane" in wrong.json()["detail"]) == (422, True)
 
@@ -269,3 +274,32 @@ async def test_a_backfill_that_the_command_started_is_found_and_told_from_anothe
     assert (run["workflow_id"], run["is_new"]) == (started.workflow_id, False)
     body = {"object": "Case", "window": request.window, "is_repair": True}
     assert (await api.ask("POST", "/v1/backfills", json=body)).status_code == 409
+
+
+@pytest.mark.parametrize("page", ["Größe", "AAAA", "e30=", "%00", "bm8gdG9rZW4=", "/w==", "x" * 3_999])
+@pytest.mark.parametrize("kind", ["backfills", "replays", "reconciliations"])
+async def test_a_page_that_no_list_named_is_the_callers_fault(api: ServedApi, kind: str, page: str) -> None:
+    response = await api.ask("GET", f"/v1/{kind}", "reader", params={"page": page})
+    assert (response.status_code, response.json()["errors"][0]["field"]) == (422, "query.page")
+
+
+async def test_an_id_that_no_run_can_have_is_not_found(api: ServedApi) -> None:
+    assert (await api.ask("GET", f"/v1/backfills/{'a' * 3_000}", "reader")).status_code == 404
+
+
+@pytest.mark.parametrize("reason", ["two\nlines", "a bell \a", "x" * 1_001])
+async def test_a_reason_is_one_line_of_bounded_length(api: ServedApi, reason: str) -> None:
+    body = {"object": "Case", "reason": reason}
+    assert (await api.ask("POST", "/v1/backfills", json=body)).status_code == 422
+
+
+async def test_a_request_that_changes_something_is_on_record_with_its_address(api: ServedApi) -> None:
+    headers = {"X-Request-Id": "r-17"}
+    asked = await api.ask("POST", "/v1/backfills", json={"object": "Case", "window": "seen"}, headers=headers)
+    assert asked.status_code == 202
+    rows = [act for _, act in api.audit.rows() if act.act == "api.call"]
+    assert ("operator", "POST /v1/backfills", "202 from 127.0.0.1, request r-17") in [
+        (act.by, act.target, act.detail) for act in rows
+    ]
+    await api.ask("GET", "/v1/backfills", headers=headers)
+    assert not any(act.target.startswith("GET") for _, act in api.audit.rows())

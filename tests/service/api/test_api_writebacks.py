@@ -20,7 +20,7 @@ from temporalio.service import RPCError
 from api.app import build_api
 from clients.storage.objects import S3Address
 from clients.temporal.writeback_queues import WritebackQueues
-from schemas.ids import intake_prefix, writeback_queue_id
+from schemas.ids import intake_prefix_of, writeback_queue_id
 from schemas.writeback.messages import MOST_OF_A_REQUEST
 from tests.support.builders.waiting import until
 from tests.support.builders.writebacks import asked
@@ -239,7 +239,7 @@ async def test_a_personal_value_comes_back_as_a_token_alone(api: ServedApi) -> N
 
 def put(api: ServedApi, ending: str, body: bytes) -> str:
     """A file in the bucket; returns its key."""
-    key = f"{intake_prefix(ORG)}{fresh('f')}.{ending}"
+    key = f"{intake_prefix_of(ORG, 'writer')}{fresh('f')}.{ending}"
     api.store.put(key, body)
     return key
 
@@ -358,10 +358,11 @@ async def test_a_file_that_cannot_be_read_says_so(
 
 
 async def test_only_files_that_were_put_there_for_it_are_read(api: ServedApi) -> None:
-    for key in ("raw/x.csv", f"keys/{ORG}/1.json", "intake/another-org/x.csv"):
+    others = ("raw/x.csv", f"keys/{ORG}/1.json", "intake/another-org/x.csv", f"intake/{ORG}/second/x.csv")
+    for key in others:
         status, answer = await hand_in(api, key, format="csv")
         assert (status, answer["errors"][0]["field"]) == (422, "body.key")
-    status, answer = await hand_in(api, f"{intake_prefix(ORG)}none.csv")
+    status, answer = await hand_in(api, f"{intake_prefix_of(ORG, 'writer')}none.csv")
     assert (status, answer["type"]) == (422, "urn:tidegate:problem:no-file")
     status, answer = await hand_in(api, put(api, "csv", b"external_id,Subject\n"), object="Caes")
     assert (status, answer["type"]) == (422, "urn:tidegate:problem:unknown-object")

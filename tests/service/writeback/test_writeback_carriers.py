@@ -134,6 +134,8 @@ async def test_a_row_that_a_job_refuses_is_a_dead_letter_with_salesforces_words(
     good, bad = await writer.settled()
     assert (good.state, bad.state) == ("done", "dead")
     assert bad.code == "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"
+    assert bad.reason.startswith("Salesforce refuses Status. Take one of")
+    assert "No such status" in writer.engine.protector.decrypt("writeback.words", bad.words)
 
 
 async def test_rows_that_no_job_can_carry_go_by_a_call(writer: WritingEngine) -> None:

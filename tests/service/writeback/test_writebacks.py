@@ -133,7 +133,10 @@ async def test_a_row_that_is_refused_for_good_is_a_dead_letter_with_salesforces_
     good, bad = await writer.settled()
     assert (good.state, bad.state) == ("done", "dead")
     assert bad.code == "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"
-    assert "picklist" in bad.reason
+    assert bad.reason.startswith("Salesforce refuses Status. Take one of the picklist's values")
+    words = writer.engine.protector.decrypt("writeback.words", bad.words)
+    assert "No such status" in words
+    assert "No such status" not in bad.reason
 
 
 async def test_writebacks_of_one_record_arrive_in_their_order_and_merged_ones_as_one(

@@ -19,6 +19,7 @@ from temporalio.worker import Worker
 from activities.audit import AuditActivities
 from activities.runtime.error_interceptor import ErrorTranslationInterceptor
 from api.app import build_api
+from api.server.options import server_options
 from cli.api import new_token
 from clients.database.audit_log import AuditLog
 from clients.storage.objects import ObjectStore, S3Address
@@ -122,7 +123,11 @@ def tokens_and_entries() -> tuple[dict[str, str], list[dict[str, Any]]]:
 async def served_api(client: Client, temporal: str, dsn: str, s3: S3Address) -> AsyncIterator[ServedApi]:
     """Serve it; workers run the workflows, their steps read nothing."""
     tokens, entries = tokens_and_entries()
-    settings = settings_for(dsn=dsn, temporal=temporal, s3=s3, tokens=entries, most_bytes=MOST_BYTES)
+    limits = {"refusals": 10_000}
+    """Tests of refusals come from one address."""
+    settings = settings_for(
+        dsn=dsn, temporal=temporal, s3=s3, tokens=entries, most_bytes=MOST_BYTES, limits=limits
+    )
     warehouse, audit = PostgresWarehouse(dsn), AuditLog(dsn)
     warehouse.ensure_tables(default_catalogue())
     audit.ensure_tables()
@@ -184,7 +189,7 @@ def _workers(
 @asynccontextmanager
 async def _serving(settings: Settings) -> AsyncIterator[str]:
     config = uvicorn.Config(
-        build_api(settings).served, port=0, http="httptools", ws="none", log_config=None, access_log=False
+        build_api(settings).served, **{**server_options(settings.api), "port": 0, "loop": "none"}
     )
     server = QuietServer(config)
     serving = asyncio.create_task(server.serve())

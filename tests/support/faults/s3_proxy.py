@@ -22,6 +22,10 @@ class Fate(Enum):
     """The connection ends before S3 hears of it."""
     SWALLOW = "swallow"
     """S3 does it; the connection ends before the answer."""
+    LIE = "lie"
+    """S3 hears nothing of it, and the answer is 200."""
+    GARBLE = "garble"
+    """The body that S3 receives has other bytes."""
 
 
 Decide = Callable[[str, str], Fate]
@@ -72,6 +76,13 @@ class _Handler(BaseHTTPRequestHandler):
         if fate is Fate.REFUSE:
             self.close_connection = True
             return
+        if fate is Fate.LIE:
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        if fate is Fate.GARBLE:
+            body = bytes(each ^ 1 for each in body)
         status, headers, answer = self._ask(body)
         if fate is Fate.SWALLOW:
             self.close_connection = True
@@ -80,7 +91,9 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in headers:
             if name.lower() not in self._HOP_BY_HOP:
                 self.send_header(name, value)
-        self.send_header("Content-Length", str(len(answer)))
+        # The answer to HEAD has the length of what GET would bring.
+        length = dict(headers).get("Content-Length") if self.command == "HEAD" else None
+        self.send_header("Content-Length", length or str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)
 

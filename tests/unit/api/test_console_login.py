@@ -19,6 +19,7 @@ from api.app import build_api
 from api.console.forms import read_act
 from api.console.gate import CookieRule
 from api.console.session import Sessions, Standing
+from api.middleware.auth import Gate
 from clients.database.console_sessions import EndedSessions
 from schemas.access import Caller, CallerRole
 from schemas.errors import SettingsError
@@ -183,7 +184,7 @@ def sessions(role: CallerRole = CallerRole.READER, **console: Any) -> Sessions:
     """Sessions of settings that have one token."""
     entry = {"name": "night-shift", "role": role, "sha256": "0" * 64}
     settings = ApiSettings.model_validate({"tokens": [entry], "console": console})
-    return Sessions(settings, lambda: EndedSessions(NOWHERE))
+    return Sessions(settings, lambda: EndedSessions(NOWHERE), Gate(settings))
 
 
 def test_a_session_ends_after_eight_hours() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from transforms.writeback.row_errors import RowFate, read_row_error, without_values
+from transforms.writeback.row_errors import RowFate, read_row_error
 
 LOCK = "unable to obtain exclusive access to this record or 1 records: 001"
 TRIGGER = "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"
@@ -73,18 +73,3 @@ def test_a_row_without_references_misses_no_parent_but_its_record():
 def test_a_delete_of_what_is_gone_is_done_and_a_change_of_it_is_not(code: str):
     assert read_row_error(code, "m", is_delete=True).fate is RowFate.DONE
     assert read_row_error(code, "m").fate is RowFate.DEAD
-
-
-QUOTED = [
-    ("Email: invalid email address: Ada@x", ["ada@x"], "Email: invalid email address: [hidden]"),
-    ("Name: data value too large: Lovelace Ada (max length=9)", ["Lovelace Ada Augusta"], None),
-    ("bad value: Ab, and again Ab", ["Ab"], "bad value: Ab, and again Ab"),
-    ("1980-02-01 or 1980-02-01", ["1980-02-01", None, 7], "[hidden] or [hidden]"),
-    ("Required fields are missing: [Name]", ["Ada"], "Required fields are missing: [Name]"),
-]
-
-
-@pytest.mark.parametrize(("message", "values", "shown"), QUOTED)
-def test_what_a_message_quotes_is_hidden_whole_or_cut(message: str, values: list[object], shown: str | None):
-    expected = "Name: data value too large: [hidden](max length=9)" if shown is None else shown
-    assert without_values(message, values) == expected

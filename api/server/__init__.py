@@ -1,0 +1,1 @@
+"""The server below the application: connections and what they may cost."""

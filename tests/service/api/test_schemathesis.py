@@ -1,0 +1,47 @@
+"""Whatever the OpenAPI document allows, and much that it forbids, is answered as it says, and never
+with a fault of ours. `make test-api-fuzz`; EXAMPLES says how many requests an operation gets.
+"""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support.engines.served_api import ServedApi
+
+pytestmark = [
+    pytest.mark.fuzz,
+    pytest.mark.service,
+    pytest.mark.slow,
+    pytest.mark.asyncio(loop_scope="module"),
+]
+ROOT = Path(__file__).parents[3]
+PROGRAM = ROOT / ".venv-clients" / "fuzz" / "bin" / "schemathesis"
+EXAMPLES = os.environ.get("EXAMPLES", "100")
+CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+
+
+async def run(api: ServedApi, caller: str, *options: str) -> tuple[int, str]:
+    """Its exit code and what it prints."""
+    process = await asyncio.create_subprocess_exec(
+        *(str(PROGRAM), "run", f"{api.http.base_url}/v1/openapi.json"),
+        *("--header", f"Authorization: Bearer {api.tokens[caller]}"),
+        *("--checks", CHECKS, "--max-examples", EXAMPLES, "--phases", "examples,coverage,fuzzing"),
+        # A dry run of writebacks and a file have to wait for others.
+        *("--request-timeout", "90", "--suppress-health-check", "all", "--seed", "1"),
+        *options,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    return process.returncode or 0, output.decode(errors="replace")
+
+
+@pytest.mark.parametrize("caller", ["operator", "writer"])
+async def test_no_request_is_answered_by_a_fault_or_by_what_the_document_does_not_say(
+    api: ServedApi, caller: str
+) -> None:
+    assert PROGRAM.exists(), "run it by `make test-api-fuzz`, which installs schemathesis"
+    code, output = await run(api, caller)
+    assert code == 0, output[-20_000:]
