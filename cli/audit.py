@@ -12,8 +12,8 @@ from cli.grammar import CommandApp
 from cli.options import DEFAULT_HOME, Home, SettingsFile, Since, Until, time_range
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.state import local_settings
-from clients.database.address import DatabaseAddress
 from clients.audit.signing import public_key_of
+from clients.database.address import DatabaseAddress
 from clients.database.audit_log import AuditLog
 from schemas.acting import author
 from schemas.audit import AuditVerdict

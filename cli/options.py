@@ -40,7 +40,9 @@ _CHECKED_BY, _CHECKED_REASON = _recorded(LONGEST_ACTOR), _recorded(LONGEST_REASO
 By = Annotated[
     str,
     typer.Option(
-        "--by", help="Who asks, for the audit log; by default the user of the operating system.", callback=_CHECKED_BY
+        "--by",
+        help="Who asks, for the audit log; by default the user of the operating system.",
+        callback=_CHECKED_BY,
     ),
 ]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the audit log.", callback=_CHECKED_REASON)]
