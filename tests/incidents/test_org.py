@@ -4,6 +4,7 @@ import pytest
 
 from tests.incidents.engine import RunningEngine
 from tests.incidents.writebacks import (
+    age_batches,
     age_writeback,
     discard_all,
     known_case,
@@ -29,6 +30,39 @@ def test_refused_credentials_pause_the_lane(engine: RunningEngine) -> None:
     engine.change_secret(engine.endpoints.salesforce.client_secret)
     engine.restart_workers("lanes")
     assert engine.runbook("credentials-refused", LANE=LANE, REASON="corrected").code == 0
+    engine.wait_until_clean()
+
+
+def test_a_refused_login_is_named_while_the_stream_goes_on(engine: RunningEngine) -> None:
+    engine.org.fault("http", "status", match="/services/oauth2", status=400)
+    engine.org.fault("http", "status", match="/services/data/v", status=401)
+
+    engine.wait_for_problem("login.refused", "salesforce")
+    assert engine.look().find("lane.paused") is None, "the stream is open"
+    assert engine.runbook("login-refused").code == 1
+
+    engine.org.clear()
+    wait_for(lambda: engine.runbook("login-refused").code == 0, every=1)
+    engine.wait_until_clean()
+
+
+def test_outcomes_that_nobody_can_look_up_are_named_and_found_later(engine: RunningEngine) -> None:
+    engine.undo.callback(discard_all, engine)
+    record, external_id = known_case(engine)
+    # The call hangs, and when it is given up nobody can see what became of it.
+    engine.org.fault("http", "latency", match="PATCH /services/data/v")
+    number = submit_one(engine, external_id, Subject="unknown")
+    wait_for(engine.org.has_struck, every=0.2)
+    for method in ("GET", "POST"):
+        engine.org.fault("http", "reset_before", match=f"{method} /services/data/v")
+    age_batches(engine)
+
+    engine.wait_for_problem("writeback.unknown", "Case")
+    assert engine.runbook("writeback-unknown", OBJECT="Case").code == 0
+
+    engine.org.clear()
+    wait_for_state(engine, number, "done")
+    assert engine.org.fields_of("Case", record)["Subject"] == "unknown"
     engine.wait_until_clean()
 
 
@@ -69,6 +103,7 @@ def test_a_forgotten_position_is_read_again_by_itself(engine: RunningEngine) -> 
     engine.org.ask("POST", "retention", {"seconds": 86_400})
     engine.start_worker("lanes")
 
+    engine.wait_for_notice("reread.waiting", "Case")
     wait_for(lambda: "lane.hole" in engine.runbook("the-event-bus-has-forgotten-the-position").out, every=1)
     # The hole is read once everything up to its end can be seen, by the org's clock.
     engine.org.ask("POST", "clock", {"advance_seconds": 30})
