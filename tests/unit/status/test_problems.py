@@ -276,6 +276,15 @@ def test_refused_writebacks_are_a_page_and_refused_backfills_explain_themselves(
     assert codes(look(forecasts=(slowed(LeaseClass.BACKFILL),)))[0][0] == "notice"
 
 
+def test_slowed_backfills_do_not_hide_that_the_budget_runs_out():
+    slowed = (Slowed(lease_class=LeaseClass.BACKFILL, at=NOW, reason="", spends=True),)
+    found = look(forecasts=(forecast(slowed=slowed, runs_out_at=NOW + timedelta(hours=3)),))
+    assert codes(found) == [
+        ("page", "budget.exhausts", "api_calls"),
+        ("notice", "budget.refused", "api_calls"),
+    ]
+
+
 def test_an_object_that_was_not_compared_for_two_periods_is_a_ticket():
     found = look(objects=("Case",), reconcile_period=timedelta(hours=1))
     assert codes(found) == [("ticket", "reconcile.old", "Case")]
