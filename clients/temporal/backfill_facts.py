@@ -25,9 +25,7 @@ async def failed_backfills(client: Client, org: str) -> tuple[FailedRun, ...]:
     since = datetime.now(UTC) - _LATELY
     newest: dict[str, WorkflowExecution] = {}
     with translated_temporal():
-        async for each in _listed(
-            client, org, f'StartTime > "{(since - timedelta(days=7)).isoformat()}"'
-        ):
+        async for each in _listed(client, org, f'StartTime > "{(since - timedelta(days=7)).isoformat()}"'):
             known = newest.get(each.id)
             newest[each.id] = each if known is None or each.start_time > known.start_time else known
     return tuple(_failed(org, each) for each in newest.values() if _is_failed(each, since))

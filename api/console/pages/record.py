@@ -47,9 +47,7 @@ def _values(visit: Visit, object_name: str, record_id: str) -> dict[str, str] | 
     """The values of the current row, once the reading is on record; without that there are none."""
     target = f"record/{visit.parts.org}/{object_name}/{record_id}"
     settings = visit.parts.settings
-    return on_record(
-        visit, READ_RECORD, target, lambda: current_values(settings, object_name, record_id)
-    )
+    return on_record(visit, READ_RECORD, target, lambda: current_values(settings, object_name, record_id))
 
 
 def _steps(trace: dict[str, Any]) -> list[dict[str, Any]]:

@@ -124,9 +124,7 @@ class PubsubConnection:
             request = wire.SchemaRequest(schema_id=schema_id)
             outcome = "refused"
             try:
-                answer = await stub.GetSchema(
-                    request, metadata=self.metadata(session), timeout=_CALL_SECONDS
-                )
+                answer = await stub.GetSchema(request, metadata=self.metadata(session), timeout=_CALL_SECONDS)
                 outcome = "ok"
                 return answer
             finally:
