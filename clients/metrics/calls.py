@@ -24,7 +24,9 @@ _APIS = {
 }
 _BEGAN = "tidegate_began"
 _UNPAID = "none"
-"""In place of a lease class: logins and the calls of streams are no API calls, and need no token."""
+"""In place of a lease class: logins and the calls of streams are no API calls, and need no
+token.
+"""
 _FIRST_REFUSAL = 400
 
 

@@ -1,5 +1,5 @@
-"""Every command that asks a remote system, against remote systems that are absent, and that take a connection and
-say nothing: one sentence and an exit code, never a traceback.
+"""Every command that asks a remote system, against remote systems that are absent, and that take a
+connection and say nothing: one sentence and an exit code, never a traceback.
 """
 
 import shlex
