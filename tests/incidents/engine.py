@@ -35,7 +35,7 @@ from tests.incidents.org import OrgUnderTest
 from tests.incidents.page import command_of
 from tests.incidents.seen import Seen
 from tests.incidents.shell import Ended, tidegate
-from tests.support.builders.waiting import wait_for
+from tests.support.builders.waiting import SLOWNESS, wait_for
 from tests.support.faults.s3_proxy import Fate, S3Proxy, s3_proxy
 
 NAMED_WITHIN = 60.0
@@ -431,7 +431,7 @@ def running_engine(
                 for role in ROLES:
                     processes.start_role(role)
                 if lanes:
-                    wait_for_followers(sandbox.endpoints)
+                    wait_for_followers(sandbox.endpoints, within=NAMED_WITHIN * SLOWNESS)
                 engine.org.ask("POST", "traffic", _TRAFFIC)
                 yield engine
             finally:
