@@ -39,7 +39,7 @@ def engine(sandbox: RunningSandbox) -> Iterator[EngineProcesses]:
     processes = EngineProcesses(folder / "logs" / "engine", settings_file(folder))
     processes.start()
     try:
-        wait_for_followers(sandbox.endpoints)
+        wait_for_followers(sandbox.endpoints, within=60 * SLOWNESS)
         yield processes
     finally:
         processes.stop()
