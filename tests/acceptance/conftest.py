@@ -13,6 +13,7 @@ from cli.local.up import DELIVERED_EVENTS
 from cli.state import settings_file
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox, running_sandbox
+from tests.support.builders.waiting import SLOWNESS
 from workers.clients import ProcessClients, open_clients
 from workers.settings import Settings
 
