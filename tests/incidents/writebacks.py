@@ -27,7 +27,9 @@ def submit_one(engine: RunningEngine, external_id: str, **fields: str) -> int:
     return max(int(each["number"]) for each in _listed(engine))
 
 
-def wait_for_state(engine: RunningEngine, number: int, state: str) -> dict[str, Any]:
+def wait_for_state(
+    engine: RunningEngine, number: int, state: str, *, seconds: float = 60
+) -> dict[str, Any]:
     """The writeback, once it is in that state."""
     seen: list[dict[str, Any]] = [{}]
 
@@ -35,7 +37,7 @@ def wait_for_state(engine: RunningEngine, number: int, state: str) -> dict[str, 
         seen[0] = shown(engine, number)
         return seen[0]["state"] == state
 
-    wait_for(has_come, every=0.5, why=lambda: seen[0])
+    wait_for(has_come, seconds=seconds, every=0.5, why=lambda: seen[0])
     return seen[0]
 
 
