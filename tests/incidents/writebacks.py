@@ -27,9 +27,7 @@ def submit_one(engine: RunningEngine, external_id: str, **fields: str) -> int:
     return max(int(each["number"]) for each in _listed(engine))
 
 
-def wait_for_state(
-    engine: RunningEngine, number: int, state: str, *, seconds: float = 60
-) -> dict[str, Any]:
+def wait_for_state(engine: RunningEngine, number: int, state: str, *, seconds: float = 60) -> dict[str, Any]:
     """The writeback, once it is in that state."""
     seen: list[dict[str, Any]] = [{}]
 
