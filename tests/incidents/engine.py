@@ -171,7 +171,7 @@ class RunningEngine:
     def freeze_worker(self, role: str) -> Child:
         """SIGSTOP: the process is there and does nothing."""
         child = self.worker(role)
-        self.undo.callback(self._thaw, child)
+        self.undo.callback(self.thaw_worker, child)
         child.process.send_signal(signal.SIGSTOP)
         return child
 
@@ -326,7 +326,8 @@ class RunningEngine:
         if not any(each.name == f"worker-{role}" for each in self.processes.group.children):
             self.start_worker(role)
 
-    def _thaw(self, child: Child) -> None:
+    def thaw_worker(self, child: Child) -> None:
+        """Let a frozen process go on, if it is still there."""
         if child.is_running():
             child.process.send_signal(signal.SIGCONT)
 
