@@ -27,6 +27,7 @@ from schemas.api_tokens import MOST_DAYS, TOKEN_PREFIX, StoredToken
 from schemas.errors import SettingsError
 from schemas.ingest.messages import Act
 from schemas.settings.api import CALLER_NAME, ApiToken
+from workers.addresses import operational_address
 from workers.settings import FILE_VARIABLE
 
 app = CommandApp(
@@ -176,7 +177,7 @@ def revoke(
 
 @contextmanager
 def _tokens(settings: Path | None, home: Path) -> Iterator[tuple[ApiTokens, AuditLog]]:
-    dsn = local_settings(settings, home).operational.dsn.get_secret_value()
+    dsn = operational_address(local_settings(settings, home).operational)
     with closing(ApiTokens(dsn)) as tokens, closing(AuditLog(dsn)) as audit:
         yield tokens, audit
 

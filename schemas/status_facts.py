@@ -6,8 +6,9 @@
 from datetime import timedelta
 from typing import Literal
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, ConfigDict
 
+from schemas.backfill import HUNG_AFTER
 from schemas.governor import Forecast
 from schemas.message import Message
 from schemas.retention import RetentionPolicy
@@ -16,7 +17,12 @@ from schemas.writeback.control import PauseView
 
 
 class LanePulse(Message):
-    """A follower's own account, sent with each heartbeat beside its position."""
+    """A follower's own account, sent with each heartbeat beside its position.
+
+    A name that is not known is passed over: while releases change, followers of both are looked at.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     at: AwareDatetime
     """Of the account, by the follower's clock."""
@@ -37,9 +43,12 @@ class LanePulse(Message):
     """Commit time of the last landed change; None: this attempt has landed none."""
     buffered: int = 0
     """Events received and not landed."""
-    waiting_for: str = ""
-    """Why it waits for tokens; empty: it does not."""
-    waiting_until: AwareDatetime | None = None
+    landing_since: AwareDatetime | None = None
+    """Since when a batch is being landed, over all attempts of the follower; None: none is."""
+    login_refused: str = ""
+    """Salesforce's answer to the last login of its process; empty: it was not refused."""
+    login_refused_at: AwareDatetime | None = None
+    """The first refusal in a row; None: it was not refused."""
 
 
 class FollowerFacts(Message):
@@ -193,6 +202,17 @@ class ArchiveFacts(Message):
     """When the warehouse's first batch was committed; None: there is none."""
 
 
+class OpenRereads(Message):
+    """Changes of an object that are to be read from the org again."""
+
+    object: str
+    changes: int
+    windows: int
+    """Whole stretches of time among them: holes in a stream."""
+    oldest_at: AwareDatetime
+    """When the first of them was asked for."""
+
+
 class WarehouseFacts(Message):
     """The warehouse's answers. None: that question was not answered."""
 
@@ -201,8 +221,7 @@ class WarehouseFacts(Message):
     holds: tuple[Hold, ...] | None = None
     quarantine: tuple[Refused, ...] | None = None
     reconciled: tuple[Reconciled, ...] | None = None
-    rereads: dict[str, int] | None = None
-    """Object -> changes that are to be read again."""
+    rereads: tuple[OpenRereads, ...] | None = None
     drift: int | None = None
     """Fields about which somebody is advised to do something."""
     quality: tuple[OpenFindings, ...] | None = None
@@ -267,6 +286,17 @@ class FailedRun(Message):
     at: AwareDatetime
 
 
+class RunningBackfill(Message):
+    """A backfill that reads, repairs among them. One that is paused is none."""
+
+    object: str
+    name: str
+    progress_at: AwareDatetime | None
+    """Its last step forward: pages landed, or another stage. None: an older release began it, and
+    kept no time.
+    """
+
+
 class LookFacts(Message):
     """Every answer of one look."""
 
@@ -283,6 +313,9 @@ class LookFacts(Message):
     failed_runs: tuple[FailedRun, ...] | None = None
     stuck_erasures: tuple[FailedRun, ...] | None = None
     """Erasures that wait for an operator, have failed, or have run for a day."""
+    backfills: tuple[RunningBackfill, ...] | None = None
+    hung_after: timedelta = HUNG_AFTER
+    """A backfill without a step forward for so long hangs."""
     configured: tuple[tuple[str, str, str], ...] = ()
     """Lanes of the settings: name, way, channel or object. Empty under the planner."""
     reconcile_period: timedelta | None = None

@@ -9,6 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from clients.database.address import Database
 from clients.database.engine import open_engine, translated_database
 from clients.database.migrations import ensure_schema
 from schemas.api_tokens import StoredToken
@@ -34,7 +35,7 @@ _LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext('tidegate api tokens'))")
 class ApiTokens:
     """The tokens of one operational store. Its methods block; threads may share it."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: Database) -> None:
         self._engine = open_engine(dsn)
         self._is_ready = False
         self._lock = threading.Lock()

@@ -84,6 +84,7 @@ FROZEN = {
     "LANE_STATE": "state",
     "EXCHANGE": "exchange",
     "RECHECK": "recheck",
+    "ALLOW_STREAMS": "allow_streams",
     "BOOKS": "books",
     "PIN": "pin",
     "UNPIN": "unpin",
@@ -105,6 +106,7 @@ FROZEN = {
     "ERASURE_QUEUE": "tidegate-erasure",
     "LANE_MEMO": "Lane",
     "OLDEST_CHANGE_MEMO": "OldestChangeAt",
+    "PROGRESS_MEMO": "ProgressAt",
     "SEARCH_ATTRIBUTES": {
         "SfOrg": "Keyword",
         "SfLane": "Keyword",

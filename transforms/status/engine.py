@@ -56,6 +56,7 @@ def _unknown(facts: LookFacts, warehouse: WarehouseFacts) -> list[str]:
         "budgets": facts.governor,
         "backfills": facts.failed_runs,
         "erasures": facts.stuck_erasures,
+        "running backfills": facts.backfills,
     }
     asked |= {name: getattr(warehouse, name) for name in WarehouseFacts.model_fields}
     missing = [name for name, value in asked.items() if value is None]

@@ -14,10 +14,11 @@ from clients.doctor.temporal import QUEUES
 from clients.temporal.backlog import landed_not_applied
 from clients.temporal.failed_runs import failed_runs, stuck_erasures
 from clients.temporal.lane_facts import describe_lanes
+from clients.temporal.running_backfills import running_backfills
 from clients.temporal.task_queues import describe_queue
 from schemas import names
 from schemas.status import Health, QueueStatus, RoleStatus
-from schemas.status_facts import FailedRun, LaneBacklog, LaneFacts
+from schemas.status_facts import FailedRun, LaneBacklog, LaneFacts, RunningBackfill
 from workers.budget_words import Budgets, budgets_of
 from workers.status.asking import Answer, answered
 
@@ -35,6 +36,7 @@ class TemporalAnswers:
     backlog: tuple[LaneBacklog, ...] | None
     failed_runs: tuple[FailedRun, ...] | None
     stuck_erasures: tuple[FailedRun, ...] | None
+    backfills: tuple[RunningBackfill, ...] | None
     budgets: Budgets | None
 
 
@@ -46,11 +48,12 @@ async def ask_temporal(client: Client, org: str, lanes: Sequence[str]) -> Tempor
         org: Whose lanes.
         lanes: Those that are configured; others that run are found.
     """
-    roles, facts, backlog, runs, erasures = await asyncio.gather(
+    roles, facts, backlog, failed, running, erasures = await asyncio.gather(
         answered(lambda: _roles_and_budgets(client, org)),
         answered(lambda: describe_lanes(client, org, lanes)),
         answered(lambda: landed_not_applied(client, org)),
         answered(lambda: failed_runs(client, org)),
+        answered(lambda: running_backfills(client, org)),
         answered(lambda: stuck_erasures(client, org)),
     )
     found, budgets = roles.value or (None, None)
@@ -59,7 +62,8 @@ async def ask_temporal(client: Client, org: str, lanes: Sequence[str]) -> Tempor
         roles=found,
         lanes=facts.value,
         backlog=backlog.value,
-        failed_runs=runs.value,
+        failed_runs=failed.value,
+        backfills=running.value,
         stuck_erasures=erasures.value,
         budgets=budgets,
     )

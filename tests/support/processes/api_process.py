@@ -68,7 +68,8 @@ def api_process(
     settings = settings_for(**given, s3=s3, temporal=temporal)
     values = settings.model_dump(mode="json", exclude={"catalogue", "api"}, exclude_defaults=True)
     for name in ("warehouse", "operational"):
-        values[name] = {"dsn": settings.operational.dsn.get_secret_value()}
+        kept = settings.operational.dsn
+        values[name] = {"dsn": kept.get_secret_value() if kept else None}
     values["s3"] |= {
         "secret_key": (s3.secret_key if s3 else "b"),
         "access_key": (s3.access_key if s3 else "a"),

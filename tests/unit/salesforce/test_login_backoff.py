@@ -75,3 +75,23 @@ async def test_an_operator_who_acts_does_not_wait_for_minutes() -> None:
     backoff.allow_now()
     async with asyncio.timeout(0.5):
         await backoff.wait()
+
+
+def test_a_refusal_is_told_with_its_first_time_until_a_login_works() -> None:
+    backoff = LoginBackoff()
+    backoff.worked()
+    assert backoff.refused is None
+    for _ in range(2):
+        backoff.failed(refused())
+        assert backoff.refused is None, "it may be a moment's"
+    backoff.failed(refused())
+    first = backoff.refused
+    assert first is not None
+    assert "invalid_grant" in first.reason
+    backoff.failed(refused())
+    assert backoff.refused == first
+    backoff.failed(AWAY)
+    assert backoff.refused is None, "nobody knows whether it would be refused"
+    backoff.failed(refused())
+    backoff.worked()
+    assert backoff.refused is None
