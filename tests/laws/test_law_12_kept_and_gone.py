@@ -128,6 +128,7 @@ def held(road: Road, *prefixes: str) -> set[str]:
 async def test_after_14_months_raw_is_gone_and_everything_else_is_readable(
     road: Road, kept: RetentionParts, database: str
 ) -> None:
+    kept = replace(kept, policy=kept.policy.model_copy(update={"warehouse_months": 24}))
     await two_months(road)
     before, chain = curated(database), held(road, "chain")
     run_at(kept, within(START.plus(13), 9))
