@@ -1,8 +1,5 @@
-"""S3 and KMS from the package `ministack`: objects are files, so they outlive a killed emulator.
-
-The emulator writes its KMS keys only when it is stopped in order. A key that encrypts data must
-not be lost, so the first start makes the key, stops the emulator and starts it again; from then
-on the key is on disk.
+"""S3 and KMS from the package `ministack`: objects are files and keys are kept as they are made, so
+both outlive a killed emulator.
 """
 
 import sys
@@ -25,22 +22,13 @@ KEY_ALIAS = "alias/tidegate"
 
 def start_objectstore(group: ProcessGroup, folder: Path, *, port: int) -> Child:
     """Start S3 and KMS on `port` with state in `folder`; returns when bucket and key exist."""
-    child = _start(group, folder, port)
-    if _ensure_key(port):
-        child.stop()
-        group.discard(child)
-        child = _start(group, folder, port)
-    s3 = _client("s3", port)
-    if BUCKET not in {bucket["Name"] for bucket in s3.list_buckets().get("Buckets", [])}:
-        s3.create_bucket(Bucket=BUCKET)
+    child = launch_objectstore(group, folder, port=port)
+    await_objectstore(child, port=port)
     return child
 
 
-def endpoint(port: int) -> str:
-    return f"http://127.0.0.1:{port}"
-
-
-def _start(group: ProcessGroup, folder: Path, port: int) -> Child:
+def launch_objectstore(group: ProcessGroup, folder: Path, *, port: int) -> Child:
+    """Start the process, and wait for nothing."""
     folder.mkdir(parents=True, exist_ok=True)
     environment = {
         "SERVICES": "s3,kms",
@@ -52,10 +40,25 @@ def _start(group: ProcessGroup, folder: Path, port: int) -> Child:
         "STATE_DIR": str(folder / "state"),
         "MINISTACK_REGION": REGION,
         "LOG_LEVEL": "WARNING",
+        # Two servers at ports of their own, which it would start beside the services above.
+        "SFTP_ENABLED": "0",
+        "IOT_MTLS_ENABLED": "0",
     }
-    child = group.start("s3", [sys.executable, "-m", "sandbox.s3_server"], environment=environment)
-    wait_until(lambda: accepts_connections(port) and _answers(port), child)
-    return child
+    return group.start("s3", [sys.executable, "-m", "sandbox.s3_server"], environment=environment)
+
+
+def await_objectstore(child: Child, *, port: int) -> None:
+    """Return when it answers, and has the bucket and the key."""
+    wait_until(lambda: accepts_connections(port), child)
+    s3 = _client("s3", port)
+    wait_until(lambda: _answers(s3), child)
+    if BUCKET not in {bucket["Name"] for bucket in s3.list_buckets().get("Buckets", [])}:
+        s3.create_bucket(Bucket=BUCKET)
+    _ensure_key(port)
+
+
+def endpoint(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
 
 
 def _client(service: str, port: int) -> Any:
@@ -69,19 +72,18 @@ def _client(service: str, port: int) -> Any:
     )
 
 
-def _answers(port: int) -> bool:
+def _answers(s3: Any) -> bool:
     try:
-        _client("s3", port).list_buckets()
+        s3.list_buckets()
     except (BotoCoreError, ClientError):
         return False
     return True
 
 
-def _ensure_key(port: int) -> bool:
-    """Make the key if there is none; True when it was made."""
+def _ensure_key(port: int) -> None:
+    """Make the key if there is none."""
     kms = _client("kms", port)
     if KEY_ALIAS in {alias["AliasName"] for alias in kms.list_aliases().get("Aliases", [])}:
-        return False
+        return
     key = kms.create_key(Description="Tidegate sandbox")["KeyMetadata"]["KeyId"]
     kms.create_alias(AliasName=KEY_ALIAS, TargetKeyId=key)
-    return True

@@ -36,9 +36,16 @@ class Child:
     process: subprocess.Popen[bytes]
     log: Path
     stop_signal: signal.Signals = signal.SIGTERM
+    _is_asked: bool = False
 
     def is_running(self) -> bool:
         return self.process.poll() is None
+
+    def ask_to_stop(self) -> None:
+        """Have the process end in order, and wait for nothing. It is asked once."""
+        if self.is_running() and not self._is_asked:
+            self._is_asked = True
+            self.process.send_signal(self.stop_signal)
 
     def stop(self) -> None:
         """End the process: in order first, by force after `STOP_SECONDS`. Returns at once when it
@@ -46,7 +53,7 @@ class Child:
         """
         if not self.is_running():
             return
-        self.process.send_signal(self.stop_signal)
+        self.ask_to_stop()
         try:
             self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -100,7 +107,9 @@ class ProcessGroup:
         return child
 
     def stop(self) -> None:
-        """Stop every child, last started first."""
+        """Stop every child: all are asked at once, then each is waited for."""
+        for child in reversed(self.children):
+            child.ask_to_stop()
         while self.children:
             self.children.pop().stop()
         self._record()

@@ -1,20 +1,25 @@
-"""The S3 emulator, kept to S3's word that an object is stored whole or not at all: `python -m
-sandbox.s3_server`.
+"""The emulator of S3 and KMS, with two promises that it lacks: `python -m sandbox.s3_server`.
 
 The emulator takes a request whose sender dies for a whole one, and stores what has arrived,
 often nothing; S3 never adds a partial object ("Amazon S3 never adds partial objects", user
 guide, Uploading objects). Here such a request never reaches it.
+
+It writes its KMS keys only when it is stopped in order. Here a key is on disk before the request
+that made it is answered: a key that encrypts data must not be lost with a killed process.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from ministack import app as emulator
+from ministack.core.persistence import save_state
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+_CREATES = b"TrentService.Create"
+"""CreateKey and CreateAlias."""
 
 
 def whole_requests_only(inner: App) -> App:
@@ -39,6 +44,36 @@ def whole_requests_only(inner: App) -> App:
     return app
 
 
+def keeps_keys(inner: App) -> App:
+    """An app that has a key, or its alias, on disk before the request that makes it is answered."""
+
+    async def app(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if not _makes_key(scope):
+            await inner(scope, receive, send)
+            return
+        answer: list[Message] = []
+
+        async def kept(message: Message) -> None:
+            answer.append(message)
+
+        await inner(scope, receive, kept)
+        from ministack.services import kms  # imported by the emulator when it is first asked for
+
+        save_state("kms", kms.get_state())
+        for message in answer:
+            await send(message)
+
+    return app
+
+
+def _makes_key(scope: MutableMapping[str, Any]) -> bool:
+    """True for a request of KMS' API, whose target is a header such as
+    `TrentService.CreateAlias`.
+    """
+    headers = scope.get("headers", ())
+    return any(name.lower() == b"x-amz-target" and value.startswith(_CREATES) for name, value in headers)
+
+
 async def _whole_body(receive: Receive) -> bytes | None:
     """The request's body; None when its sender has gone before its end."""
     body = bytearray()
@@ -52,5 +87,5 @@ async def _whole_body(receive: Receive) -> bytes | None:
 
 
 if __name__ == "__main__":
-    emulator.app = whole_requests_only(emulator.app)
+    emulator.app = whole_requests_only(keeps_keys(emulator.app))
     emulator.main()

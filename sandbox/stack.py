@@ -12,11 +12,10 @@ from pathlib import Path
 
 import httpx
 
-from sandbox import objectstore, postgres
+from sandbox import objectstore, postgres, temporal
 from sandbox.endpoints import DatabaseEndpoint, Endpoints, S3Endpoint, SalesforceEndpoint, TemporalEndpoint
 from sandbox.ports import free_port
 from sandbox.processes import Child, ProcessGroup, wait_until
-from sandbox.temporal import start_temporal
 from schemas.errors import SettingsError
 from schemas.names import NAMESPACE
 from schemas.salesforce.limits import API_VERSION
@@ -104,7 +103,12 @@ def _org_options(edition: str, catalogue: Path | None, allow: Mapping[str, int])
 
 
 def _start(group: ProcessGroup, folder: Path, ports: Ports, org_options: list[str]) -> Endpoints:
-    start_temporal(group, folder / "temporal", port=ports.temporal, ui_port=ports.temporal_ui)
+    """Launch all of them, then wait for each: a start is as long as the slowest, not as the sum."""
+    server = temporal.launch_temporal(
+        group, folder / "temporal", port=ports.temporal, ui_port=ports.temporal_ui
+    )
+    org = _launch_salesforce(group, folder / "salesforce", ports, org_options)
+    objects = objectstore.launch_objectstore(group, folder / "s3", port=ports.s3)
     postgres.start_postgres(
         group,
         folder / "postgres",
@@ -112,8 +116,9 @@ def _start(group: ProcessGroup, folder: Path, ports: Ports, org_options: list[st
         databases=(WAREHOUSE, OPERATIONAL),
         durable=(OPERATIONAL,),
     )
-    objectstore.start_objectstore(group, folder / "s3", port=ports.s3)
-    salesforce = _start_salesforce(group, folder / "salesforce", ports, org_options)
+    objectstore.await_objectstore(objects, port=ports.s3)
+    temporal.await_temporal(server, port=ports.temporal)
+    salesforce = _await_salesforce(org, folder / "salesforce", ports)
     return Endpoints(
         salesforce=salesforce,
         s3=S3Endpoint(
@@ -134,9 +139,7 @@ def _start(group: ProcessGroup, folder: Path, ports: Ports, org_options: list[st
     )
 
 
-def _start_salesforce(
-    group: ProcessGroup, folder: Path, ports: Ports, options: list[str]
-) -> SalesforceEndpoint:
+def _launch_salesforce(group: ProcessGroup, folder: Path, ports: Ports, options: list[str]) -> Child:
     folder.mkdir(parents=True, exist_ok=True)
     command = [
         sys.executable,
@@ -152,7 +155,10 @@ def _start_salesforce(
         str(folder),
         *options,
     ]
-    child = group.start("salesforce", command)
+    return group.start("salesforce", command)
+
+
+def _await_salesforce(child: Child, folder: Path, ports: Ports) -> SalesforceEndpoint:
     url = f"http://127.0.0.1:{ports.salesforce}"
     wait_until(lambda: _healthy(url), child)
     return _salesforce_endpoint(folder, url, ports, child)

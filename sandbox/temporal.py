@@ -41,6 +41,13 @@ def start_temporal(group: ProcessGroup, folder: Path, *, port: int, ui_port: int
     """Start the server on `port` with the Web UI on `ui_port`; returns when it serves and the
     namespace is set.
     """
+    child = launch_temporal(group, folder, port=port, ui_port=ui_port)
+    await_temporal(child, port=port)
+    return child
+
+
+def launch_temporal(group: ProcessGroup, folder: Path, *, port: int, ui_port: int) -> Child:
+    """Start the process, and wait for nothing."""
     folder.mkdir(parents=True, exist_ok=True)
     command = [temporal_binary(), "server", "start-dev", "--ip", "127.0.0.1"]
     command += ["--port", str(port), "--ui-port", str(ui_port), "--log-level", "error"]
@@ -50,10 +57,13 @@ def start_temporal(group: ProcessGroup, folder: Path, *, port: int, ui_port: int
         command += ["--dynamic-config-value", setting]
     for name, kind in SEARCH_ATTRIBUTES.items():
         command += ["--search-attribute", f"{name}={kind}"]
-    child = group.start("temporal", command)
+    return group.start("temporal", command)
+
+
+def await_temporal(child: Child, *, port: int) -> None:
+    """Return when it serves and the namespace is set."""
     wait_until(lambda: accepts_connections(port), child)
     wait_until(lambda: _set_retention(port), child)
-    return child
 
 
 def _set_retention(port: int) -> bool:
