@@ -9,7 +9,7 @@ from psycopg.errors import InsufficientPrivilege, InvalidPassword
 from sqlalchemy.exc import DBAPIError
 
 from clients.database.engine import open_engine, translated_database
-from clients.database.migrations import revisions
+from clients.database.migrations.alembic_steps import revisions
 from schemas.doctor import CheckResult, ok, warning, wrong
 from schemas.errors import UnavailableError
 

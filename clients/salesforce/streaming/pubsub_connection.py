@@ -9,8 +9,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -18,6 +16,7 @@ import grpc
 from clients.concurrency import run_to_completion
 from clients.salesforce.session import Session, SessionSource
 from clients.salesforce.streaming.avro import EventDecoder, UndecodableError
+from clients.salesforce.streaming.pubsub_address import PubsubAddress
 from clients.salesforce.streaming.pubsub_errors import is_session_refused
 from schemas.catalogue import Catalogue
 from schemas.errors import SettingsError
@@ -32,18 +31,6 @@ _OPTIONS = (
     ("grpc.max_receive_message_length", PUBSUB_MAX_OUTSTANDING * EVENT_MAX_BYTES + 2**20),
     ("grpc.enable_http_proxy", 0),
 )
-
-
-@dataclass(frozen=True)
-class PubsubAddress:
-    """Where the Pub/Sub API is, and for which org."""
-
-    endpoint: str
-    """host:port; always TLS."""
-    org_id: str
-    """The `tenantid` of every call."""
-    ca_file: Path | None = None
-    """PEM file of the authorities to trust; None: gRPC's own list."""
 
 
 class PubsubConnection:
