@@ -6,7 +6,7 @@ from pydantic import SecretStr
 
 from clients.oidc import IssuerAddress
 from clients.salesforce.session import SalesforceAddress
-from clients.salesforce.streaming.pubsub_connection import PubsubAddress
+from clients.salesforce.streaming.pubsub_address import PubsubAddress
 from clients.storage.objects import S3Address
 from schemas.settings.api import OidcSettings
 from schemas.settings.salesforce import SalesforceSettings

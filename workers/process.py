@@ -7,14 +7,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from temporalio.client import Client
 
-from clients.writeback.store import WritebackStore
 from workers.clients import connect_temporal, following, open_clients
 from workers.metrics.serve import sdk_runtime
 from workers.queues import Process
 from workers.roles import Role, activity_workers, governor_worker, workflow_worker
-from workers.salesforce import open_org
 from workers.settings import Settings
-from workers.writeback import keeping_describes, keeping_queues
 
 
 @asynccontextmanager
@@ -32,14 +29,21 @@ async def run_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIterato
         if role.includes(Role.BATCHES):
             await stack.enter_async_context(workflow_worker(client))
         org = store = None
+        # A role imports its own parts only: they are a large part of what its start costs.
         if role is not Role.BATCHES:
+            from workers.salesforce import open_org
+
             org = await stack.enter_async_context(open_org(client, settings))
         if role.includes(Role.WRITEBACKS):
+            from clients.writeback.store import WritebackStore
+
             store = WritebackStore(settings.operational.dsn.get_secret_value())
             stack.callback(store.close)
         for worker in activity_workers(Process(parts, parts.clients(client), org, store), role):
             await stack.enter_async_context(worker)
         if org is not None and store is not None:
+            from workers.writeback import keeping_describes, keeping_queues
+
             await stack.enter_async_context(keeping_queues(client, settings, store))
             await stack.enter_async_context(keeping_describes(org, parts.store, parts.catalogue))
         yield client
