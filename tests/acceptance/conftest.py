@@ -8,11 +8,12 @@ import psycopg
 import pytest
 
 from cli.local.engine_processes import EngineProcesses, settings_of, write_settings
-from cli.local.surge import wait_for_followers
+from cli.local.surge import READY_SECONDS, wait_for_followers
 from cli.local.up import DELIVERED_EVENTS
 from cli.state import settings_file
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox, running_sandbox
+from tests.support.builders.waiting import SLOWNESS
 from workers.clients import ProcessClients, open_clients
 from workers.settings import Settings
 
@@ -39,7 +40,7 @@ def engine(sandbox: RunningSandbox) -> Iterator[EngineProcesses]:
     processes = EngineProcesses(folder / "logs" / "engine", settings_file(folder))
     processes.start()
     try:
-        wait_for_followers(sandbox.endpoints)
+        wait_for_followers(sandbox.endpoints, seconds=READY_SECONDS * SLOWNESS)
         yield processes
     finally:
         processes.stop()
