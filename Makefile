@@ -42,13 +42,13 @@ test-incidents: setup  ## thirty incidents on running engines: named, ended by t
 	@$(BIN)/python -m pytest -m service -o faulthandler_timeout=1800 tests/incidents $(ARGS)
 
 test-any-schema: setup  ## random schemas and values by every way in; EXAMPLES=40
-	@TIDEGATE_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -o faulthandler_timeout=7200 tests/service/test_any_schema.py $(ARGS)
+	@TIDEGATE_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -o faulthandler_timeout=7200 tests/service/ingest/test_any_schema.py $(ARGS)
 
 test-clients: setup $(CLIENTS:%=.venv-clients/%/.installed) .venv-clients/node/.installed  ## clients that others wrote, against the sandbox org
 	@$(BIN)/python -m pytest -m real_client tests/real_clients $(ARGS)
 
 test-console: setup .venv-clients/console/.installed  ## every page of the console in Chromium: accessibility, policy, pictures in var/console
-	@$(BIN)/python -m pytest -m browser tests/service/test_console_browser.py $(ARGS)
+	@$(BIN)/python -m pytest -m browser tests/service/api/test_console_browser.py $(ARGS)
 
 .venv-clients/console/.installed: $(addprefix tests/console/,playwright.lock package.json package-lock.json .npmrc)
 	@command -v chromium >/dev/null || { echo "make test-console needs Chromium: apt-get install --no-install-recommends chromium fonts-dejavu-core"; exit 1; }

@@ -78,13 +78,12 @@ def freshness(
         "AND (%(until)s::timestamptz IS NULL OR c.received_at < %(until)s)"
     )
     (row,) = connection.execute(query.encode(), {"lane": lane, "since": since, "until": until}).fetchall()
-    return {
-        name: {
-            quantile: round(float(value), 2)
-            for quantile, value in zip(_NAMES, values or (0,) * 4, strict=True)
-        }
-        for name, values in zip(spans, row, strict=True)
-    }
+    return {name: _named(values) for name, values in zip(spans, row, strict=True)}
+
+
+def _named(quantiles: Sequence[float] | None) -> dict[str, float]:
+    """None = nothing was measured: all are 0."""
+    return {name: round(float(value), 2) for name, value in zip(_NAMES, quantiles or (0,) * 4, strict=True)}
 
 
 def history_versions(connection: psycopg.Connection, catalogue: Catalogue) -> int:

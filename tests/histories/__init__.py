@@ -1,1 +1,1 @@
-"""Histories of every workflow type, replayed by `tests/service/test_replay.py`."""
+"""Histories of every workflow type, replayed by `tests/service/runs/test_replay.py`."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.writeback_load import Load, last_texts
+from benchmarks.writeback.load import Load, last_texts
 
 ROOT = Path(__file__).parents[2]
 MODULES = sorted(
@@ -20,7 +20,7 @@ def test_every_module_can_be_imported(module: str) -> None:
     assert importlib.import_module(module).__doc__
 
 
-@pytest.mark.parametrize("module", ["peers", "backfill_under_fire", "writeback", "writeback_locks"])
+@pytest.mark.parametrize("module", ["peers", "backfill_under_fire", "writeback.__main__", "writeback.locks"])
 def test_a_benchmark_says_what_it_takes(
     module: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

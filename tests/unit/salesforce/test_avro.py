@@ -12,7 +12,7 @@ from clients.salesforce.streaming.avro import EventDecoder, UndecodableError
 from clients.salesforce.streaming.avro_bitmaps import FieldPlace, FieldSets
 from sandbox.org.channels.event_schema import HEADER, EventCodec, event_schema
 from schemas.catalogue import default_catalogue
-from tests.sandbox.test_avro import bodies, header
+from tests.sandbox.events.test_avro import bodies, header
 
 CATALOGUE = default_catalogue()
 SCHEMA = event_schema(CATALOGUE.objects["Contact"])

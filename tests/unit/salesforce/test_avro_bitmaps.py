@@ -12,7 +12,7 @@ from clients.salesforce.streaming.avro import EventDecoder
 from clients.salesforce.streaming.avro_bitmaps import FieldPlace, FieldSets
 from sandbox.org.channels.event_schema import HEADER, EventCodec, event_schema
 from schemas.catalogue import Catalogue, FieldSpec, FieldType, ObjectSpec, default_catalogue
-from tests.sandbox.test_avro import header
+from tests.sandbox.events.test_avro import header
 from tests.support.builders.wide import field_name
 
 FIELDS, PARTS = 800, ("Street", "City", "State", "PostalCode", "Country")

@@ -16,7 +16,7 @@ from clients.temporal.governor import TemporalGovernor
 from schemas import names
 from schemas.governor import Budget, Forecast, LeaseClass
 from schemas.ids import governor_workflow_id
-from tests.service.test_governor import ORG, books
+from tests.service.governor.test_governor import ORG, books
 from tests.support.builders.waiting import SLOWNESS, until
 from tests.support.scripted.scripted_governor import governor_worker
 from transforms.governor.ledger import BudgetLedger

@@ -16,7 +16,7 @@ from schemas import names
 from schemas.ids import writeback_queue_id
 from schemas.writeback.control import Handled, PauseResult, UndoResult, WritebackChoice
 from schemas.writeback.messages import PauseChange, SetPauseInput, WritebackControl
-from tests.service.test_writebacks import case, effects, in_org, someone_changes
+from tests.service.writeback.test_writebacks import case, effects, in_org, someone_changes
 from tests.support.builders.batches import Road
 from tests.support.builders.waiting import has_struck, until
 from tests.support.engines.small_engine import SmallEngine

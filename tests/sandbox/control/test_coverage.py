@@ -10,7 +10,7 @@ from sandbox.org.server.app import build_app
 from sandbox.org.server.coverage import page, served, without_source
 from tests.sandbox.org_in_process import new_org
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -30,6 +30,6 @@ def test_the_committed_page_is_what_the_code_makes(app):
 
 
 def test_every_behaviour_names_a_test_that_exists():
-    text = "".join(path.read_text() for path in (ROOT / "tests" / "sandbox").glob("test_*.py"))
+    text = "".join(path.read_text() for path in (ROOT / "tests" / "sandbox").rglob("test_*.py"))
     tests = set(re.findall(r"def (test_\w+)", text))
     assert {behaviour.test for behaviour in BEHAVIOURS} <= tests

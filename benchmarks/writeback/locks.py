@@ -7,7 +7,7 @@ writebacks go by collections, four calls at once: formed by the engine, and then
 calls of a thousand without regard to parents, as a sender does that does not know of locks.
 Prints one JSON object.
 
-    python -m benchmarks.writeback_locks [--children 20000] [--parents 50] [--report FILE]
+    python -m benchmarks.writeback.locks [--children 20000] [--parents 50] [--report FILE]
 
 `--children 1000 --parents 10 --rows 100` is a small one.
 """
@@ -26,8 +26,8 @@ from typing import Any
 import httpx
 import psycopg
 
-from benchmarks.writeback_load import wait_for_api
-from benchmarks.writeback_senders import log_in
+from benchmarks.writeback.load import wait_for_api
+from benchmarks.writeback.senders import log_in
 from cli.api import local_token
 from cli.local.surge import wait_for_followers
 from cli.local.up import Running, running_all

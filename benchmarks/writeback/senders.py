@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from benchmarks.contestants import RunningOrg
-from benchmarks.writeback_load import Load
+from benchmarks.writeback.load import Load
 from sandbox.endpoints import SalesforceEndpoint
 from tests.real_clients.client import HERE, ClientError, own_python, run
 

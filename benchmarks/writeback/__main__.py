@@ -31,9 +31,9 @@ import httpx
 import psycopg
 
 from benchmarks.contestants import RunningOrg
-from benchmarks.writeback_load import Load, last_texts, wait_for_api
-from benchmarks.writeback_proof import not_arrived, one_effect
-from benchmarks.writeback_senders import by_lht, log_in, one_call_a_record
+from benchmarks.writeback.load import Load, last_texts, wait_for_api
+from benchmarks.writeback.proof import not_arrived, one_effect
+from benchmarks.writeback.senders import by_lht, log_in, one_call_a_record
 from cli.api import local_token
 from cli.local.engine_processes import settings_of
 from cli.local.measurements import ProcessMeter

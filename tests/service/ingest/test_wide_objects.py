@@ -22,7 +22,7 @@ from schemas.catalogue import FieldType
 from schemas.governor import LeaseClass
 from schemas.ids import ids_key
 from schemas.reconcile import Depth, Verdict
-from tests.service.test_drift import DriftEngine, eventually
+from tests.service.drift.test_drift import DriftEngine, eventually
 from tests.support.builders.wide import WIDE, field_name, make_wide, record, wide_catalogue, wide_spec
 from tests.support.engines.polling import poll_lane, poll_until
 from tests.support.engines.served_org import ServedOrg, served_org

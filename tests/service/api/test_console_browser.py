@@ -22,7 +22,7 @@ from schemas.ops_tables import (
     QUARANTINE_COLUMNS,
     RECONCILIATION_COLUMNS,
 )
-from tests.service.test_api_looks import ledger_row, load
+from tests.service.api.test_api_looks import ledger_row, load
 from tests.support.engines.served_api import ORG, ServedApi
 
 pytestmark = [
@@ -31,7 +31,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.asyncio(loop_scope="module"),
 ]
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 HOME = ROOT / ".venv-clients" / "console"
 PICTURES = ROOT / "var" / "console"
 DRIVER = ROOT / "tests" / "console" / "drivers" / "browser.py"

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 import psycopg
 
-from benchmarks.writeback_load import TEXT
+from benchmarks.writeback.load import TEXT
 
 
 def one_effect(org_file: Path, dsn: str, user_id: str) -> dict[str, Any]:

@@ -17,12 +17,12 @@ from clients.temporal.lanes import start_lane
 from clients.warehouse.sql.apply import HOLD, LEDGER
 from schemas.ingest.messages import Act, LaneInput
 from schemas.ops_tables import HOLD_COLUMNS, LEDGER_COLUMNS
-from tests.service.test_api_looks import ledger_row, load
+from tests.service.api.test_api_looks import ledger_row, load
 from tests.support.builders.waiting import until
 from tests.support.engines.served_api import ORG, ServedApi, fresh
 
 pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
-STATIC = Path(__file__).parents[2] / "api" / "console" / "static"
+STATIC = Path(__file__).parents[3] / "api" / "console" / "static"
 PAGES = (
     "",
     "/ledger",

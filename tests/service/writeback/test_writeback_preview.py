@@ -14,7 +14,7 @@ from cli.writeback.dry_run import DryRun, preview_page
 from schemas import names
 from schemas.ids import preview_key, preview_workflow_id
 from schemas.writeback.preview import FieldDifference, Preview, PreviewEffect, PreviewInput
-from tests.service.test_writebacks import case, in_org
+from tests.service.writeback.test_writebacks import case, in_org
 from tests.support.builders.writebacks import asked
 from tests.support.engines.small_engine import SmallEngine
 from tests.support.engines.writing_back import WritingEngine, writing

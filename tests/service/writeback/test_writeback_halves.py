@@ -15,8 +15,8 @@ from sandbox.org.data.schema import SchemaChanges
 from sandbox.org.faults.faults import FaultRule
 from schemas import names
 from schemas.writeback.messages import PauseChange
-from tests.service.test_writeback_control import WRITE, hold
-from tests.service.test_writebacks import case, effects
+from tests.service.writeback.test_writeback_control import WRITE, hold
+from tests.service.writeback.test_writebacks import case, effects
 from tests.support.builders.waiting import has_struck, until
 from tests.support.engines.small_engine import SmallEngine
 from tests.support.engines.writing_back import WritingEngine, writing

@@ -21,7 +21,7 @@ from schemas import names
 from schemas.catalogue import DEFAULT_CATALOGUE, Catalogue, load_catalogue
 from schemas.writeback.control import WritebackChoice
 from schemas.writeback.messages import FormInput, QueueState, WritebackControl
-from tests.service.test_writebacks import case, effects, in_org, someone_changes
+from tests.service.writeback.test_writebacks import case, effects, in_org, someone_changes
 from tests.support.builders.waiting import until
 from tests.support.engines.served_org import served_org
 from tests.support.engines.small_engine import SmallEngine, serving_engine

@@ -27,7 +27,7 @@ from schemas.writeback.messages import (
     WritebackControl,
     WritebackState,
 )
-from tests.service.test_writebacks import case, effects, in_org
+from tests.service.writeback.test_writebacks import case, effects, in_org
 from tests.support.builders.waiting import until
 from tests.support.engines.small_engine import SmallEngine
 from tests.support.engines.writing_back import WritingEngine, writing

@@ -15,8 +15,8 @@ from cli.status.work import WritebackLine
 from cli.writeback.output import batches_page, latency_page
 from clients.writeback.queries import WritebackQueries
 from schemas.writeback.messages import EchoCounts, EchoInput, PauseChange
-from tests.service.test_writeback_control import hold
-from tests.service.test_writebacks import case, someone_changes
+from tests.service.writeback.test_writeback_control import hold
+from tests.service.writeback.test_writebacks import case, someone_changes
 from tests.support.builders.batches import Road
 from tests.support.builders.waiting import until
 from tests.support.engines.small_engine import SmallEngine

@@ -1,0 +1,1 @@
+"""Writebacks under load: `python -m benchmarks.writeback`; amid locks: `python -m benchmarks.writeback.locks`."""
