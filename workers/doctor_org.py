@@ -17,7 +17,7 @@ from clients.salesforce.session import Session, SessionSource
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.doctor import CHECKS, CheckResult, not_asked
 from workers.addresses import salesforce_address
-from workers.org_purse import PaidBy, org_purse
+from workers.org_tokens import PaidBy, org_tokens
 from workers.settings import Settings
 
 _AT_ONCE = 8
@@ -87,8 +87,8 @@ class OrgLook:
         with counting_calls() as count:
             objects = 0 if self._catalogue is None else len(self._catalogue.objects)
             async with (
-                org_purse(settings, await asyncio.shield(self._connection), objects) as (purse, self.paid_by),
-                OrgHttp(sessions, purse, api_version=settings.salesforce.api_version) as org,
+                org_tokens(settings, await asyncio.shield(self._connection), objects) as (tokens, self.paid_by),
+                OrgHttp(sessions, tokens, api_version=settings.salesforce.api_version) as org,
             ):
                 found = await asked(
                     "salesforce.allocations",
