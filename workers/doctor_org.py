@@ -87,7 +87,10 @@ class OrgLook:
         with counting_calls() as count:
             objects = 0 if self._catalogue is None else len(self._catalogue.objects)
             async with (
-                org_tokens(settings, await asyncio.shield(self._connection), objects) as (tokens, self.paid_by),
+                org_tokens(settings, await asyncio.shield(self._connection), objects) as (
+                    tokens,
+                    self.paid_by,
+                ),
                 OrgHttp(sessions, tokens, api_version=settings.salesforce.api_version) as org,
             ):
                 found = await asked(

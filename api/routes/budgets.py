@@ -17,7 +17,7 @@ from clients.temporal.run_views import translated_temporal
 from schemas.access import CallerRole
 from schemas.budget_recheck import RecheckAnswer, RecheckInput
 from schemas.governor import Budget, Forecast
-from workers.budget_words import NOT_STARTED, budgets_of
+from workers.budget_summary import NOT_STARTED, budgets_of
 
 router = APIRouter(prefix="/v1/budgets", tags=["budgets"])
 
