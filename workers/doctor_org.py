@@ -6,11 +6,11 @@ from functools import partial
 from temporalio.client import Client
 
 from clients.doctor import org_login
-from clients.doctor.asking import DoctorDeadline, asked
 from clients.doctor.org_allocations import examine_allocations
 from clients.doctor.org_events import Streamed, examine_selection
 from clients.doctor.org_objects import examine_object
 from clients.doctor.org_rights import examine_permissions
+from clients.doctor.run_check import DoctorDeadline, asked
 from clients.salesforce.call_count import counting_calls
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.session import Session, SessionSource
