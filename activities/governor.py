@@ -25,15 +25,15 @@ class Limits:
     @activity.defn(name=names.READ_LIMITS)
     async def read_limits(self, request: ReadLimitsInput) -> ReadLimitsResult:
         """Ask the Limits API once. A refusal is an answer, too: the governor must hear of it."""
-        purse = PrepaidTokens(request.calls)
+        tokens = PrepaidTokens(request.calls)
         readings: tuple[Reading, ...] = ()
-        async with OrgHttp(self.sessions, purse, api_version=self.api_version) as org:
+        async with OrgHttp(self.sessions, tokens, api_version=self.api_version) as org:
             try:
                 readings = await read_limits(org, LeaseClass.WRITEBACK)
             except RateLimitedError:
-                if not purse.refusals:
+                if not tokens.refusals:
                     raise
-        return ReadLimitsResult(readings=(*readings, *purse.readings), refusals=tuple(purse.refusals))
+        return ReadLimitsResult(readings=(*readings, *tokens.readings), refusals=tuple(tokens.refusals))
 
 
 def activities(org: OrgClients) -> list[Callable[..., Any]]:

@@ -30,7 +30,8 @@ from rich.table import Table
 from benchmarks.delay_proxy import delayed
 from clients.salesforce.session import SalesforceAddress, SessionSource
 from clients.salesforce.streaming.pubsub import open_pubsub_stream
-from clients.salesforce.streaming.pubsub_connection import PubsubAddress, PubsubConnection
+from clients.salesforce.streaming.pubsub_address import PubsubAddress
+from clients.salesforce.streaming.pubsub_connection import PubsubConnection
 from sandbox.processes import wait_until
 from schemas.catalogue import default_catalogue
 from schemas.salesforce.limits import PUBSUB_MAX_OUTSTANDING

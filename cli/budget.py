@@ -20,7 +20,7 @@ from clients.temporal.governor import recheck_budgets
 from schemas.budget_recheck import RecheckAnswer, RecheckInput
 from schemas.errors import SettingsError, UnavailableError
 from schemas.governor import Budget, Forecast, Slowed, Spender
-from workers.budget_words import (
+from workers.budget_summary import (
     NOT_STARTED,
     Budgets,
     budgets_of,

@@ -1,12 +1,8 @@
-"""S3 and KMS from the package `ministack`: objects are files, so they outlive a killed emulator.
-
-The emulator writes its KMS keys only when it is stopped in order. A key that encrypts data must
-not be lost, so the first start makes the key, stops the emulator and starts it again; from then
-on the key is on disk.
+"""S3 and KMS from the package `ministack`: objects are files and keys are kept as they are made, so
+both outlive a killed emulator.
 """
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,36 +31,25 @@ SIGNING_ALIAS = "alias/tidegate-audit"
 def start_objectstore(
     group: ProcessGroup, folder: Path, *, port: int, host: str = LOOPBACK, overlays: bool = False
 ) -> Child:
-    """Start S3 and KMS on `port` of `host` with state in `folder`; returns when bucket and key
+    """Start S3 and KMS on `port` of `host` with state in `folder`; returns when buckets and keys
     exist.
 
     `overlays`: as S3, let another version be put over a locked one; it does not outlive the
     emulator then.
     """
-    more = {OVERLAYS: "1"} if overlays else {}
-    child = _start(group, folder, port, host, more)
-    if _ensure_keys(port):
-        child.stop()
-        group.discard(child)
-        child = _start(group, folder, port, host, more)
-    s3 = _client("s3", port)
-    known = {bucket["Name"] for bucket in s3.list_buckets().get("Buckets", [])}
-    if BUCKET not in known:
-        s3.create_bucket(Bucket=BUCKET)
-    for locked in {ARCHIVE_BUCKET, AUDIT_BUCKET} - known:
-        s3.create_bucket(Bucket=locked, ObjectLockEnabledForBucket=True)
+    child = launch_objectstore(group, folder, port=port, host=host, overlays=overlays)
+    await_objectstore(child, port=port)
     return child
 
 
-def endpoint(port: int) -> str:
-    return f"http://127.0.0.1:{port}"
-
-
-def _start(group: ProcessGroup, folder: Path, port: int, host: str, more: Mapping[str, str]) -> Child:
+def launch_objectstore(
+    group: ProcessGroup, folder: Path, *, port: int, host: str = LOOPBACK, overlays: bool = False
+) -> Child:
+    """Start the process, and wait for nothing."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "state").mkdir(exist_ok=True)
     environment = {
-        **more,
+        **({OVERLAYS: "1"} if overlays else {}),
         "SERVICES": "s3,kms",
         "GATEWAY_PORT": str(port),
         "BIND_HOST": host,
@@ -74,10 +59,28 @@ def _start(group: ProcessGroup, folder: Path, port: int, host: str, more: Mappin
         "STATE_DIR": str(folder / "state"),
         "MINISTACK_REGION": REGION,
         "LOG_LEVEL": "WARNING",
+        # Two servers at ports of their own, which it would start beside the services above.
+        "SFTP_ENABLED": "0",
+        "IOT_MTLS_ENABLED": "0",
     }
-    child = group.start("s3", [sys.executable, "-m", "sandbox.s3_server"], environment=environment)
-    wait_until(lambda: accepts_connections(port) and _answers(port), child)
-    return child
+    return group.start("s3", [sys.executable, "-m", "sandbox.s3_server"], environment=environment)
+
+
+def await_objectstore(child: Child, *, port: int) -> None:
+    """Return when it answers, and has the buckets and the keys."""
+    wait_until(lambda: accepts_connections(port), child)
+    s3 = _client("s3", port)
+    wait_until(lambda: _answers(s3), child)
+    known = {bucket["Name"] for bucket in s3.list_buckets().get("Buckets", [])}
+    if BUCKET not in known:
+        s3.create_bucket(Bucket=BUCKET)
+    for locked in {ARCHIVE_BUCKET, AUDIT_BUCKET} - known:
+        s3.create_bucket(Bucket=locked, ObjectLockEnabledForBucket=True)
+    _ensure_keys(port)
+
+
+def endpoint(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
 
 
 def _client(service: str, port: int) -> Any:
@@ -91,9 +94,9 @@ def _client(service: str, port: int) -> Any:
     )
 
 
-def _answers(port: int) -> bool:
+def _answers(s3: Any) -> bool:
     try:
-        _client("s3", port).list_buckets()
+        s3.list_buckets()
     except (BotoCoreError, ClientError):
         return False
     return True
@@ -109,12 +112,11 @@ _KEYS = {
 }
 
 
-def _ensure_keys(port: int) -> bool:
-    """Make the keys that are missing; True when one was made."""
+def _ensure_keys(port: int) -> None:
+    """Make the keys that are missing."""
     kms = _client("kms", port)
     known = {alias["AliasName"] for alias in kms.list_aliases().get("Aliases", [])}
     missing = [alias for alias in _KEYS if alias not in known]
     for alias in missing:
         key = kms.create_key(**_KEYS[alias])["KeyMetadata"]["KeyId"]
         kms.create_alias(AliasName=alias, TargetKeyId=key)
-    return bool(missing)

@@ -38,9 +38,16 @@ class Child:
     stop_signal: signal.Signals = signal.SIGTERM
     start: Callable[[], "subprocess.Popen[bytes]"] | None = None
     """Starts the same command once more; None = it cannot be."""
+    _is_asked: bool = False
 
     def is_running(self) -> bool:
         return self.process.poll() is None
+
+    def ask_to_stop(self) -> None:
+        """Have the process end in order, and wait for nothing. It is asked once."""
+        if self.is_running() and not self._is_asked:
+            self._is_asked = True
+            self.process.send_signal(self.stop_signal)
 
     def stop(self) -> None:
         """End the process: in order first, by force after `STOP_SECONDS`. Returns at once when it
@@ -48,7 +55,7 @@ class Child:
         """
         if not self.is_running():
             return
-        self.process.send_signal(self.stop_signal)
+        self.ask_to_stop()
         try:
             self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -111,7 +118,9 @@ class ProcessGroup:
             self._record()
 
     def stop(self) -> None:
-        """Stop every child, last started first."""
+        """Stop every child: all are asked at once, then each is waited for."""
+        for child in reversed(self.children):
+            child.ask_to_stop()
         while self.children:
             self.children.pop().stop()
         self._record()

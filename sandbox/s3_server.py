@@ -6,6 +6,9 @@ often nothing; S3 never adds a partial object ("Amazon S3 never adds partial obj
 guide, Uploading objects). Here such a request never reaches it. An object that it cannot write to
 disk it only keeps in memory, and acknowledges. Here that is an error, as it is of S3. Locks outlive
 it by `sandbox/s3_locks.py`.
+
+It writes its KMS keys only when it is stopped in order. Here a key is on disk before the request
+that made it is answered: a key that encrypts data must not be lost with a killed process.
 """
 
 import errno
@@ -15,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ministack import app as emulator
+from ministack.core.persistence import save_state
 from ministack.services import s3
 
 from sandbox.objectstore import OVERLAYS
@@ -24,6 +28,8 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+_CREATES = b"TrentService.Create"
+"""CreateKey and CreateAlias."""
 
 
 def whole_requests_only(inner: App) -> App:
@@ -46,6 +52,36 @@ def whole_requests_only(inner: App) -> App:
         await inner(scope, received, send)
 
     return app
+
+
+def keeps_keys(inner: App) -> App:
+    """An app that has a key, or its alias, on disk before the request that makes it is answered."""
+
+    async def app(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if not _makes_key(scope):
+            await inner(scope, receive, send)
+            return
+        answer: list[Message] = []
+
+        async def kept(message: Message) -> None:
+            answer.append(message)
+
+        await inner(scope, receive, kept)
+        from ministack.services import kms  # imported by the emulator when it is first asked for
+
+        save_state("kms", kms.get_state())
+        for message in answer:
+            await send(message)
+
+    return app
+
+
+def _makes_key(scope: MutableMapping[str, Any]) -> bool:
+    """True for a request of KMS' API, whose target is a header such as
+    `TrentService.CreateAlias`.
+    """
+    headers = scope.get("headers", ())
+    return any(name.lower() == b"x-amz-target" and value.startswith(_CREATES) for name, value in headers)
 
 
 async def _whole_body(receive: Receive) -> bytes | None:
@@ -76,5 +112,6 @@ def written_or_refused(persist: Callable[[str, str, Any], None]) -> Callable[[st
 if __name__ == "__main__":
     s3._persist_object = written_or_refused(s3._persist_object)
     locks = Locks(Path(os.environ["STATE_DIR"]) / "locks.jsonl")
-    emulator.app = whole_requests_only(locks_stay(emulator.app, locks, overlays=OVERLAYS in os.environ))
+    inner = keeps_keys(locks_stay(emulator.app, locks, overlays=OVERLAYS in os.environ))
+    emulator.app = whole_requests_only(inner)
     emulator.main()

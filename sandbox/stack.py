@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from sandbox import objectstore, postgres
+from sandbox import objectstore, postgres, temporal
 from sandbox.endpoints import (
     AuditEndpoint,
     DatabaseEndpoint,
@@ -24,7 +24,6 @@ from sandbox.endpoints import (
 )
 from sandbox.ports import free_port
 from sandbox.processes import Child, ProcessGroup, wait_until
-from sandbox.temporal import start_temporal
 from schemas.errors import SettingsError
 from schemas.names import NAMESPACE
 from schemas.salesforce.limits import API_VERSION
@@ -116,13 +115,16 @@ def _org_options(edition: str, catalogue: Path | None, allow: Mapping[str, int])
 def _start(
     group: ProcessGroup, folder: Path, ports: Ports, org_options: list[str], codec_endpoint: str | None
 ) -> Endpoints:
-    start_temporal(
+    """Launch all of them, then wait for each: a start is as long as the slowest, not as the sum."""
+    server = temporal.launch_temporal(
         group,
         folder / "temporal",
         port=ports.temporal,
         ui_port=ports.temporal_ui,
         codec_endpoint=codec_endpoint,
     )
+    org = _launch_salesforce(group, folder / "salesforce", ports, org_options)
+    objects = objectstore.launch_objectstore(group, folder / "s3", port=ports.s3)
     postgres.start_postgres(
         group,
         folder / "postgres",
@@ -130,8 +132,9 @@ def _start(
         databases=(WAREHOUSE, OPERATIONAL),
         durable=(OPERATIONAL,),
     )
-    objectstore.start_objectstore(group, folder / "s3", port=ports.s3)
-    salesforce = _start_salesforce(group, folder / "salesforce", ports, org_options)
+    objectstore.await_objectstore(objects, port=ports.s3)
+    temporal.await_temporal(server, port=ports.temporal)
+    salesforce = _await_salesforce(org, folder / "salesforce", ports)
     return Endpoints(
         salesforce=salesforce,
         s3=S3Endpoint(
@@ -156,9 +159,7 @@ def _start(
     )
 
 
-def _start_salesforce(
-    group: ProcessGroup, folder: Path, ports: Ports, options: list[str]
-) -> SalesforceEndpoint:
+def _launch_salesforce(group: ProcessGroup, folder: Path, ports: Ports, options: list[str]) -> Child:
     folder.mkdir(parents=True, exist_ok=True)
     command = [
         sys.executable,
@@ -174,7 +175,10 @@ def _start_salesforce(
         str(folder),
         *options,
     ]
-    child = group.start("salesforce", command)
+    return group.start("salesforce", command)
+
+
+def _await_salesforce(child: Child, folder: Path, ports: Ports) -> SalesforceEndpoint:
     url = f"http://127.0.0.1:{ports.salesforce}"
     wait_until(lambda: is_healthy(url), child)
     return _salesforce_endpoint(folder, url, ports, child)

@@ -51,6 +51,23 @@ def start_temporal(
 
     `codec_endpoint`: where the Web UI has payloads decrypted; None: it shows them as they are.
     """
+    child = launch_temporal(
+        group, folder, port=port, ui_port=ui_port, host=host, codec_endpoint=codec_endpoint
+    )
+    await_temporal(child, port=port)
+    return child
+
+
+def launch_temporal(
+    group: ProcessGroup,
+    folder: Path,
+    *,
+    port: int,
+    ui_port: int,
+    host: str = LOOPBACK,
+    codec_endpoint: str | None = None,
+) -> Child:
+    """Start the process, and wait for nothing."""
     folder.mkdir(parents=True, exist_ok=True)
     command = [temporal_binary(), "server", "start-dev", "--ip", host]
     command += ["--port", str(port), "--ui-port", str(ui_port), "--log-level", "error"]
@@ -62,10 +79,13 @@ def start_temporal(
         command += ["--search-attribute", f"{name}={kind}"]
     if codec_endpoint is not None:
         command += ["--ui-codec-endpoint", codec_endpoint]
-    child = group.start("temporal", command)
+    return group.start("temporal", command)
+
+
+def await_temporal(child: Child, *, port: int) -> None:
+    """Return when it serves and the namespace is set."""
     wait_until(lambda: accepts_connections(port), child)
     wait_until(lambda: _set_retention(port), child)
-    return child
 
 
 def _set_retention(port: int) -> bool:

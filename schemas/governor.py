@@ -12,7 +12,7 @@ A forecast tells what is left of a budget, who spends it, and when it runs out.
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from schemas.message import Message
 from schemas.salesforce.limits import LIMITS_LAG
@@ -61,8 +61,6 @@ class Share(Message):
     applications leave of it.
     """
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     floor: float = Field(ge=0, le=1)
     """Kept for the class: no other class receives tokens from it while the class may need them."""
     ceiling: float = Field(ge=0, le=1)
@@ -81,8 +79,6 @@ DEFAULT_SHARES: dict[LeaseClass, Share] = {
 
 class GovernorConfig(Message):
     """How the governor divides the org's budgets."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     margin: float = Field(default=0.05, ge=0, lt=1)
     """Fraction of each budget that is never granted: room for other applications between two usage

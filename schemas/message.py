@@ -10,7 +10,7 @@ class Message(BaseModel):
     midnight.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Counts(Message):

@@ -12,7 +12,7 @@ from clients.database.iam import iam_login
 from clients.database.tls import TlsDemand
 from clients.oidc import IssuerAddress
 from clients.salesforce.session import SalesforceAddress, SessionSource
-from clients.salesforce.streaming.pubsub_connection import PubsubAddress
+from clients.salesforce.streaming.pubsub_address import PubsubAddress
 from clients.secrets import SECRETS
 from clients.storage.objects import Place, S3Address
 from clients.temporal.connection import TemporalAddress

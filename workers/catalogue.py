@@ -29,7 +29,7 @@ from transforms.drift.check_catalogue import differences_of, missing_object, sor
 from workers.addresses import salesforce_sessions
 from workers.clients import connect_temporal
 from workers.doctor import streamed_objects
-from workers.org_purse import PaidBy, org_purse
+from workers.org_tokens import PaidBy, org_tokens
 from workers.settings import Settings
 
 T = TypeVar("T")
@@ -126,8 +126,8 @@ async def _asking(
     settings: Settings, sessions: SessionSource, client: Client | None, objects: int
 ) -> AsyncIterator[tuple[OrgHttp, PaidBy]]:
     async with (
-        org_purse(settings, client, objects) as (purse, paid_by),
-        OrgHttp(sessions, purse, api_version=settings.salesforce.api_version) as org,
+        org_tokens(settings, client, objects) as (tokens, paid_by),
+        OrgHttp(sessions, tokens, api_version=settings.salesforce.api_version) as org,
     ):
         yield org, paid_by
 

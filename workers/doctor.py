@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from temporalio.client import Client
 
 from clients.doctor import temporal
-from clients.doctor.asking import DoctorDeadline, asked, in_thread
 from clients.doctor.keys import examine_key
 from clients.doctor.object_storage import examine_bucket
 from clients.doctor.operational import examine_store
 from clients.doctor.org_events import Streamed
+from clients.doctor.run_check import DoctorDeadline, asked, in_thread
 from clients.doctor.warehouse import WarehouseAddress, examine_warehouse
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.doctor import (

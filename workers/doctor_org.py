@@ -6,18 +6,18 @@ from functools import partial
 from temporalio.client import Client
 
 from clients.doctor import org_login
-from clients.doctor.asking import DoctorDeadline, asked
 from clients.doctor.org_allocations import examine_allocations
 from clients.doctor.org_events import Streamed, examine_selection
 from clients.doctor.org_objects import examine_object
 from clients.doctor.org_rights import examine_permissions
+from clients.doctor.run_check import DoctorDeadline, asked
 from clients.salesforce.call_count import counting_calls
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.session import Session, SessionSource
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.doctor import CHECKS, CheckResult, not_asked
 from workers.addresses import salesforce_address
-from workers.org_purse import PaidBy, org_purse
+from workers.org_tokens import PaidBy, org_tokens
 from workers.settings import Settings
 
 _AT_ONCE = 8
@@ -87,8 +87,11 @@ class OrgLook:
         with counting_calls() as count:
             objects = 0 if self._catalogue is None else len(self._catalogue.objects)
             async with (
-                org_purse(settings, await asyncio.shield(self._connection), objects) as (purse, self.paid_by),
-                OrgHttp(sessions, purse, api_version=settings.salesforce.api_version) as org,
+                org_tokens(settings, await asyncio.shield(self._connection), objects) as (
+                    tokens,
+                    self.paid_by,
+                ),
+                OrgHttp(sessions, tokens, api_version=settings.salesforce.api_version) as org,
             ):
                 found = await asked(
                     "salesforce.allocations",

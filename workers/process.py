@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from temporalio.client import Client
 
 from clients.temporal.connection import connect, following_credentials
-from clients.writeback.store import WritebackStore
 from workers.addresses import operational_address, temporal_address
 from workers.anchoring import keeping_anchors
 from workers.clients import following, open_clients, spoken_with
@@ -17,9 +16,7 @@ from workers.metrics.serve import sdk_runtime
 from workers.origins import proving_acts_of_workflows
 from workers.queues import Process
 from workers.roles import Role, activity_workers, governor_worker, workflow_worker
-from workers.salesforce import open_org
 from workers.settings import Settings
-from workers.writeback import keeping_describes, keeping_queues
 
 
 @asynccontextmanager
@@ -44,9 +41,14 @@ async def run_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIterato
             workers.append(workflow_worker(client))
             await stack.enter_async_context(workers[-1])
         org = store = None
+        # A role imports its own parts only: they are a large part of what its start costs.
         if role is not Role.BATCHES:
+            from workers.salesforce import open_org
+
             org = await stack.enter_async_context(open_org(client, settings))
         if role.includes(Role.WRITEBACKS):
+            from clients.writeback.store import WritebackStore
+
             store = WritebackStore(operational_address(settings.operational))
             stack.callback(store.close)
         for worker in activity_workers(Process(parts, parts.clients(client), org, store), role):
@@ -59,6 +61,8 @@ async def run_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIterato
 
         await stack.enter_async_context(following_credentials(client, where, spoken, renewed))
         if org is not None and store is not None:
+            from workers.writeback import keeping_describes, keeping_queues
+
             await stack.enter_async_context(keeping_queues(client, settings, store))
             await stack.enter_async_context(keeping_describes(org, parts.store, parts.catalogue))
         yield client

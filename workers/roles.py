@@ -6,10 +6,10 @@ rows, or replays what was landed, and may be late; `writebacks` writes into the 
 deadlines. One process may have all.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from importlib import import_module
 
 from temporalio.client import Client
 from temporalio.worker import Worker
@@ -20,18 +20,7 @@ from activities.runtime.log_interceptor import LogFieldsInterceptor
 from activities.runtime.org_interceptor import OrgGuardInterceptor
 from activities.runtime.span_interceptor import SpanInterceptor
 from schemas import names
-from workers.queues import (
-    Activities,
-    Process,
-    backfill_activities,
-    batch_activities,
-    erasure_activities,
-    lane_activities,
-    limit_activities,
-    reconcile_activities,
-    replay_activities,
-    writeback_activities,
-)
+from workers.queues import Activities, Process
 from workflows import WORKFLOWS, GovernorWorkflow, PlannerWorkflow
 
 PASSED_THROUGH = ("schemas", "transforms", "workflows", "pydantic", "pyarrow", "numpy", "yaml", "orjson")
@@ -63,20 +52,27 @@ class ServedQueue:
     queue: str
     at_once: int
     """Activities that one process runs at the same time."""
-    activities: Callable[[Process], Activities]
+    place: str
+    """The module of `workers.queues`, and the function there that makes the activities."""
+
+    def activities(self, process: Process) -> Activities:
+        """The activities of the queue. Only a process that serves it imports them."""
+        module, _, function = self.place.partition(":")
+        made: Activities = getattr(import_module(f"workers.queues.{module}"), function)(process)
+        return made
 
 
 SERVED = (
-    ServedQueue(Role.BATCHES, names.BATCH_QUEUE, 200, batch_activities),
+    ServedQueue(Role.BATCHES, names.BATCH_QUEUE, 200, "batches:batch_activities"),
     # Beside the backfills, so that decoding a day again does not take the interpreter from the
     # lanes' batches. Two at once: one group is decoded while the other is in the warehouse.
-    ServedQueue(Role.BACKFILL, names.REPLAY_QUEUE, 2, replay_activities),
-    ServedQueue(Role.BACKFILL, names.ERASURE_QUEUE, 1, erasure_activities),
-    ServedQueue(Role.LANES, names.LANE_QUEUE, 20, lane_activities),
-    ServedQueue(Role.LANES, names.ORG_QUEUE, 20, limit_activities),
-    ServedQueue(Role.BACKFILL, names.BACKFILL_QUEUE, 8, backfill_activities),
-    ServedQueue(Role.BACKFILL, names.RECONCILE_QUEUE, 4, reconcile_activities),
-    ServedQueue(Role.WRITEBACKS, names.WRITEBACK_QUEUE, 20, writeback_activities),
+    ServedQueue(Role.BACKFILL, names.REPLAY_QUEUE, 2, "backfill:replay_activities"),
+    ServedQueue(Role.BACKFILL, names.ERASURE_QUEUE, 1, "backfill:erasure_activities"),
+    ServedQueue(Role.LANES, names.LANE_QUEUE, 20, "lanes:lane_activities"),
+    ServedQueue(Role.LANES, names.ORG_QUEUE, 20, "lanes:limit_activities"),
+    ServedQueue(Role.BACKFILL, names.BACKFILL_QUEUE, 8, "backfill:backfill_activities"),
+    ServedQueue(Role.BACKFILL, names.RECONCILE_QUEUE, 4, "backfill:reconcile_activities"),
+    ServedQueue(Role.WRITEBACKS, names.WRITEBACK_QUEUE, 20, "writebacks:writeback_activities"),
 )
 """In the order in which workers start. They stop in the reverse order: those that land before those
 that apply.

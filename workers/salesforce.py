@@ -1,4 +1,4 @@
-"""The way to one org: one session, one purse and one connection pool for a process, and the sources
+"""The way to one org: one session, one account of leases and one connection pool for a process, and the sources
 that lanes follow.
 """
 
@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING
 
 from temporalio.client import Client
 
@@ -17,8 +19,6 @@ from clients.governor.leases import Leases
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.polling import PolledSource
 from clients.salesforce.session import SessionSource
-from clients.salesforce.streaming import cometd, pubsub
-from clients.salesforce.streaming.pubsub_connection import PubsubConnection
 from clients.salesforce.streaming.stream import EventAllowance, EventTokens
 from clients.temporal.governor import TemporalGovernor
 from clients.warehouse.live_catalogue import LiveCatalogue
@@ -30,10 +30,13 @@ from schemas.ingest.messages import FollowInput
 from workers.addresses import pubsub_address, salesforce_sessions
 from workers.settings import Settings
 
+if TYPE_CHECKING:  # imported when the first lane of its protocol is opened
+    from clients.salesforce.streaming.pubsub_connection import PubsubConnection
+
 
 @dataclass(frozen=True)
 class Org(OrgClients):
-    """The way to one org: one session, one purse and one connection pool for a process."""
+    """The way to one org: one session, one account of leases and one connection pool for a process."""
 
     sessions: SessionSource
     leases: Leases
@@ -72,19 +75,22 @@ def stream_opener(
 
     `allowance` pays for every event before it can come; None: nothing is paid.
     """
-    connection = PubsubConnection(sessions, pubsub_address(settings.salesforce), catalogue)
-    if isinstance(catalogue, LiveCatalogue):
-        catalogue.when_changed(lambda _: connection.forget_decoders())
     version = settings.salesforce.api_version
     held: defaultdict[str, EventTokens] = defaultdict(lambda: EventTokens(allowance))
     transports = {lane.name: lane.transport for lane in settings.lanes}
+    connection = cache(lambda: _pubsub_connection(settings, sessions, catalogue))
 
     def opened(request: FollowInput, replay_id: int) -> AbstractAsyncContextManager[Stream]:
         lane, channel, tokens = request.lane, request.channel, held[request.lane]
+        # The packages of a protocol cost a quarter of a second; mostly one of the two is used.
         if transports.get(lane, settings.planner.transport) == "pubsub":
+            from clients.salesforce.streaming import pubsub
+
             return pubsub.open_pubsub_stream(
-                connection, lane=lane, channel=channel, replay_id=replay_id, allowance=tokens
+                connection(), lane=lane, channel=channel, replay_id=replay_id, allowance=tokens
             )
+        from clients.salesforce.streaming import cometd
+
         return cometd.open_cometd_stream(
             sessions,
             lane=lane,
@@ -95,6 +101,18 @@ def stream_opener(
         )
 
     return opened
+
+
+def _pubsub_connection(
+    settings: Settings, sessions: SessionSource, catalogue: Catalogue
+) -> "PubsubConnection":
+    """A connection that follows a catalogue that lives."""
+    from clients.salesforce.streaming.pubsub_connection import PubsubConnection
+
+    connection = PubsubConnection(sessions, pubsub_address(settings.salesforce), catalogue)
+    if isinstance(catalogue, LiveCatalogue):
+        catalogue.when_changed(lambda _: connection.forget_decoders())
+    return connection
 
 
 def paid_streams(settings: Settings, catalogue: Catalogue, org: Org) -> OpenStream:

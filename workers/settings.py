@@ -58,7 +58,6 @@ class Settings(BaseSettings):
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,  # inputs may be secrets, and errors are logged
-        use_attribute_docstrings=True,
     )
 
     salesforce: SalesforceSettings

@@ -18,7 +18,7 @@ from schemas.access import CallerRole
 from schemas.budget_recheck import RecheckAnswer, RecheckInput
 from schemas.governor import Budget, Forecast
 from schemas.reason import ReasonText
-from workers.budget_words import NOT_STARTED, budgets_of
+from workers.budget_summary import NOT_STARTED, budgets_of
 
 router = APIRouter(prefix="/v1/budgets", tags=["budgets"])
 

@@ -54,8 +54,8 @@ class Quarantine(BaseModel):
 
 
 class Refused(Reason):
-    """Refused changes, by what they have in common. `reason` says why they need no more care;
-    `because` is why they were refused.
+    """Refused changes, by what they have in common. `reason` says why the act is done; `because` is
+    why they were refused.
     """
 
     model_config = ConfigDict(
@@ -69,12 +69,25 @@ class Refused(Reason):
     object: Annotated[str, Field(max_length=255)] = ""
     batch: Annotated[str, Field(max_length=255)] = ""
 
+    def choice(self) -> dict[str, str]:
+        """The same for the warehouse. Raises 422 when nothing is chosen."""
+        if not (self.because or self.object or self.batch):
+            raise invalid("body", "nothing is chosen; give because, object or batch")
+        return {"reason": self.because, "object_name": self.object, "batch": self.batch}
+
 
 class Acknowledged(BaseModel):
     """The number of changes that need no more care."""
 
     changes: int
     """0: none was chosen, and nothing is on record."""
+
+
+class Discarded(BaseModel):
+    """The number of changes that are given up."""
+
+    changes: int
+    """0: none was chosen, or all were answered before; nothing is on record."""
 
 
 @router.get(
@@ -108,12 +121,20 @@ async def quarantine(
     **documented(CallerRole.OPERATOR),
 )
 async def acknowledge(body: Refused, parts: Parts, caller: CalledBy) -> Acknowledged:
-    if not (body.because or body.object or body.batch):
-        raise invalid("body", "nothing is chosen; give because, object or batch")
-    acts = QualityActs(parts.warehouse, parts.audit)
-    chosen = {"reason": body.because, "object_name": body.object, "batch": body.batch}
-    said = {"by": caller.name, "why": body.reason}
-    return Acknowledged(changes=await asyncio.to_thread(acts.acknowledge_quarantine, **chosen, **said))
+    acts, said = QualityActs(parts.warehouse, parts.audit), {"by": caller.name, "why": body.reason}
+    return Acknowledged(changes=await asyncio.to_thread(acts.acknowledge_quarantine, **body.choice(), **said))
+
+
+@router.post(
+    "/discard",
+    summary="Give up refused changes",
+    description="They count as answered, and no replay takes them again. They stay on record: `tidegate quarantine show` and "
+    "`tidegate trace` still show them. Sent twice, the second one finds nothing.",
+    **documented(CallerRole.OPERATOR),
+)
+async def discard(body: Refused, parts: Parts, caller: CalledBy) -> Discarded:
+    acts, said = QualityActs(parts.warehouse, parts.audit), {"by": caller.name, "why": body.reason}
+    return Discarded(changes=await asyncio.to_thread(acts.discard_quarantine, **body.choice(), **said))
 
 
 def _found(

@@ -13,7 +13,7 @@ from clients.warehouse.sql import apply as sql
 from sandbox.endpoints import Endpoints
 from schemas.errors import UnavailableError
 
-_READY_SECONDS = 60.0
+READY_SECONDS = 60.0
 DRAIN_SECONDS = 120.0
 """How long the engine may take for the rest after the traffic's end."""
 
@@ -42,16 +42,16 @@ def org_state(endpoints: Endpoints) -> dict[str, int]:
     return state
 
 
-def wait_for_followers(endpoints: Endpoints, *, within: float = _READY_SECONDS) -> None:
-    """Return when the engine listens to the org; raises `UnavailableError` when it does not
-    `within` so many seconds.
+def wait_for_followers(endpoints: Endpoints, *, seconds: float = READY_SECONDS) -> None:
+    """Return when the engine listens to the org; raises `UnavailableError` when it does not within
+    `seconds`.
     """
-    deadline = time.monotonic() + within
+    deadline = time.monotonic() + seconds
     while not (state := org_state(endpoints))["cometd_clients"] + state["pubsub_streams"]:
         if time.monotonic() > deadline:
             raise UnavailableError(
                 system="the engine",
-                detail=f"no lane follows the org after {within:.0f} s; see its logs",
+                detail=f"no lane follows the org after {seconds:.0f} s; see its logs",
             )
         time.sleep(0.2)
 

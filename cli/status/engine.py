@@ -16,7 +16,7 @@ from clients.temporal.run_kinds import BACKFILL
 from clients.warehouse.sql.status import RECENT_MINUTES
 from schemas.status import EngineStatus, LaneState, LaneStatus, ObjectStatus
 from schemas.status_facts import LookFacts, ObjectLedger, Reconciled, WarehouseFacts
-from workers.budget_words import Budgets
+from workers.budget_summary import Budgets
 from workers.clients import connect_temporal
 from workers.settings import Settings
 from workers.status import Look, StatusLook

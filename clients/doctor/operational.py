@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from clients.database.address import Database
 from clients.database.engine import open_engine, translated_database
-from clients.database.migrations import revisions
+from clients.database.migrations.alembic_steps import revisions
 from schemas.doctor import CheckResult, ok, warning, wrong
 from schemas.errors import UnavailableError
 

@@ -1,4 +1,4 @@
-"""A purse for the governor's own question about the limits: its calls were counted before it was
+"""Tokens for the governor's own question about the limits: its calls were counted before it was
 asked.
 """
 

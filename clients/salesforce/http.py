@@ -61,14 +61,14 @@ class OrgHttp:
     def __init__(
         self,
         sessions: Sessions,
-        purse: TokenSource,
+        tokens: TokenSource,
         *,
         api_version: str = API_VERSION,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """`transport` None is the network."""
         self._sessions = sessions
-        self._purse = purse
+        self._tokens = tokens
         self._http = httpx.AsyncClient(trust_env=True, transport=transport)
         self._told_time: tuple[datetime, float] | None = None
         self.api_version = api_version
@@ -104,7 +104,7 @@ class OrgHttp:
 
     def settle(self, budget: Budget, lease_class: LeaseClass, count: int) -> None:
         """Count what an answer turned out to spend."""
-        self._purse.settle(budget, lease_class, count)
+        self._tokens.settle(budget, lease_class, count)
 
     async def read(self, call: Call) -> httpx.Response:
         """Make a call that may be repeated without harm; returns its successful response, read to
@@ -154,9 +154,9 @@ class OrgHttp:
         """
         async with AsyncExitStack() as held:
             if call.is_long:
-                await held.enter_async_context(self._purse.hold(Budget.LONG_CALLS, call.lease_class))
+                await held.enter_async_context(self._tokens.hold(Budget.LONG_CALLS, call.lease_class))
             for budget, count in call.also.items():
-                await self._purse.take(budget, call.lease_class, count)
+                await self._tokens.take(budget, call.lease_class, count)
             session = await self._sessions.session()
             is_raw = isinstance(call.body, bytes)
             request = self._http.build_request(
@@ -177,7 +177,7 @@ class OrgHttp:
     async def _attempt(
         self, request: httpx.Request, session: Session, lease_class: LeaseClass, transmit: _Transmit
     ) -> httpx.Response:
-        await self._purse.take(Budget.API_CALLS, lease_class)
+        await self._tokens.take(Budget.API_CALLS, lease_class)
         request.headers["Authorization"] = f"{session.token_type} {session.access_token}"
         with (
             CallLine(request.method, request.url.path, lease_class) as line,
@@ -188,7 +188,7 @@ class OrgHttp:
             made.answered(response, is_throttled=refusal_for_all(response, ()) is not None)
         self._read_time(response)
         if (usage := api_usage(response)) is not None:
-            self._purse.read(usage)
+            self._tokens.read(usage)
         return response
 
     async def _transmit(self, call: Call, request: httpx.Request) -> httpx.Response:
@@ -232,7 +232,7 @@ class OrgHttp:
     def _refused(self, response: httpx.Response, call: str, also: tuple[Budget, ...]) -> TidegateError:
         refusal = refusal_for_all(response, also)
         if refusal is not None:
-            self._purse.refuse(refusal)
+            self._tokens.refuse(refusal)
         return refused_call(response, call, refusal)
 
 

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -132,7 +133,7 @@ def _listed(connection: sa.Connection) -> Iterator[Fact]:
     table = WRITEBACK_BATCH.c
     name = table.batch.collate("C")
     for row in _streamed(connection, sa.select(table.batch, table.object, table.state).order_by(name)):
-        yield row.batch, lambda batch, row=row: batch.enlist(row.object, row.state)
+        yield row.batch, partial(_Batch.enlist, object_name=row.object, state=row.state)
 
 
 def _seals(connection: sa.Connection) -> Iterator[Fact]:
@@ -142,8 +143,8 @@ def _seals(connection: sa.Connection) -> Iterator[Fact]:
         name.collate("C"), AUDIT_LOG.c.number
     )
     for row in _streamed(connection, ordered):
-        seal = (row.act, row.target, sealed_digest(row.detail))
-        yield row.batch, lambda batch, seal=seal: batch.seal(*seal)
+        digest = sealed_digest(row.detail)
+        yield row.batch, partial(_Batch.seal, act=row.act, target=row.target, digest=digest)
 
 
 def _digests(connection: sa.Connection, attempts: _Attempts) -> Iterator[Fact]:
@@ -153,7 +154,7 @@ def _digests(connection: sa.Connection, attempts: _Attempts) -> Iterator[Fact]:
     rows = _streamed(connection, query.order_by(table.batch.collate("C"), table.number, table.attempt))
     for name, some in groupby(rows, key=lambda row: str(row.batch)):
         digest = attempts_digest(map(attempts.looked_at, some))
-        yield name, lambda batch, digest=digest: batch.attempted(digest)
+        yield name, partial(_Batch.attempted, digest=digest)
 
 
 def _streamed(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[sa.Row[Any]]:

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from clients.database.address import Database
 from clients.database.engine import open_engine, translated_database
-from clients.database.migrations import ensure_schema, taken
+from clients.database.migrations import ensure_schema
+from clients.database.migrations.alembic_steps import taken
 
 
 class WritebackStore:

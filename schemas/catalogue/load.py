@@ -16,6 +16,8 @@ from schemas.column_names import (
 )
 from schemas.errors import CatalogueError, UnknownObjectError
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The parser in C where PyYAML was built with it: a tenth of the time."""
 DEFAULT_CATALOGUE = Path(__file__).parents[1] / "catalogue.yaml"
 
 
@@ -100,7 +102,7 @@ def load_catalogue(path: Path = DEFAULT_CATALOGUE) -> Catalogue:
     place.
     """
     try:
-        return Catalogue.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Catalogue.model_validate(yaml.load(path.read_text(encoding="utf-8"), _LOADER))  # noqa: S506 -- both are safe
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise CatalogueError(path=str(path), problems=[str(error)]) from error
     except ValidationError as error:

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from cli.local.engine_processes import EngineProcesses, settings_of, write_settings
-from cli.local.surge import wait_for_followers
+from cli.local.surge import READY_SECONDS, wait_for_followers
 from cli.local.up import DELIVERED_EVENTS
 from cli.state import settings_file
 from sandbox.endpoints import Endpoints
@@ -40,7 +40,7 @@ def engine(sandbox: RunningSandbox) -> Iterator[EngineProcesses]:
     processes = EngineProcesses(folder / "logs" / "engine", settings_file(folder))
     processes.start()
     try:
-        wait_for_followers(sandbox.endpoints, within=60 * SLOWNESS)
+        wait_for_followers(sandbox.endpoints, seconds=READY_SECONDS * SLOWNESS)
         yield processes
     finally:
         processes.stop()

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from cli.api import new_token
 from cli.local.engine_processes import EngineProcesses, settings_of
-from cli.local.surge import wait_for_followers
+from cli.local.surge import READY_SECONDS, wait_for_followers
 from cli.state import settings_file
 from clients.writeback.audit_verify import broken_seals
 from clients.writeback.store import WritebackStore
@@ -66,7 +66,7 @@ def api_token(sandbox: RunningSandbox) -> Iterator[tuple[str, str]]:
     engine.start_api()
     killer = Killer(sandbox, engine)
     try:
-        wait_for_followers(sandbox.endpoints, within=60 * SLOWNESS)
+        wait_for_followers(sandbox.endpoints, seconds=READY_SECONDS * SLOWNESS)
         killer.start()
         yield f"http://127.0.0.1:{port}", token
     finally:

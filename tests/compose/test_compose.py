@@ -148,6 +148,5 @@ def test_the_sizes_and_times_are_told(
 def test_both_compose_files_are_valid_with_every_profile(docker: Docker) -> None:
     docker.compose("--profile", "metrics", "--profile", "tools", "config", "--quiet")
     files = ("--file", "docker-compose.yml", "--file", "docker-compose.org.yml")
-    environment = {"TIDEGATE_ENV_FILE": "/dev/null"}
-    told = docker.run("compose", *files, "config", "--services", **environment).stdout.split()
+    told = docker.run("compose", *files, "config", "--services", TIDEGATE_ENV_FILE="/dev/null").stdout.split()
     assert set(told) == {"migrate", *ROLES, "api"}

@@ -3,7 +3,7 @@ with.
 """
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.service
 
 
 @pytest.fixture
-def serve(postgres_port: int, database: str) -> Callable[..., DatabaseAddress]:
+def serve(postgres_port: int, database: str) -> Iterator[Callable[..., DatabaseAddress]]:
     """Serves the database with a certificate for a name; gives the address with which an engine
     that trusts `ca` reaches it.
 

@@ -2,11 +2,16 @@
 `workers.settings.Settings`.
 """
 
+import ast
 import enum
 import types
 from collections.abc import Iterator
+from copy import copy
 from datetime import timedelta
+from inspect import cleandoc, getsource
+from itertools import pairwise
 from pathlib import Path
+from textwrap import dedent
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import AliasChoices, BaseModel, SecretStr, TypeAdapter
@@ -36,8 +41,8 @@ _BUDGETS = (
 
 def page() -> str:
     """The whole of docs/settings.md."""
-    groups = {name: field for name, field in Settings.model_fields.items() if _group(field) is not None}
-    single = {name: field for name, field in Settings.model_fields.items() if name not in groups}
+    groups = {name: field for name, field in documented_fields(Settings).items() if _group(field) is not None}
+    single = {name: field for name, field in documented_fields(Settings).items() if name not in groups}
     return paragraphs(
         _ABOUT,
         *(part for name, field in groups.items() for part in _section(name, field)),
@@ -45,6 +50,28 @@ def page() -> str:
         _table("TIDEGATE_", single),
         *_elements(single),
     )
+
+
+def documented_fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a model, each with the docstring below it as its description.
+
+    Pydantic could do so itself; every process would then read its own source at each start.
+    """
+    told: dict[str, str] = {}
+    for each in reversed([base for base in model.__mro__ if issubclass(base, BaseModel)]):
+        [body] = [
+            node.body for node in ast.parse(dedent(getsource(each))).body if isinstance(node, ast.ClassDef)
+        ]
+        for line, text in pairwise(body):
+            match line, text:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
+                    told[name] = cleandoc(words)
+                case _:
+                    pass
+    found = {name: copy(field) for name, field in model.model_fields.items()}
+    for name, field in found.items():
+        field.description = told.get(name, field.description)
+    return found
 
 
 def _section(name: str, field: FieldInfo) -> Iterator[str]:
@@ -55,8 +82,9 @@ def _section(name: str, field: FieldInfo) -> Iterator[str]:
     yield (model.__doc__ or "").strip()
     if name == "budgets":
         yield _BUDGETS
-    yield _table(prefix, model.model_fields)
-    yield from _elements(model.model_fields)
+    fields = documented_fields(model)
+    yield _table(prefix, fields)
+    yield from _elements(fields)
 
 
 def _elements(fields: dict[str, FieldInfo]) -> Iterator[str]:
@@ -65,7 +93,7 @@ def _elements(fields: dict[str, FieldInfo]) -> Iterator[str]:
         for model in _models_in(field.annotation):
             if model is not _group(field) or name == "oidc":
                 yield f"An entry of `{name.upper()}`:"
-                yield _table("", model.model_fields)
+                yield _table("", documented_fields(model))
 
 
 def _table(prefix: str, fields: dict[str, FieldInfo]) -> str:

@@ -432,7 +432,7 @@ def running_engine(
                 for role in ROLES:
                     processes.start_role(role)
                 if lanes:
-                    wait_for_followers(sandbox.endpoints, within=NAMED_WITHIN * SLOWNESS)
+                    wait_for_followers(sandbox.endpoints, seconds=NAMED_WITHIN * SLOWNESS)
                 engine.org.ask("POST", "traffic", _TRAFFIC)
                 yield engine
             finally:

@@ -172,7 +172,7 @@ async def test_an_expired_session_is_renewed_and_both_calls_are_paid(org: OrgPro
         )
         before = calls(org)
         await ask(http)
-        await http._purse.close()  # type: ignore[attr-defined]
+        await http._tokens.close()  # type: ignore[attr-defined]
         assert calls(org) - before <= 2
         assert book.spent(LeaseClass.POLLING) == 3
 
@@ -199,7 +199,7 @@ async def test_each_meaning_of_request_limit_exceeded_stops_its_budget_for_every
     async with paid_org(org) as (http, governor):
         with pytest.raises(RateLimitedError, match="REQUEST_LIMIT_EXCEEDED"):
             await ask(http)
-        await http._purse.close()  # type: ignore[attr-defined]
+        await http._tokens.close()  # type: ignore[attr-defined]
         other = Leases(governor, patience=timedelta(seconds=0.2))
         with pytest.raises(BudgetSpentError, match="the org refused"):
             await other.take(budget, LeaseClass.WRITEBACK)
@@ -223,7 +223,7 @@ async def test_retry_after_is_kept(org: OrgProcess) -> None:
         # The process asks the governor sooner; the governor waits as long as the org asked.
         with pytest.raises(BudgetSpentError):
             await ask(http)
-        await http._purse.close()  # type: ignore[attr-defined]
+        await http._tokens.close()  # type: ignore[attr-defined]
         paused_until = governor.books.books[Budget.API_CALLS].paused_until
         assert paused_until > time.time() + 60
 

@@ -71,7 +71,7 @@ def watched() -> Iterator[Watched]:
         folder, port = Path(name), free_port()
         folder.chmod(0o755)
         with running_all(folder, fresh=True, api_port=port, metrics=True) as running:
-            wait_for_followers(running.endpoints, within=60 * SLOWNESS)
+            wait_for_followers(running.endpoints, seconds=READY_SECONDS * SLOWNESS)
             start_traffic(running.endpoints.salesforce.control_url, rate=RATE, seconds=LONG_SECONDS, seed=1)
             (folder / "prometheus").mkdir()
             with (

@@ -11,7 +11,8 @@ from starlette.applications import Starlette
 from activities.ingest.follow_lane import Stream
 from clients.salesforce.session import SalesforceAddress, Session, SessionSource
 from clients.salesforce.streaming.pubsub import open_pubsub_stream
-from clients.salesforce.streaming.pubsub_connection import PubsubAddress, PubsubConnection
+from clients.salesforce.streaming.pubsub_address import PubsubAddress
+from clients.salesforce.streaming.pubsub_connection import PubsubConnection
 from clients.salesforce.streaming.stream import EventAllowance, StreamMessage
 from sandbox.org.data.model import Org
 from sandbox.org.pubsub.server import PubSubAddress

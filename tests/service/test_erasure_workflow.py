@@ -18,7 +18,7 @@ RECORD = "003000000000001AAA"
 
 def asked(key: str, **more: object) -> ErasureInput:
     values = {"grace": timedelta(0), "by": "ada", "reason": "request 1", **more}
-    return ErasureInput(org="o", key=key, records=(RECORD,), **values)  # type: ignore[arg-type]
+    return ErasureInput(org="o", key=key, records=(RECORD,), **values)
 
 
 async def test_it_ends_with_the_first_pass_that_takes_nothing(client: Client) -> None:

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from cli.doctor import doctor_page
 from clients.doctor import redshift_types
-from clients.doctor.asking import DoctorDeadline, asked
 from clients.doctor.payment import Allowance
+from clients.doctor.run_check import DoctorDeadline, asked
 from clients.doctor.temporal import QUEUES
 from clients.doctor.warehouse import closed_tables, quoted_if_needed
 from clients.warehouse.sql.apply import TABLES_OF_OPS

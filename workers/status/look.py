@@ -23,7 +23,7 @@ from schemas.status import EngineStatus, Health
 from schemas.status_facts import LookFacts, WarehouseFacts, WritebackFacts
 from transforms.status.engine import engine_status
 from workers.addresses import operational_address, s3_address, warehouse_address
-from workers.budget_words import Budgets
+from workers.budget_summary import Budgets
 from workers.clients import catalogue_file, connect_temporal
 from workers.settings import Settings
 from workers.status.asking import Answer, AskingThread, Remembered, answered

@@ -19,7 +19,7 @@ from clients.temporal.task_queues import describe_queue
 from schemas import names
 from schemas.status import Health, QueueStatus, RoleStatus
 from schemas.status_facts import FailedRun, LaneBacklog, LaneFacts, RunningBackfill
-from workers.budget_words import Budgets, budgets_of
+from workers.budget_summary import Budgets, budgets_of
 from workers.status.asking import Answer, answered
 
 T = TypeVar("T")

@@ -1,4 +1,4 @@
-"""Acts on quality and quarantine: acknowledge, read again, replay, release a hold."""
+"""Acts on quality and quarantine: acknowledge, discard, read again, replay, release a hold."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -92,6 +92,19 @@ async def _acknowledge(visit: Visit, fields: Fields, reason: str, key: str) -> D
     return Done(f"{done.changes:,} changes need no more care.", _BACK)
 
 
+async def _says_discard(visit: Visit, fields: Fields) -> list[str]:
+    return [
+        *await _says_refused(visit, fields),
+        "Those of them that no act has answered yet are given up: they count as answered, and no replay takes them again.",
+    ]
+
+
+async def _discard(visit: Visit, fields: Fields, reason: str, key: str) -> Done:  # noqa: ARG001
+    body = Refused.model_validate({**fields, "reason": reason})
+    done = await quarantine.discard(body, visit.parts, visit.session.caller)
+    return Done(f"{done.changes:,} changes are given up.", _BACK)
+
+
 async def _says_redrive(visit: Visit, fields: Fields) -> list[str]:
     return [
         *await _says_refused(visit, fields),
@@ -126,6 +139,14 @@ QUALITY_ACTS = (
     ConsoleAct("quality-release", "Release the hold", ("object",), _says_release, _release),
     ConsoleAct(
         "quarantine-acknowledge", "Acknowledge refused changes", _REFUSED, _says_acknowledge, _acknowledge
+    ),
+    ConsoleAct(
+        "quarantine-discard",
+        "Discard refused changes",
+        _REFUSED,
+        _says_discard,
+        _discard,
+        is_grave=True,
     ),
     ConsoleAct("quarantine-redrive", "Redrive refused changes", _REFUSED, _says_redrive, _redrive),
 )

@@ -13,7 +13,7 @@ from schemas import names
 from schemas.governor import Forecast
 from schemas.ids import planner_workflow_id
 from schemas.planner import PlannerView
-from workers.budget_words import Budgets, budgets_of, is_stale, others_part, percent, slowed_words
+from workers.budget_summary import Budgets, budgets_of, is_stale, others_part, percent, slowed_words
 
 
 async def budget(visit: Visit) -> View:

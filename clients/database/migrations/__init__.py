@@ -2,18 +2,18 @@
 are missing.
 """
 
-from importlib.resources import as_file, files
+import re
+from functools import cache
+from importlib.resources import files
 
 import sqlalchemy as sa
-from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from clients.database.engine import making, translated_database
 
-_MAY_CREATE_TABLES = sa.text("SELECT has_schema_privilege('public', 'CREATE')")
+_STEP = re.compile(r"step_(\d{4})_\w+\.py")
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext('tidegate migrations'))")
+_TABLE = sa.text("SELECT to_regclass('alembic_version') IS NOT NULL")
+_PRESENT = sa.text("SELECT version_num FROM alembic_version")
 
 
 def ensure_schema(engine: sa.Engine) -> None:
@@ -23,45 +23,24 @@ def ensure_schema(engine: sa.Engine) -> None:
     Where none is missing, no right to make anything is needed. Raises `MigrationMissingError` when
     one is and the user may not take it.
     """
-    with translated_database(), engine.begin() as connection:
-        present, newest, _ = revisions(connection)
-        if present == newest:
+    with translated_database(), making("tables of this release"), engine.begin() as connection:
+        if _is_up_to_date(connection):
             return
-    with (
-        as_file(files(__name__)) as folder,
-        translated_database(),
-        making("tables of this release"),
-        engine.begin() as connection,
-    ):
+        # Mostly nothing is to be done, and a process does not pay for Alembic's import.
+        from clients.database.migrations.alembic_steps import take_steps
+
         connection.execute(_LOCK)
-        steps = ScriptDirectory(str(folder))
-        # As Alembic's own command does, without the file by which it would find the connection.
-        with EnvironmentContext(
-            Config(),
-            steps,
-            fn=lambda revision, _: steps._upgrade_revs("head", revision),
-        ) as environment:
-            environment.configure(connection=connection)
-            environment.run_migrations()
+        take_steps(connection)
 
 
-def taken(connection: sa.Connection) -> list[str]:
-    """The steps that the store has taken, oldest first."""
-    with as_file(files(__name__)) as folder:
-        steps = ScriptDirectory(str(folder))
-        present = MigrationContext.configure(connection).get_current_revision()
-        if present is None:
-            return []
-        return [step.revision for step in steps.iterate_revisions(present, "base")][::-1]
+@cache
+def newest_step() -> str:
+    """The revision of the last step, by its file's name: what Alembic calls the head."""
+    names = (_STEP.fullmatch(each.name) for each in files(__name__).joinpath("versions").iterdir())
+    return max(name.group(1) for name in names if name)
 
 
-def revisions(connection: sa.Connection) -> tuple[str | None, str, frozenset[str]]:
-    """The last step that the store has taken (None: none), the newest that there is, and all that
-    are known. Takes none.
-    """
-    with as_file(files(__name__)) as folder:
-        steps = ScriptDirectory(str(folder))
-        newest = steps.get_current_head() or ""
-        known = frozenset(step.revision for step in steps.walk_revisions())
-    present = MigrationContext.configure(connection).get_current_revision()
-    return present, newest, known
+def _is_up_to_date(connection: sa.Connection) -> bool:
+    if not connection.execute(_TABLE).scalar_one():
+        return False
+    return list(connection.execute(_PRESENT).scalars()) == [newest_step()]

@@ -193,21 +193,19 @@ class _Client(Client):
     def get_cometd_url(self, instance_url: str) -> str:  # type: ignore[override]
         return f"{instance_url}/cometd/{self.cometd_version}"
 
-    async def _get_http_session(self) -> Any:
-        session = await super()._get_http_session()
-        if not session.trace_configs:
-            session.trace_configs.append(_counting())
-        return session
-
     @property
     def http_session(self) -> Any:
         return getattr(self, "_http_session", None)
 
     async def _get_http_session(self) -> aiohttp.ClientSession:
-        """The library's, which would pass the proxies of the environment by."""
-        if self.http_session is None:
-            self._http_session = aiohttp.ClientSession(json_serialize=self._json_dumps, trust_env=True)
-        return self._http_session
+        """The library's, which would pass the proxies of the environment by; its calls are counted."""
+        session: aiohttp.ClientSession | None = self.http_session
+        if session is None:
+            session = aiohttp.ClientSession(
+                json_serialize=self._json_dumps, trust_env=True, trace_configs=[_counting()]
+            )
+            self._http_session = session
+        return session
 
 
 def _counting() -> aiohttp.TraceConfig:

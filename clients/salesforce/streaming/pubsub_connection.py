@@ -9,7 +9,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from clients.concurrency import run_to_completion
 from clients.metrics.calls import count_unpaid
 from clients.salesforce.session import Session, SessionSource
 from clients.salesforce.streaming.avro import EventDecoder, UndecodableError
+from clients.salesforce.streaming.pubsub_address import PubsubAddress
 from clients.salesforce.streaming.pubsub_errors import is_session_refused
 from schemas.catalogue import Catalogue
 from schemas.errors import SettingsError
@@ -35,18 +35,6 @@ _OPTIONS = (
     # `https_proxy` and `no_proxy` of the environment are honoured, as by every other client.
     ("grpc.enable_http_proxy", 1),
 )
-
-
-@dataclass(frozen=True)
-class PubsubAddress:
-    """Where the Pub/Sub API is, and for which org."""
-
-    endpoint: str
-    """host:port; always TLS."""
-    org_id: str
-    """The `tenantid` of every call."""
-    ca_file: Path | None = None
-    """PEM file of the authorities to trust; None: that of the environment, else gRPC's own list."""
 
 
 class PubsubConnection:

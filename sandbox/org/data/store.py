@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from weakref import WeakSet
 
 import orjson
 
@@ -70,6 +71,10 @@ def collation(spec: OrgField) -> str:
     return "" if spec.case_sensitive else " COLLATE NOCASE"
 
 
+class _Reader(sqlite3.Connection):
+    """A read-only connection, which can be referred to weakly: its store closes it at the latest."""
+
+
 class Store:
     """The SQLite file in `folder`, made or completed for the catalogue's objects.
 
@@ -91,6 +96,7 @@ class Store:
         self.connection = sqlite3.connect(self._path, isolation_level=None, cached_statements=_STATEMENTS)
         self.seconds: Callable[[], float] = time.time
         """The org's clock; SQL reads it as `org_seconds()`."""
+        self._readers: WeakSet[_Reader] = WeakSet()
         self._give_clock(self.connection)
         self._configure()
         self.connection.executescript(_FIXED_TABLES)
@@ -99,15 +105,21 @@ class Store:
         seed_standard_rows(self.connection, identity, edition)
 
     def reader(self) -> sqlite3.Connection:
-        """A new read-only connection, for one thread at a time; the caller closes it. It never
-        waits for the writer.
+        """A new read-only connection, for one thread at a time. It never waits for the writer. The
+        caller closes it; what is left open is closed with the store.
         """
-        connection = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, check_same_thread=False)
+        connection = sqlite3.connect(
+            f"file:{self._path}?mode=ro", uri=True, check_same_thread=False, factory=_Reader
+        )
+        self._readers.add(connection)
         connection.execute("PRAGMA cache_size=-65536")
         self._give_clock(connection)
         return connection
 
     def close(self) -> None:
+        """Close every connection of the store."""
+        for reader in list(self._readers):
+            reader.close()
         self.connection.close()
 
     def count(self, object_name: str, *, deleted_only: bool = False) -> int:

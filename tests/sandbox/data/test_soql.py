@@ -1,6 +1,7 @@
 """SOQL: what a query means, checked against rows in SQLite, and what it says when it is refused."""
 
 import sqlite3
+from contextlib import closing
 from datetime import date
 
 import pytest
@@ -57,9 +58,16 @@ ACCOUNT, CONTACT, OWNER = make_id("001", 1), make_id("003", 1), make_id("005", 1
 
 
 @pytest.fixture
-def database():
+def empty():
+    """Every table, without a row."""
+    with closing(new_database()) as connection:
+        yield connection
+
+
+@pytest.fixture
+def database(empty):
     """Two users, three accounts, five cases; one case is deleted."""
-    connection = new_database()
+    connection = empty
     insert(connection, "User", Id=OWNER, Name="Ada Marsh", Username="ada@x.example")
     for number, (name, region, parent) in enumerate(
         [("Harbour Works", "North", None), ("müller & sons", "South", ACCOUNT), ("O'Hara", None, ACCOUNT)],
@@ -170,15 +178,14 @@ def test_nulls_come_first_unless_told_otherwise(database):
     assert order("DESC NULLS LAST LIMIT 2 OFFSET 1") == [2, 1]
 
 
-def test_ordering_by_modstamp_and_id_uses_an_index():
-    connection = new_database()
-    connection.execute("CREATE INDEX by_modstamp ON Account (SystemModstamp, Id)")
+def test_ordering_by_modstamp_and_id_uses_an_index(empty):
+    empty.execute("CREATE INDEX by_modstamp ON Account (SystemModstamp, Id)")
     compiled = compile_soql(
         "SELECT Id FROM Account WHERE SystemModstamp >= 2026-01-01T00:00:00Z ORDER BY SystemModstamp, Id LIMIT 5",
         ENTITIES,
     )
     sql, params = compiled.rows()
-    plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", params))
+    plan = " ".join(row[3] for row in empty.execute(f"EXPLAIN QUERY PLAN {sql}", params))
     assert "by_modstamp" in plan
     assert "TEMP B-TREE" not in plan
 
@@ -392,11 +399,10 @@ def combined(children):
 @given(records=RECORDS, condition=st.recursive(atoms(), combined, max_leaves=6))
 def test_where_agrees_with_a_naive_filter(records, condition):
     soql, holds = condition
-    connection = new_database()
-    for number, record in enumerate(records):
-        insert(connection, "Case", Id=make_id("500", number), **record)
-    found = rows(connection, f"SELECT Id FROM Case WHERE {soql} ORDER BY Id")
-    connection.close()
+    with closing(new_database()) as connection:
+        for number, record in enumerate(records):
+            insert(connection, "Case", Id=make_id("500", number), **record)
+        found = rows(connection, f"SELECT Id FROM Case WHERE {soql} ORDER BY Id")
     assert [row[0] for row in found] == [
         make_id("500", n) for n, record in enumerate(records) if holds(record)
     ]
@@ -441,14 +447,13 @@ def test_endings_and_functions_that_are_none_are_refused(soql, detail):
     assert refused.value.message.endswith(detail)
 
 
-def test_the_type_of_an_owner_is_told_by_its_id():
-    database = new_database()
-    insert(database, "User", Id=OWNER, Name="O")
-    insert(database, "Account", Id=ACCOUNT, Name="A", OwnerId=OWNER)
+def test_the_type_of_an_owner_is_told_by_its_id(empty):
+    insert(empty, "User", Id=OWNER, Name="O")
+    insert(empty, "Account", Id=ACCOUNT, Name="A", OwnerId=OWNER)
     compiled = compile_soql("SELECT Owner.Type FROM Account WHERE Owner.Type = 'User'", ENTITIES)
-    [row] = database.execute(*compiled.rows()).fetchall()
+    [row] = empty.execute(*compiled.rows()).fetchall()
     assert row[-1] == "User"
-    assert not database.execute(
+    assert not empty.execute(
         *compile_soql("SELECT Id FROM Account WHERE Owner.Type = 'Group'", ENTITIES).rows()
     ).fetchall()
 
@@ -470,11 +475,10 @@ def test_a_relationship_to_one_object_has_no_type():
         ("WEEK_IN_YEAR", 24),
     ],
 )
-def test_fiscal_and_week_functions_group(function, value):
-    database = new_database()
-    insert(database, "Account", Id=ACCOUNT, Name="A", CreatedDate="2026-06-17T10:00:00.000Z")
+def test_fiscal_and_week_functions_group(empty, function, value):
+    insert(empty, "Account", Id=ACCOUNT, Name="A", CreatedDate="2026-06-17T10:00:00.000Z")
     compiled = compile_soql(
         f"SELECT {function}(CreatedDate) f, COUNT(Id) n FROM Account GROUP BY {function}(CreatedDate)",
         ENTITIES,
     )
-    assert database.execute(*compiled.rows()).fetchall() == [(value, 1)]
+    assert empty.execute(*compiled.rows()).fetchall() == [(value, 1)]

@@ -253,6 +253,20 @@ async def test_refused_changes_are_acknowledged_on_record_and_counted_no_more(ap
     ]
 
 
+async def test_refused_changes_are_discarded_once_on_record_by_an_operator(api: ServedApi) -> None:
+    texts = {"batch": fresh("b"), "object": "Case", "position": "2", "detail": "what", "event": "{}"}
+    times = {"received_at": NOON, "quarantined_at": NOON}
+    load(api, QUARANTINE, QUARANTINE_COLUMNS, texts | times | {"ordinal": 1, "reason": "broken_message"})
+    path, chosen = "/v1/quarantine/discard", {"batch": texts["batch"], "reason": "test data"}
+    assert (await api.ask("POST", path, "reader", json=chosen)).status_code == 403
+    assert (await api.ask("POST", path, json={"reason": "nothing is chosen"})).status_code == 422
+    assert (await api.ask("POST", path, json=chosen)).json() == {"changes": 1}
+    assert (await api.ask("POST", path, json=chosen)).json() == {"changes": 0}
+    assert (await api.get(f"/v1/quarantine?batch={texts['batch']}&all=true"))["rows"] == []
+    acts = [act for _, act in api.audit.rows() if act.act == "quarantine.discard"]
+    assert [(act.by, act.detail) for act in acts] == [("operator", f"batch {texts['batch']} (1): test data")]
+
+
 async def test_findings_are_shown_and_acknowledged_and_a_held_object_is_released(api: ServedApi) -> None:
     facts = {"object": "Case", "field": "Origin", "rule": "values", "severity": "warn", "detail": "what"}
     more = {"change_order": "1", "batch": "changes/1", "first_seen_at": NOON, "last_seen_at": NOON, "seen": 1}

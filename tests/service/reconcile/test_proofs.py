@@ -4,6 +4,7 @@ found.
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import orjson
@@ -58,7 +59,7 @@ def curated(warehouse: PostgresWarehouse, database: str) -> Iterator[psycopg.Con
 def org_file(tmp_path: Path) -> Path:
     """The same three changes as the org tells them."""
     file = tmp_path / "org.sqlite3"
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("CREATE TABLE events (body BLOB)")
         for number in (1, 2, 3):
             header = {

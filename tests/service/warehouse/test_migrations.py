@@ -2,12 +2,16 @@
 
 import asyncio
 
+import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 
+from clients.database import migrations
 from clients.database.engine import open_engine
-from clients.database.migrations import ensure_schema
+from clients.database.migrations import ensure_schema, newest_step
 from clients.writeback.tables import METADATA
 
 
@@ -37,6 +41,21 @@ def test_a_store_that_is_up_to_date_is_left_as_it_is(database: str) -> None:
     ensure_schema(engine)
     with engine.connect() as connection:
         assert connection.execute(sa.text("SELECT count(*) FROM writeback_pause")).scalar() == 1
+    engine.dispose()
+
+
+def test_the_newest_step_by_its_files_name_is_alembics_head() -> None:
+    [folder] = migrations.__path__
+    assert newest_step() == ScriptDirectory(folder).get_current_head()
+
+
+def test_a_store_at_a_step_that_this_release_does_not_know_is_not_taken_for_up_to_date(database: str) -> None:
+    engine = open_engine(database)
+    ensure_schema(engine)
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(CommandError, match="9999"):
+        ensure_schema(engine)
     engine.dispose()
 
 

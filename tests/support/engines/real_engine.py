@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from cli.api import new_token
 from cli.local.engine_processes import EngineProcesses, settings_of
-from cli.local.surge import wait_for_followers
+from cli.local.surge import READY_SECONDS, wait_for_followers
 from cli.local.up import DELIVERED_EVENTS
 from cli.state import settings_file
 from clients.writeback.store import WritebackStore
@@ -144,7 +144,7 @@ def real_engine(**settings: Any) -> Iterator[RealEngine]:
             processes.start()
             processes.start_api()
             try:
-                wait_for_followers(sandbox.endpoints, within=60 * SLOWNESS)
+                wait_for_followers(sandbox.endpoints, seconds=READY_SECONDS * SLOWNESS)
                 yield RealEngine(
                     sandbox.endpoints,
                     processes,

@@ -12,7 +12,7 @@ from cli.budget import budget_page
 from schemas.governor import Budget, LeaseClass, Reading, Refusal, RefusalKind
 from tests.support.builders.metered import MeteredOrg, even
 from transforms.governor.ledger import BudgetLedger
-from workers.budget_words import Budgets, forecasts_of
+from workers.budget_summary import Budgets, forecasts_of
 
 ORG = "00DTg0000000001MAA"
 DAILY = {

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -49,7 +50,7 @@ def test_equal_rows_are_safe_to_drop() -> None:
 @pytest.mark.parametrize(
     "changed", [{"amount": None}, {"open": False}, {"score": 0.6}, {"due": date(2026, 2, 1)}]
 )
-def test_a_row_that_differs_in_anything_is_not_safe(changed: dict[str, object]) -> None:
+def test_a_row_that_differs_in_anything_is_not_safe(changed: dict[str, Any]) -> None:
     found = compare(table(row("a"), row("b")), table(row("a"), row("b", **changed)))
     assert (found.differing, found.is_safe) == (1, False)
 
@@ -72,7 +73,7 @@ def test_rows_of_a_person_who_was_erased_are_counted_and_not_compared() -> None:
 @pytest.mark.parametrize(
     "changed", [{"amount": None}, {"open": None}, {"score": -0.5}, {"at": None}, {"record_id": "b"}]
 )
-def test_the_digest_tells_rows_apart(changed: dict[str, object]) -> None:
+def test_the_digest_tells_rows_apart(changed: dict[str, Any]) -> None:
     assert content_digest(table(row("a"))) != content_digest(table({**row("a"), **changed}))
 
 

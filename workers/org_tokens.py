@@ -23,7 +23,7 @@ _GOVERNOR_SECONDS = 4.0
 
 
 @asynccontextmanager
-async def org_purse(
+async def org_tokens(
     settings: Settings, client: Client | None, objects: int
 ) -> AsyncIterator[tuple[TokenSource, PaidBy]]:
     """The governor's leases where one answers, else an allowance (docs/decisions/0027); and which
