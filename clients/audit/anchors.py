@@ -5,7 +5,7 @@ order.
 import base64
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +22,7 @@ from schemas.ids import anchor_key, anchor_prefix
 
 _log = logging.getLogger(__name__)
 _ONE_AT_A_TIME = sa.text("SELECT pg_try_advisory_xact_lock(hashtext('tidegate anchors'))")
+_STILL_HERE = sa.text("SELECT 1")
 _READERS = 16
 _FIRST_STEP = 1_000
 
@@ -54,7 +55,8 @@ class Anchors:
         with log.transaction() as connection:
             if not connection.execute(_ONE_AT_A_TIME).scalar():
                 return 0
-            return self._write(log)
+            # A transaction that says nothing for a minute is ended, and its lock with it.
+            return self._write(log, lambda: connection.execute(_STILL_HERE))
 
     def read(self) -> Iterator[StoredAnchor]:
         """Every anchor in order; some are fetched ahead."""
@@ -67,7 +69,7 @@ class Anchors:
             for each in ahead:
                 yield each.result()
 
-    def _write(self, log: AuditLog) -> int:
+    def _write(self, log: AuditLog, speak: Callable[[], object]) -> int:
         head, _ = log.head()
         last = self._last(head)
         done = 0 if last is None or last.anchor is None else last.anchor.number
@@ -88,6 +90,7 @@ class Anchors:
                     break
                 previous = hashlib.sha256(body).hexdigest()
                 count += 1
+                speak()
         return count
 
     def _signed(self, rows: list[ChainRow], previous: str) -> bytes:

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from clients.database.address import Database
 from clients.database.engine import open_engine, translated_database
 from clients.database.migrations import ensure_schema
-from clients.database.migrations.alembic_steps import taken
 
 
 class WritebackStore:
@@ -31,6 +30,8 @@ class WritebackStore:
 
     def steps_taken(self) -> list[str]:
         """The steps of the schema that were taken, oldest first; none before the first use."""
+        from clients.database.migrations.alembic_steps import taken  # Alembic is seldom needed
+
         with translated_database(), self.engine.connect() as connection:
             return taken(connection)
 

@@ -19,7 +19,7 @@ import pytest
 from api.client import TidegateClient
 from cli.api import local_token
 from cli.local.sandbox import start_traffic
-from cli.local.surge import wait_for_followers
+from cli.local.surge import READY_SECONDS, wait_for_followers
 from cli.local.up import Running, running_all
 from cli.state import metrics_file
 from deploy.observability.engine_boards import LANES, OVERVIEW

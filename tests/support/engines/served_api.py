@@ -101,7 +101,7 @@ def settings_for(
     return Settings.model_validate(
         {
             "salesforce": {"org_id": ORG, "login_url": "http://127.0.0.1:1", "client_id": "tests"},
-            "s3": {name: getattr(bucket, name) for name in bucket.__dataclass_fields__},
+            "s3": {name: getattr(bucket, name) for name in bucket.__dataclass_fields__ if name != "classes"},
             "warehouse": {"dsn": dsn},
             "operational": {"dsn": dsn},
             "temporal": {"address": temporal, "ui_url": "http://ui.test"},

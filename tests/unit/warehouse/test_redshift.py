@@ -82,8 +82,8 @@ class NotedConnection:
     def __init__(self, said: Conversation) -> None:
         self._said = said
 
-    def execute(self, statement: bytes, parameters: object = None) -> Answer:
-        text = statement.decode()
+    def execute(self, statement: bytes | str, parameters: object = None) -> Answer:
+        text = statement if isinstance(statement, str) else statement.decode()
         self._said.say(text)
         for start, answer in self._said.answers.items():
             if text.startswith(start):
@@ -110,10 +110,12 @@ class NotedStore(ObjectStore):
     """A bucket in memory that writes down what happens under `load/`."""
 
     def __init__(self, said: Conversation) -> None:
-        self.bucket = "raw-bucket"
         self.objects: dict[str, bytes] = {}
         self.deletes_fail = False
         self._said = said
+
+    def bucket_of(self, key: str) -> str:
+        return "raw-bucket"
 
     def put(self, key: str, body: bytes) -> None:
         self.objects[key] = body
