@@ -5,17 +5,19 @@ Tokens of other forms come by a rotation, by a field whose class was changed, an
 that speaks of several records. Two rows can be compared only when both have the same form.
 """
 
+import base64
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from schemas.catalogue import ObjectSpec
 from transforms.pii.protector import Protector
 from transforms.pii.seals import Seal, seal_of
-from transforms.pii.tokens import PREFIXES, is_any_token
+from transforms.pii.tokens import SALT_CHARACTERS, is_any_token, record_salt
 
 
 class TokenForms:
@@ -55,18 +57,25 @@ class TokenForms:
 
     def table(self, rows: pa.Table) -> pa.Table:
         """The rows, which have the column `record_id`, with every token in this form."""
-        ids: list[str] | None = None
+        salts: pa.Array | None = None
         for column, seal in self._seals.items():
             if column not in rows.column_names or rows[column].null_count == len(rows):
                 continue
-            if not seal.is_bound and not self._is_otherwise(rows[column]):
+            if seal.is_bound and salts is None:
+                salts = _salts(rows["record_id"])
+            odd = self._odd(column, rows[column], salts)
+            if not odd.any():
                 continue
-            ids = rows["record_id"].to_pylist() if ids is None else ids
-            before = rows[column].to_pylist()
-            after = [self.value(seal, *pair) for pair in zip(ids, before, strict=True)]
-            if after != before:
-                place = rows.column_names.index(column)
-                rows = rows.set_column(place, rows.schema.field(column), pa.array(after, rows[column].type))
+            chosen = pa.array(odd)
+            pairs = zip(
+                rows["record_id"].filter(chosen).to_pylist(),
+                rows[column].filter(chosen).to_pylist(),
+                strict=True,
+            )
+            reformed = pa.array([self.value(seal, *pair) for pair in pairs], rows[column].type)
+            written = pc.replace_with_mask(rows[column].combine_chunks(), chosen, reformed)
+            place = rows.column_names.index(column)
+            rows = rows.set_column(place, rows.schema.field(column), written)
         return rows
 
     def places(self, columns: Sequence[str]) -> list[tuple[int, Seal]]:
@@ -88,13 +97,29 @@ class TokenForms:
             return token
         return self._protector.reformed(seal, token, record_id, self._key_id)
 
-    def _is_otherwise(self, column: pa.ChunkedArray) -> bool:
-        """True when a deterministic token of the column has another key or was bound: most batches
-        have none, and looking costs some nanoseconds a value.
+    def _odd(self, column: str, values: pa.ChunkedArray, salts: pa.Array | None) -> NDArray[np.bool_]:
+        """By row, whether a token is not in this form: most batches have none, and looking costs some
+        nanoseconds a value.
         """
-        good = pc.or_(*(pc.starts_with(column, f"tg1{kind}.{self._key_id}.") for kind in ("", "x")))
-        odd = pc.and_(
-            pc.invert(good),
-            pc.match_substring_regex(column, f"^(?:{'|'.join(PREFIXES)})".replace(".", r"\.")),
-        )
-        return bool(np.any(pc.fill_null(odd, False).to_numpy(zero_copy_only=False)))
+        seal, (prefixes, has_index) = self._seals[column], self.shape(column)
+        good = pc.starts_with(values, prefixes[0])
+        for prefix in prefixes:
+            begins = pc.starts_with(values, prefix)
+            if seal.is_bound and salts is not None:
+                end = len(prefix) + SALT_CHARACTERS
+                begins = pc.and_(begins, pc.equal(pc.utf8_slice_codeunits(values, len(prefix), end), salts))
+            good = begins if prefix == prefixes[0] else pc.or_(good, begins)
+        if seal.is_bound:
+            good = pc.and_(good, pc.equal(pc.count_substring(values, "."), _DOTS + has_index))
+        odd: NDArray[np.bool_] = pc.fill_null(pc.invert(good), False).to_numpy(zero_copy_only=False)
+        return odd
+
+
+_DOTS = 2
+"""Of a token without an index."""
+
+
+def _salts(record_ids: pa.ChunkedArray) -> pa.Array:
+    """What the ciphers of each record's bound tokens begin with."""
+    texts = [base64.urlsafe_b64encode(record_salt(each)).decode() for each in record_ids.to_pylist()]
+    return pa.array(texts, record_ids.type)

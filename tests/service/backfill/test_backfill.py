@@ -39,7 +39,8 @@ async def test_records_read_by_id_are_repaired_and_those_that_are_gone_are_delet
     await engine.backfill("Account")
     with org.transaction() as tx:
         tx.delete("Account", ids[1])
-    engine.rows("UPDATE curated.account_current SET name = 'by hand' WHERE name = 'Account 2' RETURNING 1")
+    by_hand = f"SET name = 'by hand' WHERE record_id = '{ids[2]}'"
+    engine.rows(f"UPDATE curated.account_current {by_hand} RETURNING 1")
     gone = "001Tg0000000ZZZIAA"
     body = orjson.dumps([*ids, gone])
     key = ids_key(engine.org, uuid.uuid4().hex)

@@ -121,8 +121,14 @@ class SmallEngine:
 
 def curated(engine: SmallEngine, table: str) -> dict[str, tuple[Any, ...]]:
     """Of each record by its id: whether it is deleted, whether it is complete, its name."""
+    [spec] = [each for each in engine.catalogue.objects.values() if each.table == table]
     rows = engine.rows(f"SELECT record_id, is_deleted, is_complete, name FROM curated.{table}_current")
-    return {row[0]: row[1:] for row in rows}
+    is_token = spec.fields["Name"].is_protected
+    context = f"{spec.name}.Name"
+    return {
+        record_id: (*state, engine.protector.decrypt(context, name) if is_token and name else name)
+        for record_id, *state, name in rows
+    }
 
 
 @asynccontextmanager
