@@ -7,7 +7,15 @@ from typer.testing import CliRunner
 
 from cli.main import command_app
 from cli.state import endpoints_file
-from sandbox.endpoints import DatabaseEndpoint, Endpoints, S3Endpoint, SalesforceEndpoint, TemporalEndpoint
+from sandbox.endpoints import (
+    AuditEndpoint,
+    DatabaseEndpoint,
+    Endpoints,
+    OperationalEndpoint,
+    S3Endpoint,
+    SalesforceEndpoint,
+    TemporalEndpoint,
+)
 from schemas.errors import SettingsError, UnavailableError
 from schemas.salesforce.limits import API_VERSION
 
@@ -32,7 +40,8 @@ def endpoints(url: str, identity: dict[str, str]) -> Endpoints:
         ),
         s3=S3Endpoint(endpoint_url="", region="", access_key="", secret_key="", bucket="", kms_key_id=""),
         warehouse=_NOT_STARTED,
-        operational=_NOT_STARTED,
+        operational=OperationalEndpoint(dsn="", owner_dsn=""),
+        audit=AuditEndpoint(bucket="", signing_key_id=""),
         temporal=TemporalEndpoint(address="", namespace="", ui_url=""),
     )
 
