@@ -1,4 +1,4 @@
-"""A frontend of Temporal with TLS: it demands a certificate or an API key, then hands requests on."""
+"""A frontend of Temporal with TLS. It demands a certificate or an API key of its clients."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
