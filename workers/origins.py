@@ -1,4 +1,4 @@
-"""Who asks Temporal, and the keys that prove it: wired into every client and worker of a process."""
+"""Who asks Temporal, and the keys that prove it: wired into clients and workers of a process."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping

@@ -143,9 +143,7 @@ def origin_payload(origin: Origin) -> Payload:
 
 
 def _vouched(origin: Origin, by: str) -> Origin:
-    """The origin with a proof by this worker; a workflow's own, so that it is the same again when it
-    is replayed.
-    """
+    """The origin with a proof by this worker: the same one when the workflow is replayed."""
     if _Keys.present is None:
         return origin
     now = workflow.now()
@@ -159,7 +157,7 @@ def _doubt(origin: Origin, by: str) -> str:
 
 
 def _origin(headers: Mapping[str, Payload], args: Sequence[Any], operation: str) -> Origin:
-    """What the header says; target, operation and content as they are."""
+    """The header's claims, with target, operation and content as they are."""
     found = headers.get(ORIGIN_HEADER)
     try:
         said = Origin() if found is None else Origin.model_validate_json(found.data)

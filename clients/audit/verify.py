@@ -1,7 +1,7 @@
 """Hold the audit log against its own chain and against its anchors, from anchor to anchor, in one
 pass and constant memory.
 
-The chain alone cannot tell that its end was cut off, nor that somebody computed all of it anew.
+The chain alone cannot tell that its end was cut off, nor that somebody computed all of it again.
 An anchor is signed and locked, and it has the digest of every row: so each row that is missing,
 changed or elsewhere is named.
 """
@@ -24,7 +24,7 @@ from transforms.proof import ActKeys, doubt_of
 
 _CLAIMS_PROOF = '"verified":true'
 MOST_PROBLEMS = 1_000
-"""Sentences of a verdict; of more, the number is told."""
+"""Sentences of a verdict; of more, the number alone."""
 
 
 @dataclass
@@ -189,7 +189,7 @@ class _AnchorWalk:
         if found == wanted:
             if head != anchor.hash:
                 self._problems.add(
-                    f"the hashes up to row {anchor.number} were computed anew: they are not those that were anchored"
+                    f"the hashes up to row {anchor.number} were computed again: they are not those that were anchored"
                 )
             return
         self._name(anchor, wanted, found)

@@ -136,7 +136,7 @@ class AuditLog:
         """Breaks of the chain by itself, a sentence each; empty when every row follows the one
         before it.
 
-        A chain that was cut at its end, or computed anew from some row on, is whole by itself:
+        A chain that was cut at its end, or computed again from some row on, is whole by itself:
         `clients.audit.verify` holds it against its anchors.
         """
         with self.walk() as rows:
@@ -156,7 +156,7 @@ def chain_breaks(rows: Iterator[ChainRow]) -> Iterator[str]:
 
 
 def row_breaks(row: ChainRow, expected: int, previous: str) -> Iterator[str]:
-    """What is wrong with one row, given the number and the hash that come before it."""
+    """Describe the breaks of one row, given the number and the hash that come before it."""
     if row.number != expected:
         gap = (
             f"row {expected} is" if row.number == expected + 1 else f"rows {expected} to {row.number - 1} are"
@@ -169,8 +169,8 @@ def row_breaks(row: ChainRow, expected: int, previous: str) -> Iterator[str]:
 
 
 def append_act(connection: sa.Connection, act: Act, *, asked_of: str = "") -> int:
-    """As `AuditLog.append`, within a transaction of the same store: the act is on record when what
-    it speaks of is. The table must be there.
+    """As `AuditLog.append`, within a transaction of the same store: the act is on record when its
+    effect is. The table must be there.
 
     Args:
         connection: Within its transaction.
@@ -204,7 +204,7 @@ def act_digest(act: Act) -> str:
 
 def _said(act: Act, asked_of: str) -> Act:
     """The act as it is stored: one line a field, no longer than its column, its origin judged. A
-    text that a column refused would be tried for ever.
+    text that a column refused would be tried forever.
     """
     said = Act(
         act=printable(act.act, 64),

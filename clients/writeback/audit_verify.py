@@ -32,7 +32,7 @@ _NOTHING = attempts_digest([])
 
 @dataclass
 class _Batch:
-    """What the three tables say of one batch."""
+    """One batch, as the three tables have it."""
 
     name: str
     object: str = ""

@@ -1,5 +1,5 @@
 """Law 9: the log's head is anchored where the engine cannot rewrite it, so nobody who owns the
-database alone can cut it, change it or make it anew unseen.
+database alone can cut it, change it or compute it again unseen.
 """
 
 import base64
@@ -85,7 +85,7 @@ def test_a_log_that_is_gone_altogether_is_named(ten: AuditLog, anchors: Anchors,
     )
 
 
-def test_a_chain_computed_anew_with_another_name_is_named(
+def test_a_chain_computed_again_with_another_name_is_named(
     ten: AuditLog, anchors: Anchors, database: str
 ) -> None:
     rows = stored_rows(database)
@@ -97,7 +97,7 @@ def test_a_chain_computed_anew_with_another_name_is_named(
     assert "row 3 was changed" not in found
 
 
-def test_a_row_taken_out_of_a_chain_computed_anew_is_named(
+def test_a_row_taken_out_of_a_chain_computed_again_is_named(
     ten: AuditLog, anchors: Anchors, database: str
 ) -> None:
     forge(database, [row for row in stored_rows(database) if row.number != 6])
@@ -114,7 +114,7 @@ def test_rows_in_another_order_are_named(ten: AuditLog, anchors: Anchors, databa
     assert "row 6 was moved: it stands at 5 now" in found
 
 
-def test_hashes_computed_anew_are_named(ten: AuditLog, anchors: Anchors, database: str) -> None:
+def test_hashes_computed_again_are_named(ten: AuditLog, anchors: Anchors, database: str) -> None:
     rows = stored_rows(database)
     first = replace(rows[0], previous_hash="1" * 64)
     tamper(

@@ -137,7 +137,7 @@ async def test_a_caller_who_gives_anothers_name_is_not_believed(
 async def test_a_proof_that_is_sent_again_proves_nothing(
     lane: WorkflowHandle[object, object], client: Client, log: AuditLog
 ) -> None:
-    """Whoever reads a history has the header of a signal that was proven."""
+    """Anyone who reads a history has the header of a signal that was proven."""
     request = PauseInput(by="ada", reason="maintenance")
     with acting_as(caller("ada")):
         await lane.signal(names.PAUSE, request)
@@ -255,7 +255,7 @@ def test_what_a_terminal_would_obey_is_spelled_out(log: AuditLog, text: str) -> 
 
 
 def test_a_name_longer_than_its_column_is_recorded_all_the_same(log: AuditLog) -> None:
-    """It would be tried for ever, and hold its workflow."""
+    """It would be tried forever, and hold its workflow."""
     log.append(Act(act="a" * 100, by="b" * 1_000, target="t" * 2_000, detail="d" * 10_000, at=AT))
     [(_, act)] = log.rows()
     assert (len(act.act), len(act.by), len(act.target), len(act.detail)) == (64, 255, 1_000, 10_000)

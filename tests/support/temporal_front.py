@@ -1,6 +1,4 @@
-"""A frontend of Temporal with TLS: it demands a certificate of its clients, or an API key, and hands
-on what it lets in.
-"""
+"""A frontend of Temporal with TLS. It demands a certificate or an API key of its clients."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager

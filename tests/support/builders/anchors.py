@@ -44,7 +44,7 @@ def stored_rows(database: str) -> list[ChainRow]:
 
 
 def forge(database: str, contents: Sequence[ChainRow]) -> None:
-    """Put other rows in the place of all, chained anew: what the database's owner can do, who has
+    """Put other rows in the place of all, chained again: what the database's owner can do, who has
     no signing key.
     """
     previous = BEFORE_FIRST
