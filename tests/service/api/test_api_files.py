@@ -96,7 +96,7 @@ CSV = "external_id,Subject\nC-1,Größe\n"
         CSV.encode("latin-1"),
         CSV.encode() + b"\xff\xfe\n",
         b"external_id,Sub\x00ject\nC-1,x\n",
-        CSV.encode() + b'C-2,"never closed\n' + b"x\n" * 3_000_000,
+        CSV.encode() + b'C-2,"never closed\n' + (b"x" * 30 + b"\n") * 200_000,
         b'"external_id,Subject\nC-1,x\n',
         b"external_id,Subject\nC-1," + b"a" * 5_000_000 + b"\n",
         b"",
