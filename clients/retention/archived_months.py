@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from clients.retention.archive import Archive
 from clients.warehouse import Transaction, Warehouse
@@ -31,7 +31,8 @@ class ArchivedMonth(NamedTuple):
 
     def went(self, state: MonthState, at: datetime) -> "ArchivedMonth":
         """The row after a step."""
-        return self._replace(**{"state": str(state), f"{state}_at": at})
+        changed: dict[str, Any] = {"state": str(state), f"{state}_at": at}
+        return self._replace(**changed)
 
     def read_files(self, archive: Archive) -> tuple[ArchiveManifest | None, tuple[ArchiveFile, ...]]:
         """Its manifest and files; None and () of a month without rows, which has no object.
@@ -67,5 +68,5 @@ def next_month(rows: Iterable[ArchivedMonth], source: str) -> Month | None:
     return max(months).plus(1) if months else None
 
 
-def _plain(value: object) -> object:
+def _plain(value: Any) -> Any:
     return value.astimezone(UTC) if isinstance(value, datetime) else value

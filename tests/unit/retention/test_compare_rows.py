@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -22,7 +23,7 @@ SCHEMA = pa.schema(
 )
 
 
-def row(record: str, order: str = "1", **changed: object) -> dict[str, object]:
+def row(record: str, order: str = "1", **changed: Any) -> dict[str, Any]:
     values = {
         "amount": Decimal("1.50"),
         "due": date(2026, 1, 31),
@@ -33,7 +34,7 @@ def row(record: str, order: str = "1", **changed: object) -> dict[str, object]:
     return {"record_id": record, "change_order": order, **values, **changed}
 
 
-def table(*rows: dict[str, object]) -> pa.Table:
+def table(*rows: dict[str, Any]) -> pa.Table:
     return pa.Table.from_pylist(list(rows), schema=SCHEMA)
 
 
@@ -49,7 +50,7 @@ def test_equal_rows_are_safe_to_drop() -> None:
 @pytest.mark.parametrize(
     "changed", [{"amount": None}, {"open": False}, {"score": 0.6}, {"due": date(2026, 2, 1)}]
 )
-def test_a_row_that_differs_in_anything_is_not_safe(changed: dict[str, object]) -> None:
+def test_a_row_that_differs_in_anything_is_not_safe(changed: dict[str, Any]) -> None:
     found = compare(table(row("a"), row("b")), table(row("a"), row("b", **changed)))
     assert (found.differing, found.is_safe) == (1, False)
 
@@ -72,7 +73,7 @@ def test_rows_of_a_person_who_was_erased_are_counted_and_not_compared() -> None:
 @pytest.mark.parametrize(
     "changed", [{"amount": None}, {"open": None}, {"score": -0.5}, {"at": None}, {"record_id": "b"}]
 )
-def test_the_digest_tells_rows_apart(changed: dict[str, object]) -> None:
+def test_the_digest_tells_rows_apart(changed: dict[str, Any]) -> None:
     assert content_digest(table(row("a"))) != content_digest(table({**row("a"), **changed}))
 
 
