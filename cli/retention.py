@@ -78,8 +78,8 @@ def verify(
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Read every archived file, and check checksums, rows, locks, lifecycle rules, and that nothing is
-    overdue. Exits 1 and says where when something is wrong.
+    """Read every archived file, and check checksums, rows, locks, lifecycle rules, and that nothing
+    is overdue. Exits 1 and says where when something is wrong.
 
     Example: tidegate retention verify
     """

@@ -14,7 +14,9 @@ from pydantic import model_validator
 from schemas.message import Message
 
 RAW_MONTHS: Final = 13
-"""Months that raw files are kept after the day on which they were landed: the users' requirement."""
+"""Months that raw files are kept after the day on which they were landed: the users'
+requirement.
+"""
 AUDIT_YEARS: Final = 7
 """Years that audit data is kept after the end of its month: the users' requirement."""
 WAREHOUSE_MONTHS: Final = 24
@@ -27,9 +29,13 @@ must have ended by then.
 """
 RUN_EVERY: Final = timedelta(days=1)
 OVERDUE_AFTER: Final = timedelta(days=7)
-"""Time after which something that is due and not done is a problem: a run a day has failed often."""
+"""Time after which something that is due and not done is a problem: a run a day has failed
+often.
+"""
 SLICE_ROWS: Final = 50_000
-"""Rows of one archived file, at most but for a second that has more: 150 MB of 3 KB rows in memory."""
+"""Rows of one archived file, at most but for a second that has more: 150 MB of 3 KB rows in
+memory.
+"""
 LEDGER_SOURCE: Final = "ops.ledger"
 """It stays in the warehouse until its archive expires: it proves that a batch was applied."""
 REMOVED_AT_ONCE: Final = 1_000

@@ -178,7 +178,8 @@ def base_columns(spec: ObjectSpec) -> tuple[Column, ...]:
     # No field's column begins so: Salesforce's names begin with a letter.
     inner = (
         Column("_whole", Kind.BOOLEAN, required=True),  # a whole record was seen
-        # columns whose text could not be made from its diff, or is longer than its column; null: none
+        # columns whose text could not be made from its diff, or is longer than its column; null:
+        # none
         Column("_doubtful", Kind.TEXT, 65_535),
         Column("_grown", Kind.TEXT, 65_535),
         # fingerprints of the places of all changes that the row stands for, joined

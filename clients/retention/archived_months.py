@@ -31,8 +31,8 @@ class ArchivedMonth(NamedTuple):
 
     def went(self, state: MonthState, at: datetime) -> "ArchivedMonth":
         """The row after a step."""
-        times: dict[str, Any] = {f"{state}_at": at}
-        return self._replace(state=str(state), **times)
+        changed: dict[str, Any] = {"state": str(state), f"{state}_at": at}
+        return self._replace(**changed)
 
     def read_files(self, archive: Archive) -> tuple[ArchiveManifest | None, tuple[ArchiveFile, ...]]:
         """Its manifest and files; None and () of a month without rows, which has no object.
@@ -53,8 +53,7 @@ def archived_months(warehouse: Warehouse) -> list[ArchivedMonth]:
 
 def read_months(reading: Transaction) -> list[ArchivedMonth]:
     """The same within a transaction."""
-    rows: list[list[Any]] = [[_plain(each) for each in row] for row in reading.fetch(sql.list_archive())]
-    return [ArchivedMonth(*row) for row in rows]
+    return [ArchivedMonth(*(_plain(each) for each in row)) for row in reading.fetch(sql.list_archive())]
 
 
 def keep_month(transaction: Transaction, row: ArchivedMonth) -> None:
@@ -69,5 +68,5 @@ def next_month(rows: Iterable[ArchivedMonth], source: str) -> Month | None:
     return max(months).plus(1) if months else None
 
 
-def _plain(value: object) -> object:
+def _plain(value: Any) -> Any:
     return value.astimezone(UTC) if isinstance(value, datetime) else value

@@ -42,7 +42,9 @@ class Lifecycle:
         return sorted(name for name, rule in _by_id(self._wanted()).items() if found.get(name) != rule)
 
     def reaching(self, prefixes: tuple[str, ...]) -> list[str]:
-        """Ids of rules, anybody's, that would delete current objects below one of these prefixes."""
+        """Ids of rules, anybody's, that would delete current objects below one of these
+        prefixes.
+        """
         return sorted(
             rule.get("ID", "")
             for rule in self._found()

@@ -59,8 +59,10 @@ class RetentionParts:
         """The tables whose months are archived, with the columns that they had some seconds ago."""
         known = self._known.get("sources")
         if known is None or time.monotonic() - known[0] > _KNOWN_SECONDS:
-            found: list[Source] = [*warehouse_sources(self.warehouse, self.catalogue), *self.stored]
-            known = self._known["sources"] = (time.monotonic(), found)
+            found: list[Source] = [*warehouse_sources(self.warehouse, self.catalogue)]
+            found += self.stored
+            known = (time.monotonic(), found)
+            self._known["sources"] = known
         return known[1]
 
     def source(self, name: str) -> Source:

@@ -15,8 +15,8 @@ _MOST: Final = 200
 
 
 async def failed_runs(client: Client, org: str) -> tuple[FailedRun, ...]:
-    """Backfills and retention runs that ended badly within 24 hours, without a newer run of the same
-    id. Raises `UnavailableError`.
+    """Backfills and retention runs that ended badly within 24 hours, without a newer run of the
+    same id. Raises `UnavailableError`.
     """
     return (*await _failed(client, org, BACKFILL), *await _failed(client, org, RETENTION))
 

@@ -36,7 +36,9 @@ class RetentionSettings(SettingsGroup):
     than `raw_months`.
     """
     audit_years: int = Field(default=AUDIT_YEARS, ge=1)
-    """Years that archived months are locked, counted from the month's end; then they are deleted."""
+    """Years that archived months are locked, counted from the month's end; then they are
+    deleted.
+    """
     seal_after: timedelta = Field(default=SEAL_AFTER, ge=timedelta(hours=1))
     """Time after a month's end until it is exported."""
     slice_rows: int = Field(default=SLICE_ROWS, ge=1_000)

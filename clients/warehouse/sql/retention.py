@@ -81,8 +81,8 @@ def find_last_places(spec: ObjectSpec) -> str:
 
 
 def delete_changes(spec: ObjectSpec) -> str:
-    """Take the changes of the records to rebuild out of the log, of a span of time; parameters: from
-    when, until when.
+    """Take the changes of the records to rebuild out of the log, of a span of time; parameters:
+    from when, until when.
     """
     table = change_table(spec)
     bare = table.partition(".")[2]

@@ -49,7 +49,9 @@ def find_positions() -> str:
 
 
 def find_archived() -> str:
-    """source, last month that is archived, oldest month that is archived and still in the warehouse."""
+    """source, last month that is archived, oldest month that is archived and still in the
+    warehouse.
+    """
     return (
         "SELECT source, MAX(month), MIN(CASE WHEN state IN ('archived', 'verified') THEN month END) "
         f"FROM {ARCHIVE} GROUP BY source ORDER BY source"

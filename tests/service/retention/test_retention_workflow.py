@@ -1,4 +1,6 @@
-"""A run of retention on a real server, with scripted activities; and the schedule that starts it."""
+"""A run of retention on a real server, with scripted activities; and the schedule that starts
+it.
+"""
 
 import uuid
 from datetime import timedelta

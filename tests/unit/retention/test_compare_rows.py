@@ -23,7 +23,7 @@ SCHEMA = pa.schema(
 )
 
 
-def row(record: str, order: str = "1", **changed: object) -> dict[str, object]:
+def row(record: str, order: str = "1", **changed: Any) -> dict[str, Any]:
     values = {
         "amount": Decimal("1.50"),
         "due": date(2026, 1, 31),
@@ -34,7 +34,7 @@ def row(record: str, order: str = "1", **changed: object) -> dict[str, object]:
     return {"record_id": record, "change_order": order, **values, **changed}
 
 
-def table(*rows: dict[str, object]) -> pa.Table:
+def table(*rows: dict[str, Any]) -> pa.Table:
     return pa.Table.from_pylist(list(rows), schema=SCHEMA)
 
 
