@@ -1,9 +1,9 @@
-"""An erasure: names the records where every process reads it, takes their values out of every store,
-and looks again until a whole pass finds none.
+"""An erasure: names the records where every process reads it, takes their values out of every
+store, and looks again until a whole pass finds none.
 
-The first pass takes what is there. Then it waits for every process to have heard, and for what was
-under way; the next pass takes that. It ends with the pass that takes nothing. Each step can be done
-again: what is gone stays gone. What cannot be retried pauses it with the reason.
+The first pass takes what is there. Then it waits for every process to have heard, and for what
+was under way; the next pass takes that. It ends with the pass that takes nothing. Each step can
+be done again: what is gone stays gone. What cannot be retried pauses it with the reason.
 """
 
 import asyncio

@@ -22,7 +22,9 @@ class CertifyErasure:
 
     @activity.defn(name=names.CERTIFY_ERASURE)
     async def certify_erasure(self, request: CertifyInput) -> Certified:
-        """Store the certificate of an erasure, and delete its scope; of a dry run the scope alone."""
+        """Store the certificate of an erasure, and delete its scope; of a dry run the scope
+        alone.
+        """
         return await asyncio.to_thread(self._certify, request)
 
     def _certify(self, request: CertifyInput) -> Certified:

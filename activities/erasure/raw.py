@@ -1,10 +1,10 @@
 """erase_raw: take the records' values out of raw files, and out of what was staged from them.
 
-Every raw file from the first day of the records on is looked at, not only those that the change log
-names: a change that came twice is logged once, and lies in two files. A file that is rewritten has a
-new key; the batch's manifest names it then, and says which erasure did it. Files that no manifest
-names are left by followers that were not first or died; what they hold of the records goes with
-them.
+Every raw file from the first day of the records on is looked at, not only those that the change
+log names: a change that came twice is logged once, and lies in two files. A file that is
+rewritten has a new key; the batch's manifest names it then, and says which erasure did it. Files
+that no manifest names are left by followers that were not first or died; what they hold of the
+records goes with them.
 """
 
 import asyncio

@@ -39,7 +39,9 @@ class Scope(NamedTuple):
     records: Mapping[str, tuple[str, ...]]
     """Object -> ids."""
     keys: tuple[str, ...]
-    """`record` of their writebacks: `Contact.ExternalId__c=c-1`, in small letters after the sign."""
+    """`record` of their writebacks: `Contact.ExternalId__c=c-1`, in small letters after the
+    sign.
+    """
     since: datetime | None
     """No store has anything of them from before; None: it is not known."""
 

@@ -1,12 +1,12 @@
 """One key for each person whose values are archived, kept in the operational store.
 
-The archive is under Object Lock, so nobody can rewrite it. Its protected values are therefore sealed
-once more, with a key of the record that they belong to (the *subject*, a record id). To destroy
-that key makes them unreadable in every archived file at once, and leaves the rest whole.
+The archive is under Object Lock, so nobody can rewrite it. Its protected values are therefore
+sealed once more, with a key of the record that they belong to (the *subject*, a record id). To
+destroy that key makes them unreadable in every archived file at once, and leaves the rest whole.
 
 A subject's key is 64 random bytes. It is wrapped by one key of the org (AES-SIV, RFC 5297, a
-key-wrapping mode), which KMS wraps. Both are rows of the operational store: a restored copy of it
-brings back keys that were destroyed since, so erasures are executed again after a restore.
+key-wrapping mode), which KMS wraps. Both are rows of the operational store: a restored copy of
+it brings back keys that were destroyed since, so erasures are executed again after a restore.
 """
 
 import secrets
@@ -96,7 +96,9 @@ class SubjectKeys:
         }
 
     def read(self, subjects: Collection[str]) -> dict[tuple[str, int], bytes]:
-        """(subject, generation) -> key, of the keys that exist. One that was destroyed is left out."""
+        """(subject, generation) -> key, of the keys that exist. One that was destroyed is left
+        out.
+        """
         with translated_database(), self._engine.begin() as connection:
             rows = connection.execute(_FIND, {"subjects": sorted(set(subjects))}).all()
             live = [row for row in rows if row.wrapped is not None]
@@ -169,7 +171,9 @@ class SubjectKeys:
         return [self._org.encode(), subject.encode(), str(generation).encode()]
 
     def _wrapping(self, connection: sa.Connection) -> AESSIV:
-        """The cipher of the org's wrapping key; made when the org has none and no key that it wraps."""
+        """The cipher of the org's wrapping key; made when the org has none and no key that it
+        wraps.
+        """
         if self._opened is None:
             wrapped = self._wrapped(connection)
             if wrapped is None:

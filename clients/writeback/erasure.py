@@ -48,7 +48,8 @@ class ErasedKeys:
 def erase_writebacks(
     store: WritebackStore, chosen: ErasedKeys, *, erasure: str, is_dry: bool
 ) -> tuple[StoreCount, ...]:
-    """Count the records' writebacks and attempts, and take their values out unless `is_dry`. Blocks.
+    """Count the records' writebacks and attempts, and take their values out unless `is_dry`.
+    Blocks.
 
     Raises `UnavailableError` while one of them is on its way into the org: ask again.
     """

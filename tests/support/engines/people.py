@@ -36,7 +36,9 @@ _PARQUET = b"PAR1"
 
 
 def mark(person: int) -> str:
-    """In every value of a person that is erased; small letters, because external ids lose theirs."""
+    """In every value of a person that is erased; small letters, because external ids lose
+    theirs.
+    """
     return f"zq7p{person:02d}x"
 
 

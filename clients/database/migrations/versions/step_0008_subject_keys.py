@@ -1,4 +1,6 @@
-"""Keys of the people whose values are archived: to destroy one makes its archived values unreadable."""
+"""Keys of the people whose values are archived: to destroy one makes its archived values
+unreadable.
+"""
 
 import sqlalchemy as sa
 from alembic import op
