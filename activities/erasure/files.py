@@ -90,7 +90,7 @@ those of them whose values went.
 
 @dataclass(frozen=True)
 class _Named:
-    """What names the records in files."""
+    """The names of the records in files."""
 
     ids: frozenset[str]
     words: frozenset[str]

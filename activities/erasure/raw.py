@@ -186,7 +186,7 @@ class _Files:
         return bool(erase_raw(raw, manifest, parent.catalogue, parent.protector, self.scope.ids).changes)
 
     def _staged(self, manifest: Manifest) -> None:
-        """What was staged of the batch, and is still there."""
+        """The staged files of the batch that are still there."""
         org, lane, start = manifest.org, manifest.lane, manifest.start
         for name in manifest.landed:
             spec = self.parent.catalogue.objects.get(name)

@@ -47,7 +47,7 @@ class EraseTables:
     protector: Protector
     open_shadow: Callable[[str], Warehouse]
     rewrites: bool = False
-    """True: tables are written anew after an erasure, so that no page keeps old bytes; locks them
+    """True: tables are rewritten after an erasure, so that no page keeps old bytes; locks them
     meanwhile.
     """
 

@@ -72,7 +72,7 @@ router = APIRouter(prefix="/v1/certificates", tags=["erasures"])
 
 
 class Certificate(Message):
-    """What an erasure took, from where, when and by whom; never a value."""
+    """The places that an erasure took, when and by whom; never a value."""
 
     name: str
     digest: str

@@ -223,6 +223,6 @@ def _seal_anew(connection: sa.Connection, batch: str, erasure: str) -> None:
             )
     if sealed is not None:
         digest = attempts_digest(attempts_of(connection, batch))
-        detail = f"erasure {erasure} sealed it anew, over digests; attempts {digest}"
+        detail = f"erasure {erasure} sealed it again, over digests; attempts {digest}"
         act = Act(act=RESEALED, by="tidegate", target=target, detail=detail, at=datetime.now(UTC))
         append_act(connection, act)

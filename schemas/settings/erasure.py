@@ -16,7 +16,7 @@ class ErasureSettings(SettingsGroup):
     seconds; what was under way before lands in this time.
     """
     rewrite_tables: bool = False
-    """True = write the touched tables anew after an erasure (VACUUM FULL), so that no page of the
+    """True = rewrite the touched tables after an erasure (VACUUM FULL), so that no page of the
     warehouse keeps old bytes. Each is locked meanwhile: appliers wait. False = VACUUM: the space is
     used again, and bytes stay on disk until it is.
     """

@@ -18,7 +18,7 @@ RECORD = "003000000000001AAA"
 
 def asked(key: str, **more: object) -> ErasureInput:
     values = {"grace": timedelta(0), "by": "ada", "reason": "request 1", **more}
-    return ErasureInput(org="o", key=key, records=(RECORD,), **values)  # type: ignore[arg-type]
+    return ErasureInput(org="o", key=key, records=(RECORD,), **values)
 
 
 async def test_it_ends_with_the_first_pass_that_takes_nothing(client: Client) -> None:
@@ -34,7 +34,7 @@ async def test_it_ends_with_the_first_pass_that_takes_nothing(client: Client) ->
 
 
 async def test_one_pass_is_never_enough(client: Client) -> None:
-    """What was under way while the first pass went by may have landed behind it."""
+    """A batch that was under way while the first pass went by may have landed behind it."""
     script = ScriptedErasure(left=[])
     async with erasure_workers(client, script):
         started = await start_run(client, ERASURE, asked("twice"))

@@ -17,6 +17,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from clients.database.audit_log import AuditLog
 from clients.storage.objects import ObjectStore, S3Address
+from clients.warehouse.erased_records import ErasedRecords
 from clients.warehouse.live_catalogue import LiveCatalogue
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.writeback.store import WritebackStore
@@ -112,9 +113,9 @@ async def process(
         audit, writebacks = AuditLog(database), WritebackStore(database)
         stack.callback(audit.close)
         stack.callback(writebacks.close)
-        parts = ProcessClients(
-            Settings.model_validate(values), live, store, warehouse, audit, protector(live)
-        )
+        key = protector(live)
+        erased = ErasedRecords(warehouse, key.forget)
+        parts = ProcessClients(Settings.model_validate(values), live, store, warehouse, audit, key, erased)
         org = Org(org_id="o", sessions=served.sessions, http=served.http, leases=served.leases)
         yield Process(parts, parts.clients(client), org, writebacks)
 

@@ -1,7 +1,6 @@
 """An erasure's road without Temporal: its steps, one after the other, in this process."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from temporalio.testing import ActivityEnvironment
 
@@ -31,12 +30,15 @@ class Erasures:
     def __post_init__(self) -> None:
         road = self.road
         self.protector: Protector = protector(road.catalogue)
-        parts: Any = (road.warehouse, road.store, road.catalogue, self.protector)
-        self.scoping = ScopeErasure(*parts)
+        self.scoping = ScopeErasure(road.warehouse, road.store, road.catalogue, self.protector)
         self.raw = EraseRaw(road.store, road.warehouse, road.catalogue, self.protector, self.files_at_once)
         self.files = EraseFiles(road.store, self.protector)
         self.tables = EraseTables(
-            *parts, lambda name: PostgresWarehouse(self.dsn, prefix=shadow_prefix(name))
+            road.warehouse,
+            road.store,
+            road.catalogue,
+            self.protector,
+            lambda name: PostgresWarehouse(self.dsn, prefix=shadow_prefix(name)),
         )
 
     async def scope(self, *record_ids: str, with_related: bool = False) -> ErasureScope:

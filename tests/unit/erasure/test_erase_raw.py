@@ -1,4 +1,4 @@
-"""What an erasure leaves of raw: as many changes in the same places, the others' values, and
+"""Raw after an erasure: as many changes in the same places, the others' values, and
 nothing of the erased. Whether raw is erased and staged, or staged and erased, gives the same
 changes.
 """
