@@ -41,7 +41,7 @@ class Erasures:
             lambda name: PostgresWarehouse(self.dsn, prefix=shadow_prefix(name)),
         )
 
-    async def scope(self, *record_ids: str, with_related: bool = False) -> ErasureScope:
+    async def scope(self, *record_ids: str, with_related: bool = True) -> ErasureScope:
         """Name the records."""
         request = ErasureInput(org=self.org, key=self.key, records=record_ids, with_related=with_related)
         return await ActivityEnvironment().run(self.scoping.scope_erasure, request)
@@ -57,7 +57,7 @@ class Erasures:
                 stores, after = put_together(stores, found.stores), found.after
         return {each.store: each for each in stores}
 
-    async def erase(self, *record_ids: str, with_related: bool = False) -> dict[str, StoreCount]:
+    async def erase(self, *record_ids: str, with_related: bool = True) -> dict[str, StoreCount]:
         """The whole of it; the first pass's counts. The second pass finds nothing."""
         await self.scope(*record_ids, with_related=with_related)
         first = await self.once()
