@@ -12,8 +12,8 @@ from clients.database.audit_log import AuditLog
 from clients.dependencies import Clients
 from clients.temporal.askers import asker
 from schemas import names
-from schemas.acting import Origin
 from schemas.ingest.messages import Act
+from schemas.security.acting import Origin
 
 
 @dataclass

@@ -26,14 +26,14 @@ from clients.writeback.intake import WritebackIntake
 from clients.writeback.queries import WritebackQueries
 from clients.writeback.refusal_words import RefusalWords
 from clients.writeback.store import WritebackStore
-from schemas.access import Caller
 from schemas.catalogue import Catalogue
+from schemas.security.access import Caller
 from workers.addresses import operational_address, s3_address, temporal_address
-from workers.anchoring import keeping_anchors
 from workers.clients import catalogue_file, following, open_warehouse, spoken_with
 from workers.intake import refusal_words, writeback_intake, writeback_queues
 from workers.metrics.serve import sdk_runtime
-from workers.origins import proving_acts
+from workers.security.anchoring import keeping_anchors
+from workers.security.origins import proving_acts
 from workers.settings import Settings
 from workers.status import StatusLook
 

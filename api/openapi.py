@@ -8,7 +8,7 @@ from fastapi.openapi.utils import get_openapi
 
 from api.middleware.auth import needs
 from api.problems import MEDIA_TYPE, Problem
-from schemas.access import CallerRole
+from schemas.security.access import CallerRole
 
 ROLE = "x-tidegate-role"
 """The extension of OpenAPI that names a route's role; `anybody` for one that needs none."""

@@ -28,8 +28,8 @@ from clients.storage.objects import S3Address
 from sandbox import objectstore, postgres
 from sandbox.ports import free_port
 from sandbox.processes import ProcessGroup
-from schemas.audit import AuditVerdict
 from schemas.ingest.messages import Act
+from schemas.security.audit import AuditVerdict
 
 _DATABASE = "audit"
 _APPENDED = 200

@@ -22,10 +22,10 @@ from cli.output import OUT, AsJson, print_json
 from cli.state import local_settings, settings_file
 from clients.database.api_tokens import ApiTokens
 from clients.database.audit_log import AuditLog
-from schemas.access import OUR_NAMES, CallerRole, WriterScope
-from schemas.api_tokens import MOST_DAYS, TOKEN_PREFIX, StoredToken
 from schemas.errors import SettingsError
 from schemas.ingest.messages import Act
+from schemas.security.access import OUR_NAMES, CallerRole, WriterScope
+from schemas.security.api_tokens import MOST_DAYS, TOKEN_PREFIX, StoredToken
 from schemas.settings.api import CALLER_NAME, ApiToken
 from workers.addresses import operational_address
 from workers.settings import FILE_VARIABLE

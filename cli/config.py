@@ -18,7 +18,7 @@ from clients.database.tls import TlsDemand
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.errors import CatalogueError, SettingsError
 from schemas.planner import Way
-from schemas.secret_reference import secret_reference
+from schemas.security.secret_reference import secret_reference
 from workers.settings import DEFAULT_FILE, FILE_VARIABLE, Settings
 
 app = CommandApp(

@@ -36,7 +36,7 @@ _COMMANDS: dict[Panel, dict[str, str]] = {
         "budget": "cli.budget:app",
         "plan": "cli.planner.plan:plan",
         "quality": "cli.quality:app",
-        "audit": "cli.audit:app",
+        "audit": "cli.security.audit:app",
         "drift": "cli.drift:drift",
     },
     Panel.REPAIR: {
@@ -45,7 +45,7 @@ _COMMANDS: dict[Panel, dict[str, str]] = {
         "refresh": "cli.refresh:refresh",
         "replay": "cli.replay.commands:app",
         "quarantine": "cli.quarantine:app",
-        "erase": "cli.erase.commands:app",
+        "erase": "cli.security.erase.commands:app",
     },
     Panel.HOLD: {
         "lane": "cli.lane:app",
@@ -57,11 +57,11 @@ _COMMANDS: dict[Panel, dict[str, str]] = {
         "api": "cli.api:app",
         "metrics": "cli.metrics:metrics",
         "migrate": "cli.migrate:migrate",
-        "retention": "cli.retention:app",
+        "retention": "cli.security.retention:app",
         "catalogue": "cli.catalogue:app",
         "config": "cli.config:app",
         "doctor": "cli.doctor:doctor",
-        "keys": "cli.keys:app",
+        "keys": "cli.security.keys:app",
     },
     Panel.LOCAL: {
         "demo": "cli.local.demo:demo",

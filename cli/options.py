@@ -12,7 +12,7 @@ import typer
 
 from clients.acting import operating_user
 from schemas.errors import SettingsError
-from schemas.reason import LONGEST_ACTOR, LONGEST_REASON, one_line
+from schemas.security.reason import LONGEST_ACTOR, LONGEST_REASON, one_line
 
 DEFAULT_HOME = Path("var")
 Home = Annotated[Path, typer.Option("--home", help="Folder of an engine that `tidegate up` runs.")]

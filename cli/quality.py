@@ -18,8 +18,8 @@ from clients.database.audit_log import AuditLog
 from schemas.quality_views import FindingChoice, FindingGroup, FindingRow, HoldView, ScoreRow
 from workers.addresses import operational_address
 from workers.clients import decided_catalogue, open_warehouse
-from workers.personal_data import find_personal_data
 from workers.quality import DAYS, QualityActs, QualityLooks
+from workers.security.personal_data import find_personal_data
 from workers.settings import Settings
 
 _SHOW = "show"

@@ -16,9 +16,9 @@ from workers.lanes import ensure_lanes
 from workers.metrics.serve import serving_metrics
 from workers.process import run_workers
 from workers.reconciliations import ensure_reconciliations
-from workers.retention import ensure_retention
 from workers.roles import Role
 from workers.schedules import ensure_watches
+from workers.security.retention import ensure_retention
 from workers.settings import Settings, load_settings
 from workers.telemetry import telemetry
 

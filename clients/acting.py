@@ -15,8 +15,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from schemas.acting import OWN_NAMES, Door, Origin
 from schemas.errors import TidegateError
+from schemas.security.acting import OWN_NAMES, Door, Origin
 from transforms.proof import ActKeys, doubt_of, signed
 
 _log = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from clients.aws_region import environment_region
 from clients.ca_bundle import ca_bundle
 from schemas.errors import CredentialsRejectedError, SettingsError, UnavailableError
-from schemas.secret_reference import SecretReference, SecretStore, secret_reference
+from schemas.security.secret_reference import SecretReference, SecretStore, secret_reference
 
 KEPT_SECONDS = 60.0
 """How long a value is used before it is read again."""

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from schemas.governor import LeaseClass
 from schemas.ids import ORIGIN
 from schemas.message import Counts, Message
-from schemas.words import Words
+from schemas.security.words import Words
 
 PART_ROWS = 5_000_000
 """Rows of a backfill's part at most; one Bulk query job reads a part."""

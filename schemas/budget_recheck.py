@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from schemas.governor import Budget
 from schemas.message import Message
-from schemas.words import Words
+from schemas.security.words import Words
 
 ASK_AGAIN = timedelta(seconds=30)
 """A process keeps a refusal for so long, and then asks the governor again: it may hold no more."""

@@ -16,7 +16,7 @@ from schemas.catalogue import FRACTIONAL, TEXTS, FieldSpec, Pii
 from schemas.governor import LeaseClass
 from schemas.ids import ORIGIN
 from schemas.message import Counts, Message
-from schemas.words import Words
+from schemas.security.words import Words
 
 CHECK_EVERY = timedelta(minutes=5)
 RELOAD_EVERY = timedelta(seconds=15)

@@ -191,7 +191,7 @@ catalogue's changes since its file.
 ARCHIVE_COLUMNS = (
     Column("source", Kind.TEXT, NAME_SIZE, required=True),  # the table: audit.case_change
     Column("month", Kind.TEXT, 7, required=True),  # 2026-11; with `source` it names the row
-    Column("state", Kind.TEXT, 16, required=True),  # a `schemas.retention.MonthState`
+    Column("state", Kind.TEXT, 16, required=True),  # a `schemas.security.retention.MonthState`
     Column("row_count", Kind.INTEGER, required=True),
     Column("file_count", Kind.INTEGER, required=True),
     Column("byte_count", Kind.INTEGER, required=True),

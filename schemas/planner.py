@@ -10,7 +10,7 @@ from pydantic import Field
 from schemas.governor import Budget
 from schemas.ids import ORIGIN
 from schemas.message import Message
-from schemas.words import Words
+from schemas.security.words import Words
 
 
 class Way(StrEnum):

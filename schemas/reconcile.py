@@ -12,7 +12,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from schemas.message import Message
-from schemas.words import Words
+from schemas.security.words import Words
 
 SETTLE = timedelta(minutes=2)
 """The freshness goal: changes older than this must be in the warehouse."""

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from schemas.ids import ORIGIN
 from schemas.ingest.positions import POLLED_PATTERN
 from schemas.message import Counts, Message
-from schemas.words import Words
+from schemas.security.words import Words
 
 POSITION_PATTERN = rf"^({ORIGIN}|[0-9]{{1,20}}|{POLLED_PATTERN})$"
 SHADOW_PATTERN = r"^[a-z][a-z0-9_]{0,30}$"

@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, ConfigDict
 from schemas.backfill import HUNG_AFTER
 from schemas.governor import Forecast
 from schemas.message import Message
-from schemas.retention import RetentionPolicy
+from schemas.security.retention import RetentionPolicy
 from schemas.status import RemoteStatus, RoleStatus
 from schemas.writeback.control import PauseView
 

@@ -12,7 +12,7 @@ from datetime import datetime
 import orjson
 from pydantic import BaseModel
 
-from schemas.acting import Door, Origin, Proof
+from schemas.security.acting import Door, Origin, Proof
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from clients.salesforce.streaming.pubsub_address import PubsubAddress
 from clients.secrets import SECRETS
 from clients.storage.objects import Place, S3Address
 from clients.temporal.connection import TemporalAddress
-from schemas.data_classes import DataClass
 from schemas.errors import SettingsError
+from schemas.security.data_classes import DataClass
 from schemas.settings.api import OidcSettings
 from schemas.settings.salesforce import SalesforceSettings
 from schemas.settings.services import (

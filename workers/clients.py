@@ -30,8 +30,8 @@ from schemas.errors import SettingsError, StatementError, TidegateError
 from transforms.catalogue.warehouse_names import within
 from transforms.pii import Protector
 from workers.addresses import operational_address, s3_address, temporal_address, warehouse_address
-from workers.keys import open_key_ring
-from workers.origins import OriginInterceptor
+from workers.security.keys import open_key_ring
+from workers.security.origins import OriginInterceptor
 from workers.settings import Settings
 from workers.telemetry import temporal_plugins
 

@@ -18,7 +18,7 @@ from schemas.catalogue import Catalogue
 from transforms.pii import Protector
 from transforms.writeback.validate import WritebackChecks
 from workers.addresses import operational_address, s3_address
-from workers.keys import open_key_ring
+from workers.security.keys import open_key_ring
 from workers.settings import Settings
 
 

@@ -9,13 +9,13 @@ from temporalio.client import Client
 
 from clients.temporal.connection import connect, following_credentials
 from workers.addresses import operational_address, temporal_address
-from workers.anchoring import keeping_anchors
 from workers.clients import following, open_clients, spoken_with
-from workers.keys import following_keys
 from workers.metrics.serve import sdk_runtime
-from workers.origins import proving_acts_of_workflows
 from workers.queues import Process
 from workers.roles import Role, activity_workers, governor_worker, workflow_worker
+from workers.security.anchoring import keeping_anchors
+from workers.security.keys import following_keys
+from workers.security.origins import proving_acts_of_workflows
 from workers.settings import Settings
 
 

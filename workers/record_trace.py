@@ -24,7 +24,7 @@ from schemas.ids import batch_workflow_id, trace_id_of, writeback_batch_id
 from schemas.tables import quoted
 from workers.addresses import operational_address, warehouse_address
 from workers.clients import decided_catalogue, open_warehouse
-from workers.retention import opened_retention
+from workers.security.retention import opened_retention
 from workers.settings import Settings
 
 _MOST_WRITEBACKS = 100

@@ -1,9 +1,9 @@
-"""An erasure: names the records where every process reads it, takes their values out of every store,
-and looks again until a whole pass finds none.
+"""An erasure: names the records where every process reads it, takes their values out of every
+store, and looks again until a whole pass finds none.
 
-The first pass takes what is there. Then it waits for every process to have heard, and for what was
-under way; the next pass takes that. It ends with the pass that takes nothing. Each step can be done
-again: what is gone stays gone. What cannot be retried pauses it with the reason.
+The first pass takes what is there. Then it waits for every process to have heard, and for what
+was under way; the next pass takes that. It ends with the pass that takes nothing. Each step can
+be done again: what is gone stays gone. What cannot be retried pauses it with the reason.
 """
 
 import asyncio
@@ -16,7 +16,8 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
-    from schemas.erasure import (
+    from schemas.ingest.messages import Act, PauseInput
+    from schemas.security.erasure import (
         MOST_PASSES,
         CertifyInput,
         ErasedPlaces,
@@ -26,7 +27,6 @@ with workflow.unsafe.imports_passed_through():
         after_pass,
         put_together,
     )
-    from schemas.ingest.messages import Act, PauseInput
     from workflows.contracts.contract import Contract, In, Out
     from workflows.contracts.erasure import (
         CERTIFY_ERASURE,

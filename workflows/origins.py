@@ -26,9 +26,9 @@ from temporalio.worker import (
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
-    from schemas.acting import OWN_NAMES, Door, Origin
     from schemas.ingest.messages import Act
     from schemas.names import ORIGIN_HEADER
+    from schemas.security.acting import OWN_NAMES, Door, Origin
     from transforms.proof import ActKeys, content_digest, doubt_of, signed
 
 _UNWATCHED = Origin(doubt="no interceptor")

@@ -8,7 +8,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 with workflow.unsafe.imports_passed_through():
     from schemas import names
     from schemas.ingest.messages import Act
-    from schemas.retention import (
+    from schemas.security.retention import (
         RetentionInput,
         RetentionState,
         RetentionTask,

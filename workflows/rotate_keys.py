@@ -10,7 +10,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from schemas import names
     from schemas.ingest.messages import Act
-    from schemas.keys import BeginRotationInput, ReencryptInput, RotateInput, RotationState
+    from schemas.security.keys import BeginRotationInput, ReencryptInput, RotateInput, RotationState
     from workflows.contracts.audit import RECORD_ACT
     from workflows.contracts.keys import BEGIN_ROTATION, REENCRYPT_LOG, REENCRYPT_TABLES
     from workflows.runtime import is_history_long, run

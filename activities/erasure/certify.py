@@ -9,8 +9,8 @@ from temporalio import activity
 from clients.database.erasures import ErasureCertificate, Erasures, certificate_digest
 from clients.storage.objects import ObjectStore
 from schemas import names
-from schemas.erasure import Certified, CertifyInput
 from schemas.ids import erasure_scope_key
+from schemas.security.erasure import Certified, CertifyInput
 
 
 @dataclass
@@ -22,7 +22,9 @@ class CertifyErasure:
 
     @activity.defn(name=names.CERTIFY_ERASURE)
     async def certify_erasure(self, request: CertifyInput) -> Certified:
-        """Store the certificate of an erasure, and delete its scope; of a dry run the scope alone."""
+        """Store the certificate of an erasure, and delete its scope; of a dry run the scope
+        alone.
+        """
         return await asyncio.to_thread(self._certify, request)
 
     def _certify(self, request: CertifyInput) -> Certified:

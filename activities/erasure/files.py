@@ -21,8 +21,8 @@ from activities.erasure.scope import Scope, read_scope
 from activities.runtime.heartbeat import heartbeating
 from clients.storage.objects import ObjectStore
 from schemas import names
-from schemas.erasure import ErasedPlaces, ErasureStep, StoreCount
 from schemas.ids import intake_prefix
+from schemas.security.erasure import ErasedPlaces, ErasureStep, StoreCount
 from transforms.pii import Protector, is_any_token
 
 _PARQUET = b"PAR1"
@@ -90,7 +90,7 @@ those of them whose values went.
 
 @dataclass(frozen=True)
 class _Named:
-    """What names the records in files."""
+    """The names of the records in files."""
 
     ids: frozenset[str]
     words: frozenset[str]

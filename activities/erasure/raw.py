@@ -1,10 +1,10 @@
 """erase_raw: take the records' values out of raw files, and out of what was staged from them.
 
-Every raw file from the first day of the records on is looked at, not only those that the change log
-names: a change that came twice is logged once, and lies in two files. A file that is rewritten has a
-new key; the batch's manifest names it then, and says which erasure did it. Files that no manifest
-names are left by followers that were not first or died; what they hold of the records goes with
-them.
+Every raw file from the first day of the records on is looked at, not only those that the change
+log names: a change that came twice is logged once, and lies in two files. A file that is
+rewritten has a new key; the batch's manifest names it then, and says which erasure did it. Files
+that no manifest names are left by followers that were not first or died; what they hold of the
+records goes with them.
 """
 
 import asyncio
@@ -26,10 +26,10 @@ from clients.warehouse import Warehouse
 from clients.warehouse.sql import erasure as sql
 from schemas import names
 from schemas.catalogue import Catalogue
-from schemas.erasure import ErasedPlaces, ErasureStep, StoreCount
 from schemas.errors import ObjectMissingError
 from schemas.ids import raw_day, refused_key, staged_key
 from schemas.ingest.raw import UNREADABLE_OBJECT, Form, Manifest, RawErasure
+from schemas.security.erasure import ErasedPlaces, ErasureStep, StoreCount
 from transforms.erasure.changes import erase_changes
 from transforms.erasure.events import DETAIL, erase_quarantined
 from transforms.erasure.raw import erase_raw
@@ -186,7 +186,7 @@ class _Files:
         return bool(erase_raw(raw, manifest, parent.catalogue, parent.protector, self.scope.ids).changes)
 
     def _staged(self, manifest: Manifest) -> None:
-        """What was staged of the batch, and is still there."""
+        """The staged files of the batch that are still there."""
         org, lane, start = manifest.org, manifest.lane, manifest.start
         for name in manifest.landed:
             spec = self.parent.catalogue.objects.get(name)

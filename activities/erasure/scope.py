@@ -22,11 +22,11 @@ from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.sql import apply as sql, erasure as erasure_sql
 from schemas import names
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec
-from schemas.erasure import ErasureInput, ErasureScope
 from schemas.errors import ActRefusedError
 from schemas.ids import erasure_scope_key
 from schemas.ops_tables import ERASED_COLUMNS
 from schemas.salesforce.record_ids import KEY_PREFIX_CHARACTERS
+from schemas.security.erasure import ErasureInput, ErasureScope
 from transforms.pii import Protector
 
 _CONTEXT = "erasure"
@@ -39,7 +39,9 @@ class Scope(NamedTuple):
     records: Mapping[str, tuple[str, ...]]
     """Object -> ids."""
     keys: tuple[str, ...]
-    """`record` of their writebacks: `Contact.ExternalId__c=c-1`, in small letters after the sign."""
+    """`record` of their writebacks: `Contact.ExternalId__c=c-1`, in small letters after the
+    sign.
+    """
     since: datetime | None
     """No store has anything of them from before; None: it is not known."""
 

@@ -26,7 +26,7 @@ from clients.warehouse.sql import apply as sql, token_keys
 from clients.warehouse.sql.token_keys import TokenShape
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
-from schemas.keys import ReencryptCounts, Reencrypted, ReencryptInput
+from schemas.security.keys import ReencryptCounts, Reencrypted, ReencryptInput
 from schemas.tables import arrow_schema
 from transforms.pii import Protector
 from transforms.pii.token_forms import TokenForms

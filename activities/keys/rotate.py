@@ -17,7 +17,7 @@ from clients.warehouse import Warehouse
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import WrongDataKeyError
-from schemas.keys import BeginRotationInput, RotationPlan
+from schemas.security.keys import BeginRotationInput, RotationPlan
 from transforms.pii import Protector
 
 

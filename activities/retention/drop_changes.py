@@ -19,7 +19,7 @@ from clients.retention.sources import Span, WarehouseSource
 from clients.warehouse import Transaction
 from clients.warehouse.sql import apply as sql, retention as retention_sql
 from schemas.catalogue import ObjectSpec
-from schemas.retention import MonthState, RetentionTask, TaskDone
+from schemas.security.retention import MonthState, RetentionTask, TaskDone
 from schemas.tables import base_columns
 from transforms.apply.base_rows import StoredBase, base_table, fingerprint, read_bases
 from transforms.apply.fold import LoggedChange, sum_up

@@ -7,7 +7,7 @@ from clients.retention.archived_months import ArchivedMonth, archived_months, ne
 from clients.retention.parts import RetentionParts
 from clients.retention.sources import Source, WarehouseSource
 from clients.warehouse.sql import retention as sql
-from schemas.retention import MonthState, RetentionPlan, RetentionPolicy, RetentionTask, Work
+from schemas.security.retention import MonthState, RetentionPlan, RetentionPolicy, RetentionTask, Work
 from transforms.retention.periods import Month, expires_at, leaves_at, sealed_at, sealed_months
 
 _BEFORE_START = timedelta(days=1)

@@ -11,7 +11,7 @@ from activities.retention.tasks import do_task
 from activities.runtime.heartbeat import heartbeating
 from clients.retention.parts import RetentionParts
 from schemas import names
-from schemas.retention import RetentionInput, RetentionPlan, TaskDone, TaskInput
+from schemas.security.retention import RetentionInput, RetentionPlan, TaskDone, TaskInput
 
 
 @dataclass

@@ -13,7 +13,7 @@ from activities.retention.months import (
 )
 from activities.retention.refold import refold
 from clients.retention.parts import RetentionParts
-from schemas.retention import RetentionTask, TaskDone, Work
+from schemas.security.retention import RetentionTask, TaskDone, Work
 
 Step = Callable[[RetentionParts, RetentionTask, datetime, Tell], TaskDone]
 

@@ -9,7 +9,7 @@ from clients.retention.archived_months import ArchivedMonth, archived_months
 from clients.retention.parts import RetentionParts
 from clients.retention.removal import NEVER
 from schemas.errors import TidegateError
-from schemas.retention import (
+from schemas.security.retention import (
     ArchiveFile,
     MonthState,
     RetentionFinding,

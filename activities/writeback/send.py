@@ -38,9 +38,9 @@ from clients.writeback.batch_former import BatchFormer
 from clients.writeback.batches import WritebackBatches
 from clients.writeback.pauses import Pauses
 from schemas import names
-from schemas.acting import Origin
 from schemas.catalogue import Catalogue
 from schemas.errors import UnavailableError
+from schemas.security.acting import Origin
 from schemas.writeback.messages import (
     BatchState,
     Carrier,

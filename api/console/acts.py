@@ -26,7 +26,7 @@ from api.console.render import respond
 from api.console.session import Session
 from api.problems import wrong_fields
 from clients.database.idempotency_keys import KeyClaim
-from schemas.reason import LONGEST_REASON, SHORTEST_REASON
+from schemas.security.reason import LONGEST_REASON, SHORTEST_REASON
 
 _KIND = "console"
 _DONE = "done"

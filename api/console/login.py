@@ -12,8 +12,8 @@ from api.console.gate import LOGIN, PREFIX, CookieRule
 from api.console.render import respond
 from api.console.session import CONSOLE_ROLES, Sessions
 from api.middleware.auth import Gate
-from schemas.access import Caller
 from schemas.errors import UnavailableError
+from schemas.security.access import Caller
 
 _REFUSED = "The token is unknown. Check it, or have a new one made: tidegate api token NAME --role reader, or --role operator."
 _NO_CONSOLE = (

@@ -18,8 +18,8 @@ import jwt
 
 from api.middleware.auth import Gate
 from clients.database.console_sessions import EndedSessions
-from schemas.access import Caller, CallerRole
 from schemas.errors import UnavailableError
+from schemas.security.access import Caller, CallerRole
 from schemas.settings.api import ApiSettings
 from schemas.settings.console import SESSION_LENGTH
 

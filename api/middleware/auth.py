@@ -16,11 +16,11 @@ from api.middleware.kept_tokens import PATIENCE_FOR_STORED_SECONDS, PATIENCE_SEC
 from api.problems import ProblemError, problem_of, response_of
 from clients.acting import acting_as, caller
 from clients.oidc import TokenIssuer
-from schemas.access import ANYTHING, Caller, CallerRole, WriterScope
-from schemas.api_tokens import TOKEN_PREFIX
 from schemas.errors import TidegateError
+from schemas.security.access import ANYTHING, Caller, CallerRole, WriterScope
+from schemas.security.api_tokens import TOKEN_PREFIX
+from schemas.security.words import is_printable
 from schemas.settings.api import ApiSettings, ApiToken, OidcSettings
-from schemas.words import is_printable
 from workers.addresses import issuer_address
 
 PUBLIC = frozenset({"/healthz", "/readyz", "/v1/openapi.json", "/v1/docs"})

@@ -10,9 +10,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from clients.database.api_tokens import ApiTokens
-from schemas.access import CallerRole
-from schemas.api_tokens import TOKENS_READ_SECONDS, TOKENS_TRUSTED_SECONDS, StoredToken
 from schemas.errors import UnavailableError
+from schemas.security.access import CallerRole
+from schemas.security.api_tokens import TOKENS_READ_SECONDS, TOKENS_TRUSTED_SECONDS, StoredToken
 
 PATIENCE_SECONDS = 2.0
 """Requests wait this long for the first reading; later they never wait."""

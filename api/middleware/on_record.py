@@ -15,8 +15,8 @@ from api.middleware.refusals import Refusals, append_act_of_api
 from api.middleware.request_id import route_of
 from api.problems import ProblemError, response_of
 from clients.database.audit_log import AuditLog
-from schemas.access import Caller
 from schemas.ingest.messages import Act
+from schemas.security.access import Caller
 
 CALLED = "api.call"
 """The act's name in the audit log."""

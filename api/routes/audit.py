@@ -9,9 +9,9 @@ from pydantic import BaseModel
 
 from api.dependencies import Parts
 from api.openapi import documented
-from schemas.access import CallerRole
 from schemas.ingest.messages import Act
-from workers.anchoring import verify_audit
+from schemas.security.access import CallerRole
+from workers.security.anchoring import verify_audit
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
 

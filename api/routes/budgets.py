@@ -14,10 +14,10 @@ from api.openapi import documented
 from api.problems import ProblemError
 from clients.temporal.governor import recheck_budgets
 from clients.temporal.run_views import translated_temporal
-from schemas.access import CallerRole
 from schemas.budget_recheck import RecheckAnswer, RecheckInput
 from schemas.governor import Budget, Forecast
-from schemas.reason import ReasonText
+from schemas.security.access import CallerRole
+from schemas.security.reason import ReasonText
 from workers.budget_summary import NOT_STARTED, budgets_of
 
 router = APIRouter(prefix="/v1/budgets", tags=["budgets"])

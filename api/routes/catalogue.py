@@ -6,8 +6,8 @@ from pydantic import BaseModel
 from api.dependencies import Parts
 from api.openapi import documented
 from clients.warehouse.sql import apply as sql
-from schemas.access import CallerRole
 from schemas.catalogue import FieldSpec, FieldType, ObjectSpec, Pii
+from schemas.security.access import CallerRole
 
 router = APIRouter(prefix="/v1/catalogue", tags=["catalogue"])
 

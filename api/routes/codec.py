@@ -17,8 +17,8 @@ from temporalio.api.common.v1 import Payload
 from api.dependencies import Parts
 from api.openapi import documented
 from api.problems import ProblemError
-from schemas.access import CallerRole
 from schemas.errors import TerminalError
+from schemas.security.access import CallerRole
 
 router = APIRouter(prefix="/v1/codec", tags=["codec"])
 _MOST = 10_000

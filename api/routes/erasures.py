@@ -14,10 +14,10 @@ from api.problems import not_found
 from api.runs.kinds import RunRequest, RunResource
 from clients.database.erasures import Erasures
 from clients.temporal.run_kinds import ERASURE
-from schemas.access import CallerRole
-from schemas.erasure import KEY_PATTERN, MOST_RECORDS, ErasureInput
 from schemas.message import Message
 from schemas.run_names import erasure_name
+from schemas.security.access import CallerRole
+from schemas.security.erasure import KEY_PATTERN, MOST_RECORDS, ErasureInput
 from workers.addresses import operational_address
 
 
@@ -73,7 +73,7 @@ router = APIRouter(prefix="/v1/certificates", tags=["erasures"])
 
 
 class Certificate(Message):
-    """What an erasure took, from where, when and by whom; never a value."""
+    """The places that an erasure took, when and by whom; never a value."""
 
     name: str
     digest: str

@@ -9,9 +9,9 @@ from api.dependencies import Dependencies, Parts
 from api.openapi import documented
 from api.runs.kinds import RunRequest, RunResource
 from clients.temporal.run_kinds import ROTATE_KEYS
-from schemas.access import CallerRole
-from schemas.keys import REENCRYPTION, ROTATION, KeyCheck, KeyView, RotateInput
-from workers.key_looks import KeyLooks
+from schemas.security.access import CallerRole
+from schemas.security.keys import REENCRYPTION, ROTATION, KeyCheck, KeyView, RotateInput
+from workers.security.key_looks import KeyLooks
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"])
 

@@ -13,9 +13,9 @@ from api.runs.models import Reason, Steered
 from clients.temporal.lanes import SeenLane, find_lane, list_lanes, resume_lane
 from clients.temporal.runs import signal
 from schemas import names
-from schemas.access import Caller, CallerRole
 from schemas.ids import lane_workflow_id
 from schemas.ingest.messages import LaneState, PauseInput
+from schemas.security.access import Caller, CallerRole
 
 router = APIRouter(prefix="/v1/lanes", tags=["lanes"])
 

@@ -11,8 +11,8 @@ from api.dependencies import CalledBy, Parts
 from api.openapi import documented
 from clients.temporal.governor import TemporalGovernor
 from clients.temporal.run_views import translated_temporal
-from schemas.access import CallerRole
 from schemas.governor import GUEST_PREFIX, Budget, Exchange, LeaseAnswer, LeaseClass, LeaseLine
+from schemas.security.access import CallerRole
 
 _MOST = 10**9
 router = APIRouter(prefix="/v1/leases", tags=["leases"])

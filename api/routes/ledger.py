@@ -10,8 +10,8 @@ from pydantic import AwareDatetime, BaseModel
 from api.dependencies import Dependencies, Parts
 from api.openapi import documented
 from clients.warehouse.sql import ledger as sql
-from schemas.access import CallerRole
 from schemas.ids import batch_workflow_id, trace_id_of
+from schemas.security.access import CallerRole
 
 router = APIRouter(prefix="/v1/ledger", tags=["ledger"])
 Part = Annotated[str, Query(max_length=255, description="Only those; left out: any.")]

@@ -9,9 +9,9 @@ from api.openapi import documented
 from api.problems import ProblemError
 from clients.temporal.run_views import query
 from schemas import names
-from schemas.access import CallerRole
 from schemas.ids import planner_workflow_id
 from schemas.planner import PlannerView
+from schemas.security.access import CallerRole
 
 router = APIRouter(prefix="/v1/plan", tags=["plan"])
 

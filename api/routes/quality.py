@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.dependencies import CalledBy, Parts
 from api.openapi import documented
 from api.runs.models import Reason
-from schemas.access import CallerRole
 from schemas.quality_views import FindingChoice, FindingGroup, FindingRow, HoldView, ScoreRow
+from schemas.security.access import CallerRole
 from workers.quality import DAYS, QualityActs, QualityLooks
 
 router = APIRouter(prefix="/v1/quality", tags=["quality"])

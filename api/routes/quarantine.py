@@ -12,7 +12,7 @@ from api.openapi import documented
 from api.problems import invalid
 from api.runs.models import Reason
 from clients.warehouse.sql import replay as sql
-from schemas.access import CallerRole
+from schemas.security.access import CallerRole
 from workers.quality import QualityActs
 
 router = APIRouter(prefix="/v1/quarantine", tags=["quarantine"])

@@ -3,7 +3,7 @@
 from api.dependencies import Dependencies
 from api.runs.kinds import RunRequest, RunResource
 from clients.temporal.run_kinds import RETENTION
-from schemas.retention import RetentionInput
+from schemas.security.retention import RetentionInput
 
 
 class RetentionRequest(RunRequest):

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from api.dependencies import Parts
 from api.openapi import documented
-from schemas.access import CallerRole
+from schemas.security.access import CallerRole
 from schemas.status import EngineStatus
 
 router = APIRouter(prefix="/v1/status", tags=["status"])

@@ -13,9 +13,9 @@ from api.problems import invalid, wrong_fields
 from clients.database.idempotency_keys import KeyClaim
 from clients.temporal.run_kinds import RunKind
 from clients.temporal.runs import RunExistsError, Started, content, start_run
-from schemas.access import Caller, CallerRole
 from schemas.message import Message
-from schemas.reason import ReasonText
+from schemas.security.access import Caller, CallerRole
+from schemas.security.reason import ReasonText
 
 RUN_ID_SLASH = "~"
 """Stands for the `/` of a workflow id in a run's id: a letter of URLs that no object, lane or

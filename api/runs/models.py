@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from clients.temporal.run_kinds import RunAct
 from clients.temporal.run_views import RunDescription
 from schemas.message import Message
-from schemas.reason import GivenReason
+from schemas.security.reason import GivenReason
 
 S = TypeVar("S", bound=Message)
 Status = Literal["running", "completed", "failed", "cancelled", "terminated", "timed_out"]

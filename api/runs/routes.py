@@ -32,9 +32,9 @@ from clients.temporal.run_views import (
 )
 from clients.temporal.runs import signal
 from schemas import names
-from schemas.access import CallerRole
 from schemas.errors import UnavailableError
 from schemas.ingest.messages import PauseInput
+from schemas.security.access import CallerRole
 
 IdempotencyKey = Annotated[
     str | None,

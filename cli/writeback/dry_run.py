@@ -23,8 +23,8 @@ from transforms.pii import Protector
 from transforms.writeback.batching import BatchingConfig
 from workers.addresses import s3_address
 from workers.clients import connect_temporal, open_warehouse
-from workers.keys import open_key_ring
 from workers.salesforce import open_org
+from workers.security.keys import open_key_ring
 from workers.settings import Settings
 
 _SHOWN = 20

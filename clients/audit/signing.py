@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from clients.storage.objects import S3Address, aws_client, translated_s3
-from schemas.audit import Anchor
 from schemas.errors import SettingsError
+from schemas.security.audit import Anchor
 
 ALGORITHM: Final = "ECDSA_SHA_256"
 """https://docs.aws.amazon.com/kms/latest/developerguide/symm-asymm-choose-key-spec.html"""

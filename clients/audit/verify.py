@@ -17,9 +17,9 @@ from clients.audit.anchors import Anchors, StoredAnchor
 from clients.audit.signing import PublicKey
 from clients.database.audit_chain import BEFORE_FIRST, ChainRow
 from clients.database.audit_log import AuditLog, act_digest, row_breaks
-from schemas.acting import Origin
-from schemas.audit import DIGEST_BYTES, Anchor, AuditVerdict
 from schemas.ingest.messages import Act
+from schemas.security.acting import Origin
+from schemas.security.audit import DIGEST_BYTES, Anchor, AuditVerdict
 from transforms.proof import ActKeys, doubt_of
 
 _CLAIMS_PROOF = '"verified":true'

@@ -12,8 +12,8 @@ from sqlalchemy.dialects import postgresql
 from clients.database.address import Database
 from clients.database.engine import open_engine, translated_database
 from clients.database.migrations import ensure_schema
-from schemas.api_tokens import StoredToken
 from schemas.errors import SettingsError
+from schemas.security.api_tokens import StoredToken
 
 API_TOKEN = sa.Table(
     "api_token",

@@ -15,9 +15,9 @@ from clients.database.address import Database
 from clients.database.audit_chain import BEFORE_FIRST, VERSION, ChainRow
 from clients.database.engine import open_engine, translated_database
 from clients.database.migrations import ensure_schema
-from schemas.acting import Origin
 from schemas.ingest.messages import Act
-from schemas.words import printable
+from schemas.security.acting import Origin
+from schemas.security.words import printable
 from transforms.proof import content_digest
 
 _METADATA = sa.MetaData()

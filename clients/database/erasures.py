@@ -27,7 +27,7 @@ _ERASURE = sa.Table(
 
 @dataclass(frozen=True)
 class ErasureCertificate:
-    """What an erasure took, from where, when, and by whom."""
+    """The places that an erasure took, when, and by whom."""
 
     name: str
     began_at: datetime

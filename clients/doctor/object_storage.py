@@ -10,9 +10,9 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from clients.storage.objects import ObjectStore, S3Address, aws_client
-from schemas.data_classes import DataClass
 from schemas.doctor import CheckResult, not_asked, ok, wrong
 from schemas.errors import TerminalError, TidegateError, UnavailableError
+from schemas.security.data_classes import DataClass
 
 PREFIX = "doctor/"
 """Under it the test objects are written and deleted."""

@@ -16,7 +16,7 @@ from clients.retention.subject_keys import SubjectKeys
 from clients.storage.object_reader import open_object
 from schemas.errors import TerminalError
 from schemas.ids import archive_file_key, archive_manifest_key
-from schemas.retention import ArchiveFile, ArchiveManifest
+from schemas.security.retention import ArchiveFile, ArchiveManifest
 from transforms.retention.content_digest import content_digest
 from transforms.retention.periods import Month
 from transforms.retention.seal import open_table, seal_table

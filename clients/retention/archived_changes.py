@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from clients.retention.archive import Archive
 from clients.retention.archived_months import ArchivedMonth
-from schemas.retention import MonthState
+from schemas.security.retention import MonthState
 
 FACTS = (
     "change_order",

@@ -8,7 +8,7 @@ from clients.retention.archive import Archive
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.sql import apply, retention as sql
 from schemas.ops_tables import ARCHIVE_COLUMNS
-from schemas.retention import ArchiveFile, ArchiveManifest, MonthState
+from schemas.security.retention import ArchiveFile, ArchiveManifest, MonthState
 from transforms.retention.periods import Month
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from clients.storage.objects import S3Address, aws_client, translated_s3
-from schemas.retention import PREFIX_RULES
+from schemas.security.retention import PREFIX_RULES
 
 _ABORT_DAYS = 7
 """Days after which parts of an upload that was never completed are deleted."""

@@ -14,7 +14,7 @@ from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
 from schemas.catalogue import Catalogue
 from schemas.errors import TerminalError
-from schemas.retention import PREFIX_RULES, PrefixRule, RetentionPolicy
+from schemas.security.retention import PREFIX_RULES, PrefixRule, RetentionPolicy
 
 _KNOWN_SECONDS = 60
 """A task a month does not look up every column of the warehouse anew."""

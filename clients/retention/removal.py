@@ -12,7 +12,7 @@ from itertools import islice
 from clients.retention.needed_batches import NeededBatches
 from clients.storage.objects import ObjectEntry, ObjectStore
 from schemas.errors import TerminalError
-from schemas.retention import REMOVED_AT_ONCE, PrefixRule
+from schemas.security.retention import REMOVED_AT_ONCE, PrefixRule
 from transforms.retention.periods import months_before
 
 _LAST = "~"

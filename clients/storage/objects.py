@@ -17,8 +17,8 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from clients.ca_bundle import ca_bundle
 from clients.metrics.calls import meter_aws
-from schemas.data_classes import DataClass, data_class
 from schemas.errors import CredentialsRejectedError, ObjectMissingError, TerminalError, UnavailableError
+from schemas.security.data_classes import DataClass, data_class
 
 _SYSTEM = "S3"
 _REFUSED = {

@@ -13,12 +13,12 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 from schemas import ids, names
 from schemas.backfill import BackfillInput, BackfillState
 from schemas.drift import DriftInput, DriftResult, RefreshInput, RefreshState
-from schemas.erasure import ErasureInput, ErasureState
-from schemas.keys import ROTATION, RotateInput, RotationState
 from schemas.message import Message
 from schemas.reconcile import ReconcileInput, ReconcileState
 from schemas.replay import ReplayInput, ReplayState
-from schemas.retention import RetentionInput, RetentionState
+from schemas.security.erasure import ErasureInput, ErasureState
+from schemas.security.keys import ROTATION, RotateInput, RotationState
+from schemas.security.retention import RetentionInput, RetentionState
 
 RunAct = Literal["pause", "resume", "cancel"]
 RUN_ACTS: tuple[RunAct, ...] = ("pause", "resume", "cancel")

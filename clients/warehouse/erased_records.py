@@ -10,7 +10,7 @@ class ErasedRecords:
     """Follows the list. Its methods block."""
 
     def __init__(self, warehouse: Warehouse, forget: Callable[[Iterable[str]], None]) -> None:
-        """`forget` is told every erased record, each time that there are more."""
+        """`forget` receives every erased record, each time that there are more."""
         self._warehouse = warehouse
         self._forget = forget
         self._known = 0

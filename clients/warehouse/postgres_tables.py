@@ -194,7 +194,7 @@ def existing_columns(dsn: Database, *, prefix: str = "") -> dict[str, Set[str]]:
 
 
 def vacuum(dsn: Database, tables: Sequence[str], *, is_full: bool) -> None:
-    """Make the space of deleted rows free for new ones; `is_full`: write the tables anew, under a
+    """Make the space of deleted rows free for new ones; `is_full`: rewrite the tables, under a
     lock.
     """
     with (

@@ -57,8 +57,8 @@ class Warehouse(Protocol):
         """
 
     def reclaim(self, tables: Sequence[str], *, rewrite: bool = False) -> None:
-        """Give back the space of deleted rows of tables (schema.name). `rewrite`: write the tables
-        anew, so that no page keeps their bytes; they are locked meanwhile.
+        """Give back the space of deleted rows of tables (schema.name). `rewrite`: rewrite
+        the tables, so that no page keeps their bytes; they are locked meanwhile.
         """
 
     def close(self) -> None:

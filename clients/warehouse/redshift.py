@@ -125,7 +125,8 @@ class RedshiftWarehouse:
         return self.transaction()
 
     def reclaim(self, tables: Sequence[str], *, rewrite: bool = False) -> None:
-        """VACUUM the tables, which takes deleted rows out of their blocks; `rewrite` sorts them, too.
+        """VACUUM the tables, which takes deleted rows out of their blocks; `rewrite` sorts them,
+        too.
 
         See https://docs.aws.amazon.com/redshift/latest/dg/r_VACUUM_command.html.
         """

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from clients.writeback.audit_seal import seal
+from clients.writeback.attempts.seal import seal
 from clients.writeback.batch_queries import (
     FoundRecord,
     OwnWrite,

@@ -12,8 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from clients.database.audit_log import AUDIT_LOG, append_act
-from clients.writeback.attempt_values import VALUES, erased_list_digest, salted
-from clients.writeback.audit_seal import (
+from clients.writeback.attempts.seal import (
     ACT,
     RESEALED,
     attempts_digest,
@@ -21,11 +20,12 @@ from clients.writeback.audit_seal import (
     sealed_digest,
     sealed_target,
 )
+from clients.writeback.attempts.values import VALUES, erased_list_digest, salted
 from clients.writeback.store import FORMING, WritebackStore, lock
 from clients.writeback.tables import WRITEBACK, WRITEBACK_ATTEMPT, WRITEBACK_BATCH
-from schemas.erasure import StoreCount
 from schemas.errors import ActRefusedError, UnavailableError
 from schemas.ingest.messages import Act
+from schemas.security.erasure import StoreCount
 from schemas.writeback.messages import WritebackState
 
 ERASED_CODE = "erased"
@@ -48,7 +48,8 @@ class ErasedKeys:
 def erase_writebacks(
     store: WritebackStore, chosen: ErasedKeys, *, erasure: str, is_dry: bool
 ) -> tuple[StoreCount, ...]:
-    """Count the records' writebacks and attempts, and take their values out unless `is_dry`. Blocks.
+    """Count the records' writebacks and attempts, and take their values out unless `is_dry`.
+    Blocks.
 
     Raises `UnavailableError` while one of them is on its way into the org: ask again.
     """
@@ -224,6 +225,6 @@ def _seal_anew(connection: sa.Connection, batch: str, erasure: str) -> None:
             )
     if sealed is not None:
         digest = attempts_digest(attempts_of(connection, batch))
-        detail = f"erasure {erasure} sealed it anew, over digests; attempts {digest}"
+        detail = f"erasure {erasure} sealed it again, over digests; attempts {digest}"
         act = Act(act=RESEALED, by="tidegate", target=target, detail=detail, at=datetime.now(UTC))
         append_act(connection, act)

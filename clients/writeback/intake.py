@@ -18,7 +18,7 @@ from clients.database.address import Database
 from clients.telemetry.spans import SpanKind, SpanSpec, span
 from clients.writeback.parent_locks import LockNames, named_locks
 from clients.writeback.store import WritebackStore
-from schemas.access import ANYTHING, WriterScope
+from schemas.security.access import ANYTHING, WriterScope
 from schemas.writeback.messages import (
     DEADLINE,
     Accepted,

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from clients.metrics.writebacks import Settled, count_settled
-from clients.writeback.attempt_values import salted
+from clients.writeback.attempts.values import salted
 from clients.writeback.store import storable
 from clients.writeback.tables import WRITEBACK, WRITEBACK_ATTEMPT
 from schemas.writeback.messages import WritebackState

@@ -150,13 +150,15 @@ WRITEBACK_ATTEMPT = sa.Table(
     sa.Column("salt", sa.String(64)),
     # HMAC of sent, before and reason, hex: what the seal of the batch stands on
     sa.Column("values_digest", sa.String(64)),
-    sa.Column("erased_by", sa.String(255)),  # the erasure that took the values; null: they are there
+    # the erasure that took the values; null: they are there
+    sa.Column("erased_by", sa.String(255)),
 )
 ERASURE = sa.Table(
     "erasure",
     METADATA,
     sa.Column("name", sa.String(255), primary_key=True),
-    sa.Column("began_at", _TIME, primary_key=True),  # of the run: the same records may be erased again
+    # of the run: the same records may be erased again
+    sa.Column("began_at", _TIME, primary_key=True),
     sa.Column("ended_at", _TIME, nullable=False),
     sa.Column("digest", sa.String(64), nullable=False),  # SHA-256 of the certificate, hex
     sa.Column("certificate", JSONB, nullable=False),

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 
 from pydantic import Field
 
-from schemas.acting import Origin
 from schemas.ids import ORIGIN
 from schemas.ingest.positions import POLLED_PATTERN
 from schemas.ingest.raw import Manifest
 from schemas.message import Message
 from schemas.planner import Way
-from schemas.words import Words
+from schemas.security.acting import Origin
+from schemas.security.words import Words
 
 POLL_EVERY = timedelta(seconds=60)
 

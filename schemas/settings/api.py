@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
-from schemas.access import ANYTHING, OUR_NAMES, CallerRole, WriterScope
+from schemas.security.access import ANYTHING, OUR_NAMES, CallerRole, WriterScope
 from schemas.settings.api_limits import ApiLimits
 from schemas.settings.base import SettingsGroup, renamed
 from schemas.settings.console import ConsoleSettings

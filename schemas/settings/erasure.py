@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from schemas.erasure import GRACE
+from schemas.security.erasure import GRACE
 from schemas.settings.base import SettingsGroup
 
 
@@ -16,7 +16,7 @@ class ErasureSettings(SettingsGroup):
     seconds; what was under way before lands in this time.
     """
     rewrite_tables: bool = False
-    """True = write the touched tables anew after an erasure (VACUUM FULL), so that no page of the
+    """True = rewrite the touched tables after an erasure (VACUUM FULL), so that no page of the
     warehouse keeps old bytes. Each is locked meanwhile: appliers wait. False = VACUUM: the space is
     used again, and bytes stay on disk until it is.
     """

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from pydantic import Field, model_validator
 
-from schemas.retention import (
+from schemas.security.retention import (
     AUDIT_YEARS,
     RAW_MONTHS,
     RUN_EVERY,

@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from schemas.message import Message
-from schemas.words import Words
+from schemas.security.words import Words
 from schemas.writeback.messages import PauseChange, WritebackState
 
 MOST_CHOSEN = 10_000

@@ -13,9 +13,9 @@ from typing import Any
 
 from pydantic import AwareDatetime, Field
 
-from schemas.acting import Origin
 from schemas.message import Counts, Message
-from schemas.words import Words
+from schemas.security.acting import Origin
+from schemas.security.words import Words
 
 DEADLINE = timedelta(minutes=5)
 """The default deadline of a writeback: the promise for 99 of 100."""

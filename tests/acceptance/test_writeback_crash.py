@@ -21,7 +21,7 @@ from cli.api import new_token
 from cli.local.engine_processes import EngineProcesses, settings_of
 from cli.local.surge import READY_SECONDS, wait_for_followers
 from cli.state import settings_file
-from clients.writeback.audit_verify import broken_seals
+from clients.writeback.attempts.verify import broken_seals
 from clients.writeback.store import WritebackStore
 from clients.writeback.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_CLAIM
 from sandbox.endpoints import Endpoints
@@ -30,7 +30,7 @@ from sandbox.ports import free_port
 from sandbox.postgres import start_postgres
 from sandbox.stack import OPERATIONAL, WAREHOUSE, RunningSandbox
 from sandbox.temporal import start_temporal
-from schemas.access import CallerRole
+from schemas.security.access import CallerRole
 from tests.support.builders.org_effects import compare
 from tests.support.builders.waiting import SLOWNESS, limit_in
 

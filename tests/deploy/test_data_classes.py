@@ -8,7 +8,7 @@ import pytest
 from clients.storage.data_key import org_data_key
 from clients.storage.objects import ObjectStore
 from schemas import ids
-from schemas.data_classes import DataClass, data_class
+from schemas.security.data_classes import DataClass, data_class
 from schemas.settings.services import S3Settings
 from workers.addresses import s3_address
 

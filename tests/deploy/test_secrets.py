@@ -10,7 +10,7 @@ import pytest
 
 from clients.secrets import SecretReader
 from schemas.errors import CredentialsRejectedError, SettingsError, UnavailableError
-from schemas.secret_reference import SecretReference, SecretStore, secret_reference
+from schemas.security.secret_reference import SecretReference, SecretStore, secret_reference
 
 pytestmark = pytest.mark.service
 

@@ -32,16 +32,16 @@ from sandbox.temporal import start_temporal
 from schemas import names
 from schemas.backfill import BackfillInput, BackfillState
 from schemas.drift import DriftInput, RefreshInput
-from schemas.erasure import ErasureInput, ErasureState
 from schemas.errors import ReplayExpiredError, StatementError, UnavailableError
 from schemas.governor import Budget, GovernorConfig, LeaseClass
 from schemas.ids import governor_workflow_id
 from schemas.ingest.messages import LaneInput, MovePositionInput, PauseInput, SetEveryInput
-from schemas.keys import RotateInput
 from schemas.planner import PinInput, PlannerInput, Way
 from schemas.reconcile import Depth, ReconcileInput
 from schemas.replay import ReplayInput, ReplaySelection, ReplayState
-from schemas.retention import RetentionInput
+from schemas.security.erasure import ErasureInput, ErasureState
+from schemas.security.keys import RotateInput
+from schemas.security.retention import RetentionInput
 from schemas.writeback.messages import QueueInput, WritebackControl
 from schemas.writeback.preview import PreviewInput
 from tests.support.builders.waiting import until

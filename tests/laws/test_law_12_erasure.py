@@ -42,7 +42,7 @@ def catalogue_with_a_rule(folder: Path) -> Path:
 
 @dataclass
 class Erased:
-    """What was found before and after the erasure."""
+    """The places that were found before and after the erasure."""
 
     people: People
     before: Search

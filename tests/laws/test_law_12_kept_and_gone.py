@@ -28,7 +28,7 @@ from sandbox.objectstore import ARCHIVE_BUCKET
 from schemas.errors import SettingsError, TerminalError
 from schemas.ids import archive_prefix
 from schemas.ingest.raw import Manifest
-from schemas.retention import PREFIX_RULES, MonthState, PrefixRule, Work
+from schemas.security.retention import PREFIX_RULES, MonthState, PrefixRule, Work
 from tests.support.builders.batches import Road
 from tests.support.builders.bus import event
 from tests.support.builders.retention import EIGHT_YEARS_AGO, retention, run_at, within

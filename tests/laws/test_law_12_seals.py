@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from clients.writeback import audit_seal
-from clients.writeback.audit_verify import broken_seals
+from clients.writeback.attempts.verify import broken_seals
 from clients.writeback.batch_former import BatchFormer
 from clients.writeback.batch_queries import FoundRecord
 from clients.writeback.batches import WritebackBatches
@@ -21,8 +21,8 @@ from clients.writeback.retry_discard import Unsent
 from clients.writeback.store import WritebackStore
 from clients.writeback.undo import Undoing
 from schemas.catalogue import default_catalogue
-from schemas.erasure import StoreCount
 from schemas.errors import ActRefusedError, UnavailableError
+from schemas.security.erasure import StoreCount
 from schemas.writeback.control import WritebackChoice
 from schemas.writeback.messages import FormInput, WritebackState
 from tests.support.builders.writebacks import asked, checks

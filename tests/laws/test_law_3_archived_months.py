@@ -19,7 +19,7 @@ from clients.storage.objects import ObjectStore, S3Address
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.sql import apply as sql
 from schemas.catalogue import Catalogue
-from schemas.retention import Work
+from schemas.security.retention import Work
 from tests.laws.test_law_3_a_change_counts_once import (
     CATALOGUE as OPEN,
     as_rows,

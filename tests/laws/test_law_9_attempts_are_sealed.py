@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from clients.writeback.audit_verify import broken_seals
+from clients.writeback.attempts.verify import broken_seals
 from clients.writeback.batch_former import BatchFormer
 from clients.writeback.batches import WritebackBatches
 from clients.writeback.intake import WritebackIntake

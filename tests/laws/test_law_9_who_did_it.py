@@ -21,13 +21,13 @@ from clients.database.audit_log import AuditLog
 from clients.storage.key_ring import KeyRing
 from clients.storage.objects import S3Address
 from schemas import names
-from schemas.acting import Door, author
 from schemas.ingest.messages import Act, LaneInput, LaneState, MovePositionInput, PauseInput
+from schemas.security.acting import Door, author
 from tests.support.builders.anchors import AT
 from tests.support.builders.waiting import until
 from transforms.proof import ActKeys
-from workers.origins import OriginInterceptor, act_keys
 from workers.roles import sandboxed_runner
+from workers.security.origins import OriginInterceptor, act_keys
 from workflows import WORKFLOWS
 from workflows.origins import install_keys
 

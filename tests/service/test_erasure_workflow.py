@@ -7,9 +7,9 @@ from temporalio.client import Client
 from clients.temporal.run_kinds import ERASURE
 from clients.temporal.runs import run_handle, start_run
 from schemas import names
-from schemas.erasure import MOST_PASSES, ErasureInput, ErasureState
 from schemas.errors import StatementError
 from schemas.ingest.messages import PauseInput
+from schemas.security.erasure import MOST_PASSES, ErasureInput, ErasureState
 from tests.support.builders.waiting import until
 from tests.support.scripted.scripted_erasure import ScriptedErasure, erasure_workers
 
@@ -34,7 +34,7 @@ async def test_it_ends_with_the_first_pass_that_takes_nothing(client: Client) ->
 
 
 async def test_one_pass_is_never_enough(client: Client) -> None:
-    """What was under way while the first pass went by may have landed behind it."""
+    """A batch that was under way while the first pass went by may have landed behind it."""
     script = ScriptedErasure(left=[])
     async with erasure_workers(client, script):
         started = await start_run(client, ERASURE, asked("twice"))

@@ -1,1 +1,1 @@
-"""What an erasure takes from an event, a page and a table, and what it leaves."""
+"""The values that an erasure takes from an event, a page and a table."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
-from schemas.retention import LEDGER_SOURCE, OVERDUE_AFTER
+from schemas.security.retention import LEDGER_SOURCE, OVERDUE_AFTER
 from schemas.status import Problem, Severity
 from schemas.status_facts import LookFacts, Reconciled, WarehouseFacts
 from transforms.retention.periods import Month, leaves_at, sealed_at

@@ -8,9 +8,9 @@ from clients.writeback.store import WritebackStore
 from transforms.reconcile.cost import ReconcileCostConfig
 from workers.addresses import operational_address
 from workers.clients import open_warehouse
-from workers.keys import open_keys
 from workers.queues import Activities, Process
-from workers.retention import archive_address, retention_parts
+from workers.security.keys import open_keys
+from workers.security.retention import archive_address, retention_parts
 
 
 def backfill_activities(process: Process) -> Activities:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from schemas import names
-from schemas.erasure import (
+from schemas.security.erasure import (
     Certified,
     CertifyInput,
     ErasedPlaces,

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from schemas import names
-from schemas.keys import BeginRotationInput, Reencrypted, ReencryptInput, RotationPlan
+from schemas.security.keys import BeginRotationInput, Reencrypted, ReencryptInput, RotationPlan
 from workflows.contracts.contract import Contract
 
 BEGIN_ROTATION = Contract(

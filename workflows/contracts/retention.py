@@ -5,7 +5,7 @@ from datetime import timedelta
 from temporalio.workflow import ActivityCancellationType
 
 from schemas import names
-from schemas.retention import RetentionInput, RetentionPlan, TaskDone, TaskInput
+from schemas.security.retention import RetentionInput, RetentionPlan, TaskDone, TaskInput
 from workflows.contracts.contract import Contract
 
 PLAN_RETENTION = Contract(

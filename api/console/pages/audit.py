@@ -3,10 +3,10 @@
 from api.console.live import View, Visit
 from api.console.parts_asked import ask_thread
 from api.dependencies import Dependencies
-from schemas.acting import author
-from schemas.audit import AuditVerdict
 from schemas.ingest.messages import Act
-from workers.anchoring import verify_audit
+from schemas.security.acting import author
+from schemas.security.audit import AuditVerdict
+from workers.security.anchoring import verify_audit
 
 _SHOWN = 50
 

@@ -20,7 +20,7 @@ from clients.writeback.pauses import Pauses
 from clients.writeback.retry_discard import Unsent
 from clients.writeback.stats import Latency, QueueStats
 from clients.writeback.undo import Undoing
-from schemas.access import Caller, CallerRole
+from schemas.security.access import Caller, CallerRole
 from schemas.writeback.control import (
     MOST_CHOSEN,
     Handled,

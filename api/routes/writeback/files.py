@@ -15,9 +15,9 @@ from api.openapi import documented
 from api.problems import COME_AGAIN, ProblemError, invalid
 from clients.writeback.intake_files import FileReading
 from clients.writeback.rows_apart import rows_apart
-from schemas.access import Caller, CallerRole
 from schemas.errors import ObjectMissingError
 from schemas.ids import intake_prefix, intake_prefix_of, intake_refusals_key
+from schemas.security.access import Caller, CallerRole
 from schemas.writeback.files import SHOWN_REFUSALS, FileFormat, FileIntake, RowDefaults
 from transforms.writeback.parse_rows import RowForm
 from workers.addresses import s3_address

@@ -14,9 +14,9 @@ from temporalio.client import WorkflowFailureError
 from api.dependencies import Dependencies
 from clients.temporal.run_views import translated_temporal
 from schemas import names
-from schemas.access import WriterScope
 from schemas.errors import UnavailableError
 from schemas.ids import preview_key, preview_workflow_id
+from schemas.security.access import WriterScope
 from schemas.writeback.preview import FieldDifference, Preview, Previewed, PreviewInput, WouldBe
 
 _PATIENCE = timedelta(seconds=60)

@@ -13,8 +13,8 @@ from api.openapi import documented
 from api.problems import FieldProblem, ProblemError, not_found
 from api.routes.writeback.preview import dry_run_of
 from clients.writeback.queries import Row, WritebackFilter
-from schemas.access import Caller, CallerRole
 from schemas.ids import trace_id_of, writeback_batch_id
+from schemas.security.access import Caller, CallerRole
 from schemas.writeback.messages import (
     MOST_OF_A_REQUEST,
     Intake,

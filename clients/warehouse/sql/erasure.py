@@ -43,7 +43,9 @@ def read_log(spec: ObjectSpec) -> str:
 
 
 def delete_log(spec: ObjectSpec) -> str:
-    """Remove the logged changes of the records to rebuild; they are loaded again, without values."""
+    """Remove the logged changes of the records to rebuild; they are loaded again, without
+    values.
+    """
     bare = change_table(spec).partition(".")[2]
     return f"DELETE FROM {change_table(spec)} USING {REBUILT} AS r WHERE {bare}.record_id = r.record_id"
 
@@ -122,7 +124,9 @@ def close_finding() -> str:
 
 
 def move_raw_file() -> str:
-    """Name a batch's new raw file in its rows of the ledger; parameters: new key, batch, new key."""
+    """Name a batch's new raw file in its rows of the ledger; parameters: new key, batch, new
+    key.
+    """
     return f"UPDATE {LEDGER} SET raw_key = %s WHERE batch = %s AND raw_key <> %s"
 
 

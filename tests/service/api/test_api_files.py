@@ -17,9 +17,9 @@ import pytest
 from cli.api import new_token
 from clients.storage.objects import ObjectStore, S3Address
 from clients.warehouse.postgres import PostgresWarehouse
-from schemas.access import CallerRole
 from schemas.catalogue import default_catalogue
 from schemas.ids import intake_prefix_of
+from schemas.security.access import CallerRole
 from tests.service.api.test_api_abuse import MOST_MEMORY, peak
 from tests.support.builders.waiting import SLOWNESS
 from tests.support.engines.served_api import ORG, fresh

@@ -17,9 +17,9 @@ from cli.api import entry_of, new_token
 from clients.database.api_tokens import ApiTokens
 from clients.database.audit_log import AuditLog
 from clients.storage.objects import S3Address
-from schemas.access import CallerRole, WriterScope
-from schemas.api_tokens import StoredToken
 from schemas.errors import SettingsError
+from schemas.security.access import CallerRole, WriterScope
+from schemas.security.api_tokens import StoredToken
 from tests.support.builders.waiting import until
 from tests.support.builders.writebacks import asked
 from tests.support.engines.served_api import NOWHERE, fresh, settings_for, tokens_and_entries

@@ -24,7 +24,7 @@ from schemas.ids import data_key_key
 from schemas.ingest.raw import RAW_SCHEMA, Manifest
 from tests.support.builders.batches import Road
 from tests.support.builders.things import CATALOGUE, event
-from workers.keys import has_rows
+from workers.security.keys import has_rows
 
 pytestmark = pytest.mark.service
 

@@ -20,7 +20,7 @@ from clients.storage.data_key import DataKeys, org_key_ring
 from clients.storage.objects import ObjectStore, S3Address
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.sql.apply import change_table, current_table, history_table
-from schemas.keys import BeginRotationInput, ReencryptCounts, ReencryptInput
+from schemas.security.keys import BeginRotationInput, ReencryptCounts, ReencryptInput
 from tests.support.builders.batches import Road
 from tests.support.builders.things import CATALOGUE, SPEC, THING, event
 from transforms.pii import KeyRing, Protector, key_of

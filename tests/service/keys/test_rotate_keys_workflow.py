@@ -10,7 +10,7 @@ from temporalio.client import Client
 from clients.temporal.run_kinds import ROTATE_KEYS
 from clients.temporal.runs import run_handle, start_run
 from schemas.errors import UnavailableError
-from schemas.keys import REENCRYPTION, RotateInput, RotationState
+from schemas.security.keys import REENCRYPTION, RotateInput, RotationState
 from tests.support.scripted.scripted_rotation import ScriptedRotation, rotation_workers
 
 pytestmark = pytest.mark.service

@@ -12,11 +12,11 @@ from temporalio.service import RPCError
 from clients.temporal.failed_runs import failed_runs
 from schemas import names
 from schemas.ids import retention_workflow_id, schedule_id
-from schemas.retention import RetentionInput, RetentionState
+from schemas.security.retention import RetentionInput, RetentionState
 from schemas.settings.retention import RetentionSettings
 from tests.support.builders.waiting import until
 from tests.support.scripted.scripted_retention import NOW, TASKS, ScriptedRetention, retention_workers
-from workers.retention import ensure_retention
+from workers.security.retention import ensure_retention
 from workers.settings import Settings
 
 pytestmark = pytest.mark.service

@@ -15,7 +15,7 @@ from clients.storage.objects import ObjectStore, S3Address
 from clients.warehouse import Warehouse
 from sandbox.objectstore import ARCHIVE_BUCKET
 from schemas.catalogue import Catalogue
-from schemas.retention import RetentionPolicy, TaskDone, Work
+from schemas.security.retention import RetentionPolicy, TaskDone, Work
 from transforms.retention.periods import Month
 
 EIGHT_YEARS_AGO = Month.of(datetime.now(UTC)).plus(-12 * 8 - 2)

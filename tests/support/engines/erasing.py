@@ -1,7 +1,6 @@
 """An erasure's road without Temporal: its steps, one after the other, in this process."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from temporalio.testing import ActivityEnvironment
 
@@ -11,8 +10,15 @@ from activities.erasure.scope import ScopeErasure
 from activities.erasure.tables import EraseTables
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.shadow.schemas import shadow_prefix
-from schemas.erasure import ErasedPlaces, ErasureInput, ErasureScope, ErasureStep, StoreCount, put_together
 from schemas.ids import erasure_scope_key
+from schemas.security.erasure import (
+    ErasedPlaces,
+    ErasureInput,
+    ErasureScope,
+    ErasureStep,
+    StoreCount,
+    put_together,
+)
 from tests.support.builders.batches import Road
 from tests.support.builders.bus import protector
 from transforms.pii import Protector
@@ -31,8 +37,7 @@ class Erasures:
     def __post_init__(self) -> None:
         road = self.road
         self.protector: Protector = protector(road.catalogue)
-        parts: tuple[Any, ...] = (road.warehouse, road.store, road.catalogue, self.protector)
-        self.scoping = ScopeErasure(*parts)
+        self.scoping = ScopeErasure(road.warehouse, road.store, road.catalogue, self.protector)
         self.raw = EraseRaw(road.store, road.warehouse, road.catalogue, self.protector, self.files_at_once)
         self.files = EraseFiles(road.store, self.protector)
         self.tables = EraseTables(
@@ -40,10 +45,10 @@ class Erasures:
             road.store,
             road.catalogue,
             self.protector,
-            open_shadow=lambda name: PostgresWarehouse(self.dsn, prefix=shadow_prefix(name)),
+            lambda name: PostgresWarehouse(self.dsn, prefix=shadow_prefix(name)),
         )
 
-    async def scope(self, *record_ids: str, with_related: bool = False) -> ErasureScope:
+    async def scope(self, *record_ids: str, with_related: bool = True) -> ErasureScope:
         """Name the records."""
         request = ErasureInput(org=self.org, key=self.key, records=record_ids, with_related=with_related)
         return await ActivityEnvironment().run(self.scoping.scope_erasure, request)
@@ -59,7 +64,7 @@ class Erasures:
                 stores, after = put_together(stores, found.stores), found.after
         return {each.store: each for each in stores}
 
-    async def erase(self, *record_ids: str, with_related: bool = False) -> dict[str, StoreCount]:
+    async def erase(self, *record_ids: str, with_related: bool = True) -> dict[str, StoreCount]:
         """The whole of it; the first pass's counts. The second pass finds nothing."""
         await self.scope(*record_ids, with_related=with_related)
         first = await self.once()

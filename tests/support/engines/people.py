@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from cli.state import settings_file
 from clients.storage.data_key import org_data_key
 from clients.storage.objects import ObjectStore
-from clients.writeback.audit_verify import broken_seals
+from clients.writeback.attempts.verify import broken_seals
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.ids import intake_prefix
 from tests.support.builders.waiting import wait_for
@@ -36,7 +36,9 @@ _PARQUET = b"PAR1"
 
 
 def mark(person: int) -> str:
-    """In every value of a person that is erased; small letters, because external ids lose theirs."""
+    """In every value of a person that is erased; small letters, because external ids lose
+    theirs.
+    """
     return f"zq7p{person:02d}x"
 
 

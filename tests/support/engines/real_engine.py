@@ -23,7 +23,7 @@ from clients.writeback.tables import WRITEBACK
 from sandbox.endpoints import Endpoints
 from sandbox.ports import free_port
 from sandbox.stack import running_sandbox
-from schemas.access import CallerRole
+from schemas.security.access import CallerRole
 from tests.support.builders.waiting import SLOWNESS, wait_for
 from tests.support.processes.otlp_receiver import Receiver, otlp_receiver
 

@@ -25,8 +25,8 @@ from clients.database.audit_log import AuditLog
 from clients.storage.objects import ObjectStore, S3Address
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
-from schemas.access import CallerRole
 from schemas.catalogue import FieldSpec, FieldType, default_catalogue
+from schemas.security.access import CallerRole
 from tests.support.builders.decided import decide
 from tests.support.builders.waiting import SLOWNESS
 from tests.support.engines.served_org import QuietServer

@@ -14,7 +14,8 @@ from temporalio.worker import Worker
 
 from activities.runtime.error_interceptor import ErrorTranslationInterceptor
 from schemas import names
-from schemas.erasure import (
+from schemas.ingest.messages import Act
+from schemas.security.erasure import (
     Certified,
     CertifyInput,
     ErasedPlaces,
@@ -23,7 +24,6 @@ from schemas.erasure import (
     ErasureStep,
     StoreCount,
 )
-from schemas.ingest.messages import Act
 from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS
 

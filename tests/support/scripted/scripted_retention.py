@@ -13,7 +13,7 @@ from activities.runtime.error_interceptor import ErrorTranslationInterceptor
 from schemas import names
 from schemas.errors import TerminalError
 from schemas.ingest.messages import Act
-from schemas.retention import RetentionInput, RetentionPlan, RetentionTask, TaskDone, TaskInput, Work
+from schemas.security.retention import RetentionInput, RetentionPlan, RetentionTask, TaskDone, TaskInput, Work
 from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS
 

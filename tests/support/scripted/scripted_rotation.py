@@ -12,7 +12,13 @@ from temporalio.worker import Worker
 from activities.runtime.error_interceptor import ErrorTranslationInterceptor
 from schemas import names
 from schemas.ingest.messages import Act
-from schemas.keys import BeginRotationInput, ReencryptCounts, Reencrypted, ReencryptInput, RotationPlan
+from schemas.security.keys import (
+    BeginRotationInput,
+    ReencryptCounts,
+    Reencrypted,
+    ReencryptInput,
+    RotationPlan,
+)
 from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS
 

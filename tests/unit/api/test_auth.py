@@ -17,8 +17,8 @@ from api.middleware.auth import Gate
 from api.problems import problem_of
 from cli.api import entry_of, local_token, new_token
 from schemas import errors
-from schemas.access import OUR_NAMES, CallerRole
 from schemas.errors import SettingsError
+from schemas.security.access import OUR_NAMES, CallerRole
 from schemas.settings.api import ApiSettings, OidcSettings
 from tests.support.engines.served_api import settings_for, tokens_and_entries
 from tests.unit.test_errors import EXAMPLES

@@ -21,8 +21,8 @@ from api.console.gate import CookieRule
 from api.console.session import Sessions, Standing
 from api.middleware.auth import Gate
 from clients.database.console_sessions import EndedSessions
-from schemas.access import Caller, CallerRole
 from schemas.errors import SettingsError
+from schemas.security.access import Caller, CallerRole
 from schemas.settings.api import ApiSettings
 from schemas.settings.console import ConsoleSettings
 from tests.support.engines.served_api import NOWHERE, settings_for, tokens_and_entries

@@ -10,7 +10,7 @@ import pytest
 from api.app import build_api
 from api.docs_page import docs_page
 from api.routes import ROUTERS, RUNS
-from schemas.access import CallerRole
+from schemas.security.access import CallerRole
 from tests.support.engines.served_api import settings_for
 
 DOCUMENT: dict[str, Any] = build_api(settings_for()).inner.openapi()

@@ -1,5 +1,6 @@
-"""What an erasure leaves of raw: as many changes in the same places, the others' values, and nothing
-of the erased. Whether raw is erased and staged, or staged and erased, gives the same changes.
+"""Raw after an erasure: as many changes in the same places, the others' values, and
+nothing of the erased. Whether raw is erased and staged, or staged and erased, gives the same
+changes.
 """
 
 from datetime import UTC, datetime

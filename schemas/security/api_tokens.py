@@ -4,8 +4,8 @@ from datetime import datetime
 
 from pydantic import Field
 
-from schemas.access import ANYTHING, CallerRole, WriterScope
 from schemas.message import Message
+from schemas.security.access import ANYTHING, CallerRole, WriterScope
 from schemas.settings.api import CALLER_NAME
 
 TOKEN_PREFIX = "tg_"  # noqa: S105 -- the beginning of every token that we make

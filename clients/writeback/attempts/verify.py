@@ -18,8 +18,8 @@ import sqlalchemy as sa
 
 from clients.database.address import Database
 from clients.database.audit_log import AUDIT_LOG
-from clients.writeback.attempt_values import erased_list_digest, is_as_sealed
-from clients.writeback.audit_seal import ACT, READ, RESEALED, attempts_digest, sealed_digest, sealed_target
+from clients.writeback.attempts.seal import ACT, READ, RESEALED, attempts_digest, sealed_digest, sealed_target
+from clients.writeback.attempts.values import erased_list_digest, is_as_sealed
 from clients.writeback.erasure import ATTEMPTS_ACT, attempts_target
 from clients.writeback.store import WritebackStore
 from clients.writeback.tables import WRITEBACK_ATTEMPT, WRITEBACK_BATCH

@@ -15,12 +15,12 @@ from cli.state import local_settings
 from clients.audit.signing import public_key_of
 from clients.database.address import DatabaseAddress
 from clients.database.audit_log import AuditLog
-from schemas.acting import author
-from schemas.audit import AuditVerdict
 from schemas.errors import SettingsError
-from schemas.words import printable
+from schemas.security.acting import author
+from schemas.security.audit import AuditVerdict
+from schemas.security.words import printable
 from workers.addresses import operational_address
-from workers.anchoring import open_anchors, verify_audit
+from workers.security.anchoring import open_anchors, verify_audit
 
 app = CommandApp(
     about="Show what operators did, and check that the log of it is whole.\n\nExample: tidegate audit list --since 2d",

@@ -11,11 +11,11 @@ from clients.audit.signing import AnchorSigner, PublicKey
 from clients.audit.verify import verify_log
 from clients.concurrency import run_to_completion
 from clients.database.audit_log import AuditLog
-from clients.writeback.audit_verify import broken_seals
-from schemas.audit import AuditVerdict
+from clients.writeback.attempts.verify import broken_seals
 from schemas.errors import SettingsError, TidegateError
+from schemas.security.audit import AuditVerdict
 from workers.addresses import operational_address, s3_address
-from workers.origins import act_keys, act_ring
+from workers.security.origins import act_keys, act_ring
 from workers.settings import Settings
 
 _log = logging.getLogger(__name__)

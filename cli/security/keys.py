@@ -13,10 +13,10 @@ from cli.runs import Asked, run_to_its_end
 from cli.state import local_settings
 from clients.storage.objects import ObjectStore
 from clients.temporal.run_kinds import ROTATE_KEYS
-from schemas.keys import REENCRYPTION, ROTATION, KeyView, RotateInput, RotationState
+from schemas.security.keys import REENCRYPTION, ROTATION, KeyView, RotateInput, RotationState
 from workers.addresses import s3_address
 from workers.clients import decided_catalogue, open_warehouse
-from workers.key_looks import KeyLooks
+from workers.security.key_looks import KeyLooks
 from workers.settings import Settings
 
 app = CommandApp(

@@ -9,7 +9,7 @@ import orjson
 import sqlalchemy as sa
 
 from clients.database.audit_log import append_act
-from clients.writeback.attempt_values import VALUES
+from clients.writeback.attempts.values import VALUES
 from clients.writeback.tables import WRITEBACK_ATTEMPT
 from schemas.ingest.messages import Act
 from schemas.writeback.messages import BatchCounts

@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Final
 
 from schemas.message import Message
-from schemas.words import Words
+from schemas.security.words import Words
 
 
 class Door(StrEnum):

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from schemas.acting import OWN_NAMES
 from schemas.message import Message
+from schemas.security.acting import OWN_NAMES
 
 
 class CallerRole(StrEnum):

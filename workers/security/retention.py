@@ -18,7 +18,7 @@ from clients.warehouse import Warehouse
 from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.ids import retention_workflow_id, schedule_id
-from schemas.retention import RetentionInput
+from schemas.security.retention import RetentionInput
 from workers.addresses import operational_address, s3_address
 from workers.clients import decided_catalogue, open_warehouse
 from workers.settings import Settings

@@ -6,20 +6,20 @@ from typing import Annotated
 
 import typer
 
-from cli.erase.output import certificate_page, share, state_page, words
 from cli.grammar import CommandApp
 from cli.options import DEFAULT_HOME, By, Detach, Home, NeededReason, SettingsFile, acting_user
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.run_control import NamedRun, ShownRun, add_run_control, state_as_json
 from cli.runs import Asked, outcome, run_to_its_end
+from cli.security.erase.output import certificate_page, share, state_page, words
 from cli.state import local_settings
 from clients.database.erasures import ErasureCertificate, Erasures
 from clients.temporal.run_kinds import ERASURE
 from clients.temporal.run_views import look
-from schemas.erasure import ErasureInput, ErasureState
 from schemas.errors import SettingsError
 from schemas.run_names import erasure_name
 from schemas.salesforce.record_ids import whole_id
+from schemas.security.erasure import ErasureInput, ErasureState
 from workers.addresses import operational_address
 from workers.clients import connect_temporal
 from workers.settings import Settings

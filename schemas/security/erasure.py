@@ -27,7 +27,7 @@ class StoreCount(Message):
     """One store's part."""
 
     store: str
-    """Such as `raw files` or `curated.contact_history`."""
+    """`raw files` or `curated.contact_history`, for instance."""
     places: int
     """Changes, rows or cells of the records in it, whether their values are there or gone."""
     rewritten: int
@@ -107,7 +107,7 @@ class ErasureStep(Message):
 
 
 class ErasedPlaces(Message):
-    """What a step found."""
+    """The places that a step found."""
 
     stores: tuple[StoreCount, ...] = ()
     after: str | None = None
@@ -115,7 +115,7 @@ class ErasedPlaces(Message):
 
 
 class CertifyInput(Message):
-    """What a certificate is made of."""
+    """The content of a certificate."""
 
     state: ErasureState
     records: tuple[str, ...]

@@ -18,8 +18,14 @@ from cli.runs import Asked, run_to_its_end
 from cli.state import local_settings
 from clients.retention.archived_months import archived_months
 from clients.temporal.run_kinds import RETENTION
-from schemas.retention import RetentionInput, RetentionPlan, RetentionState, RetentionVerdict, TaskDone
-from workers.retention import opened_retention
+from schemas.security.retention import (
+    RetentionInput,
+    RetentionPlan,
+    RetentionState,
+    RetentionVerdict,
+    TaskDone,
+)
+from workers.security.retention import opened_retention
 from workers.settings import Settings
 
 app = CommandApp(

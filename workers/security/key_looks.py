@@ -11,10 +11,10 @@ from clients.warehouse.sql import token_keys
 from clients.warehouse.sql.apply import TOKEN_KEY, tables_of
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import TidegateError
-from schemas.keys import KeyCheck, KeyView, TokenCount
+from schemas.security.keys import KeyCheck, KeyView, TokenCount
 from transforms.pii import DataKey, KeyRing, is_any_token, seal_of
 from transforms.pii.tokens import open_token
-from workers.keys import open_keys
+from workers.security.keys import open_keys
 from workers.settings import Settings
 
 _SAMPLE = 20

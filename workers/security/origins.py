@@ -14,7 +14,7 @@ from temporalio.worker import (
 from clients.acting import Actor, installed
 from clients.storage.key_ring import KeyRing
 from clients.temporal.origins import OriginOutbound
-from schemas.acting import Door
+from schemas.security.acting import Door
 from transforms.proof import ActKeys
 from workers.addresses import s3_address
 from workers.settings import Settings

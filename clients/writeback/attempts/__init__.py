@@ -1,0 +1,1 @@
+"""The record of attempts: sealed, and verified."""

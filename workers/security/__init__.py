@@ -1,0 +1,1 @@
+"""Keys, anchors, authors and retention, from settings."""
