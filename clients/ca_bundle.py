@@ -21,7 +21,6 @@ def ca_bundle(own_variable: str = "") -> str | None:
 
 def system_bundle() -> str | None:
     """The bundle of the environment, else the system's. None = there is none."""
-    given = ca_bundle() or ssl.get_default_verify_paths().cafile
-    if given is None and _DEBIAN.is_file():
-        return str(_DEBIAN)
-    return given
+    # The type says that there always is one; it is None where the system has no such file.
+    given: str | None = ca_bundle() or ssl.get_default_verify_paths().cafile
+    return given or (str(_DEBIAN) if _DEBIAN.is_file() else None)
