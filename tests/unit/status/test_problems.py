@@ -68,6 +68,7 @@ def look(**changed: Any) -> EngineStatus:
         "writebacks": WritebackFacts(standings=(), pauses=()),
         "governor": "running",
         "failed_runs": (),
+        "stuck_erasures": (),
         "backfills": (),
     }
     return engine_status(LookFacts(**well | changed), timedelta(0))
