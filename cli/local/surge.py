@@ -42,16 +42,16 @@ def org_state(endpoints: Endpoints) -> dict[str, int]:
     return state
 
 
-def wait_for_followers(endpoints: Endpoints) -> None:
-    """Return when the engine listens to the org; raises `UnavailableError` when it does not within
-    a minute.
+def wait_for_followers(endpoints: Endpoints, *, within: float = _READY_SECONDS) -> None:
+    """Return when the engine listens to the org; raises `UnavailableError` when it does not
+    `within` so many seconds.
     """
-    deadline = time.monotonic() + _READY_SECONDS
+    deadline = time.monotonic() + within
     while not (state := org_state(endpoints))["cometd_clients"] + state["pubsub_streams"]:
         if time.monotonic() > deadline:
             raise UnavailableError(
                 system="the engine",
-                detail=f"no lane follows the org after {_READY_SECONDS:.0f} s; see its logs",
+                detail=f"no lane follows the org after {within:.0f} s; see its logs",
             )
         time.sleep(0.2)
 

@@ -13,6 +13,7 @@ from cli.local.up import DELIVERED_EVENTS
 from cli.state import settings_file
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox, running_sandbox
+from tests.support.builders.waiting import SLOWNESS
 from workers.clients import ProcessClients, open_clients
 from workers.settings import Settings
 
@@ -39,7 +40,7 @@ def engine(sandbox: RunningSandbox) -> Iterator[EngineProcesses]:
     processes = EngineProcesses(folder / "logs" / "engine", settings_file(folder))
     processes.start()
     try:
-        wait_for_followers(sandbox.endpoints)
+        wait_for_followers(sandbox.endpoints, within=60 * SLOWNESS)
         yield processes
     finally:
         processes.stop()

@@ -66,7 +66,7 @@ def api_token(sandbox: RunningSandbox) -> Iterator[tuple[str, str]]:
     engine.start_api()
     killer = Killer(sandbox, engine)
     try:
-        wait_for_followers(sandbox.endpoints)
+        wait_for_followers(sandbox.endpoints, within=60 * SLOWNESS)
         killer.start()
         yield f"http://127.0.0.1:{port}", token
     finally:

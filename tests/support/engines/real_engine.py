@@ -144,7 +144,7 @@ def real_engine(**settings: Any) -> Iterator[RealEngine]:
             processes.start()
             processes.start_api()
             try:
-                wait_for_followers(sandbox.endpoints)
+                wait_for_followers(sandbox.endpoints, within=60 * SLOWNESS)
                 yield RealEngine(
                     sandbox.endpoints,
                     processes,
