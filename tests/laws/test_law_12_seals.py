@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from clients.writeback import audit_seal
+from clients.writeback.attempts import seal as audit_seal
 from clients.writeback.attempts.verify import broken_seals
 from clients.writeback.batch_former import BatchFormer
 from clients.writeback.batch_queries import FoundRecord

@@ -24,7 +24,7 @@ def whole() -> dict[str, Any]:
             "client_secret": "hush-client",
             "password": "hush-password",
         },
-        "s3": {"bucket": "b", "kms_key_id": "alias/k", "access_key": "a", "secret_key": "hush-s3"},
+        "s3": {"bucket": "b", "region": "us-east-1", "kms_key_id": "alias/k", "access_key": "a", "secret_key": "hush-s3"},
         "warehouse": {"dsn": "postgresql://u:hush-warehouse@localhost/w"},
         "operational": {"dsn": "postgresql://u:hush-operational@localhost/o"},
     }

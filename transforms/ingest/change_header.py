@@ -97,7 +97,7 @@ def _misspelt(name: str) -> EventRefusedError:
 
 def _read_ids(ids: object) -> tuple[str, ...]:
     if not isinstance(ids, list) or not ids:
-        raise EventRefusedError(BAD_HEADER, "the ChangeEventHeader names no record")
+        raise EventRefusedError(BAD_HEADER, "the ChangeEventHeader has no recordIds")
     for record_id in ids:
         if not isinstance(record_id, str) or _RECORD_ID(record_id) is None:
             raise EventRefusedError(BAD_HEADER, "the ChangeEventHeader's recordIds hold what is no record id")

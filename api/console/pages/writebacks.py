@@ -91,16 +91,9 @@ async def writeback(visit: Visit) -> View:
 
 def _values(visit: Visit, number: int, row: Asked[Row | None]) -> dict[str, Any]:
     """Its fields with their values, once the reading is on record."""
-<<<<<<< ours
-    facts = row.known
-    assert facts is not None  # noqa: S101 -- the page has found it
-||||||| base
-    facts = row.known
-=======
     facts = row.value
     if facts is None:
         return {}
->>>>>>> theirs
     target = f"writeback/{visit.parts.org}/{facts['object']}/{number}"
     fields: dict[str, Any] = facts["fields"]
     return on_record(visit, READ_WRITEBACK, target, lambda: fields)

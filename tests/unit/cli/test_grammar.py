@@ -27,7 +27,7 @@ OLD = {*RENAMED, *REPLACED} - {"--key", "--reason", "--state"}
 READ_ONLY = {"status", "trace", "plan", "doctor", "audit", "config", "worker", "catalogue", "migrate"}
 LOCAL = {"demo", "up", "sandbox"}
 ACTS = {"start", "pause", "resume", "cancel", "drop", "redrive", "acknowledge", "discard", "release", "move"}
-ACTS |= {"rotate", "reencrypt", "revoke", "pin", "unpin", "submit", "drain", "retry", "undo", "refresh", "drift", "recheck"}
+ACTS |= {"run", "rotate", "reencrypt", "revoke", "pin", "unpin", "submit", "drain", "retry", "undo", "refresh", "drift", "recheck"}
 
 
 def walk(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
@@ -98,7 +98,7 @@ def test_who_changes_something_says_who_and_why(words: str) -> None:
     has = {"--by", "--reason"} & options(LEAVES[words])
     if first in LOCAL or (first in READ_ONLY and words != "audit list"):
         assert has == set()
-    elif words == "audit list":
+    elif words in ("audit list", "api token"):
         assert has == {"--by"}, "the one filter by that name: it asks for what --by has written"
     else:
         assert has == ({"--by", "--reason"} if last in ACTS else set())

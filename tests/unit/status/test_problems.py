@@ -11,6 +11,7 @@ from cli.status.command import exit_code
 from schemas.governor import Budget, Forecast, LeaseClass, Slowed
 from schemas.status import EngineStatus, Health, Problem, RemoteStatus, RoleStatus, Severity
 from schemas.status_facts import (
+    ArchiveFacts,
     FailedRun,
     FollowerFacts,
     Hold,
@@ -39,7 +40,7 @@ ROOT = Path(__file__).parents[3]
 NAMES = ("salesforce", "temporal", "warehouse", "operational", "s3", "kms")
 ROLES = ("lanes", "batches", "writebacks", "backfill", "any")
 NOTHING = WarehouseFacts(
-    ledger=(), positions=(), holds=(), quarantine=(), reconciled=(), rereads=(), drift=0, quality=()
+    ledger=(), positions=(), holds=(), quarantine=(), reconciled=(), rereads=(), drift=0, quality=(), archive=ArchiveFacts(sources=(), since=None)
 )
 
 
