@@ -47,7 +47,9 @@ class EncryptingCodec(PayloadCodec):
         """The payloads encrypted, one by one."""
         if not self._encrypts:
             return list(payloads)
-        key = self._ring.known_present() or await asyncio.to_thread(self._ring.present)
+        key = self._ring.known_present()
+        if key is None:
+            key = await asyncio.to_thread(self._ring.present)
         return [self._encrypted(each, key) for each in payloads]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:

@@ -9,6 +9,7 @@ import heapq
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -41,6 +42,10 @@ class _Batch:
     def enlist(self, object_name: str, state: str) -> None:
         """It is in the list of batches."""
         self.object, self.state, self.is_listed = object_name, state, True
+
+    def sealed(self, target: str, digest: str) -> None:
+        """An act seals its attempts."""
+        self.seals.append((target, digest))
 
     def attempted(self, digest: str) -> None:
         """It has attempts."""
@@ -100,7 +105,7 @@ def _listed(connection: sa.Connection) -> Iterator[Fact]:
     table = WRITEBACK_BATCH.c
     name = table.batch.collate("C")
     for row in _streamed(connection, sa.select(table.batch, table.object, table.state).order_by(name)):
-        yield row.batch, lambda batch, row=row: batch.enlist(row.object, row.state)
+        yield row.batch, partial(_Batch.enlist, object_name=row.object, state=row.state)
 
 
 def _seals(connection: sa.Connection) -> Iterator[Fact]:
@@ -108,8 +113,7 @@ def _seals(connection: sa.Connection) -> Iterator[Fact]:
     query = sa.select(name.label("batch"), AUDIT_LOG.c.target, AUDIT_LOG.c.detail)
     ordered = query.where(AUDIT_LOG.c.act == ACT).order_by(name.collate("C"), AUDIT_LOG.c.number)
     for row in _streamed(connection, ordered):
-        seal = (row.target, sealed_digest(row.detail))
-        yield row.batch, lambda batch, seal=seal: batch.seals.append(seal)
+        yield row.batch, partial(_Batch.sealed, target=row.target, digest=sealed_digest(row.detail))
 
 
 def _digests(connection: sa.Connection) -> Iterator[Fact]:
@@ -118,8 +122,7 @@ def _digests(connection: sa.Connection) -> Iterator[Fact]:
     query = sa.select(*(table[name] for name in SEALED))
     rows = _streamed(connection, query.order_by(table.batch.collate("C"), table.number, table.attempt))
     for name, some in groupby(rows, key=lambda row: str(row.batch)):
-        digest = attempts_digest(some)
-        yield name, lambda batch, digest=digest: batch.attempted(digest)
+        yield name, partial(_Batch.attempted, digest=attempts_digest(some))
 
 
 def _streamed(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[sa.Row[Any]]:
