@@ -125,11 +125,14 @@ async def _follow(
     client: Client, to: tuple[TemporalAddress, Spoken], renewed: Callable[[], None], known: _Credentials
 ) -> None:
     where, spoken = to
+    seen = known
     while True:
         await asyncio.sleep(LOOK_EVERY)
         try:
             found = _credentials(where)
-            if found == known:
+            is_settled, seen = found == seen, found
+            # A certificate and its key are two files: both have been written when two looks agree.
+            if found == known or not is_settled:
                 continue
             if found[0] == known[0]:
                 client.api_key = found[1]
