@@ -32,7 +32,7 @@ class RetentionSettings(SettingsGroup):
     raw_months: int = Field(default=RAW_MONTHS, ge=1)
     """Months that raw files are kept."""
     warehouse_months: int = Field(default=WAREHOUSE_MONTHS, ge=1)
-    """Months that the change log stays in the warehouse after they were archived. Never fewer
+    """Months that the change log stays in the warehouse after its month. Never fewer
     than `raw_months`.
     """
     audit_years: int = Field(default=AUDIT_YEARS, ge=1)
