@@ -25,7 +25,7 @@ from workers.clients import connect_temporal
 from workers.settings import Settings
 
 app = CommandApp(
-    about="Take the values of a person's records out of every store, and certify it.\n\n"
+    about="Take a person's values out of every store.\n\n"
     'Example: tidegate erase 003000000000001AAA --reason "request 2026-117" --dry-run',
     usual="start",
 )
