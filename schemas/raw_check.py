@@ -1,4 +1,4 @@
-"""What a check of raw found: manifests held against the objects that they name."""
+"""Findings of a check of raw: manifests held against the objects that they name."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from schemas.message import Message
 
 
 class RawFault(StrEnum):
-    """What is wrong with a batch's raw file."""
+    """The fault of a batch's raw file."""
 
     MISSING = "missing"
     """The manifest names it, and the bucket has no such object."""

@@ -47,8 +47,8 @@ def writeback_intake(
 
 
 def refusal_words(settings: Settings, catalogue: Catalogue, store: ObjectStore) -> RefusalWords:
-    """What shows Salesforce's words about refused writebacks. Nothing has to answer before the
-    first of them is asked for.
+    """The part that shows Salesforce's words about refused writebacks. Nothing has to answer
+    before the first of them is asked for.
     """
     org, address = settings.salesforce.org_id, s3_address(settings.s3)
     return RefusalWords(lambda: Protector(org_key_ring(org, address, store), catalogue))

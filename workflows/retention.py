@@ -25,8 +25,8 @@ MOST_TASKS = 300
 
 @workflow.defn(name=names.RETENTION_WORKFLOW)
 class RetentionWorkflow:
-    """`retention/{org}/{name}`. Query: progress. Returns its last state; fails when a task could not be
-    done.
+    """`retention/{org}/{name}`. Query: progress. Returns its last state; fails when a task could
+    not be done.
     """
 
     @workflow.init

@@ -1,4 +1,4 @@
-"""What is due: objects by age, months to archive, to drop and to expire."""
+"""The work that is due: objects by age, months to archive, to drop and to expire."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta

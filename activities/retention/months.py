@@ -53,7 +53,7 @@ def archive_month(parts: RetentionParts, task: RetentionTask, now: datetime, tel
 def _export(
     parts: RetentionParts, source: Source, row: ArchivedMonth, now: datetime, tell: Tell
 ) -> tuple[ArchivedMonth, str]:
-    """Write the month; returns its row and what is said of it."""
+    """Write the month; returns its row and a description of the outcome."""
     parts.archive.store.check()
     manifest, digest = parts.archive.export(
         source,

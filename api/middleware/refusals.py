@@ -18,7 +18,7 @@ from schemas.ingest.messages import Act
 _LOG = logging.getLogger(__name__)
 WINDOW_SECONDS = 60.0
 _MOST_SOURCES = 1_000
-"""Sources that are told apart in one minute; the rest are counted together."""
+"""Sources that are distinguished in one minute; the rest are counted together."""
 _OTHERS = "other addresses"
 REFUSED = "api.refuse"
 """The act's name in the audit log."""

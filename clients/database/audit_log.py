@@ -174,8 +174,8 @@ def append_act(connection: sa.Connection, act: Act, *, asked_of: str = "") -> in
 
     Args:
         connection: Within its transaction.
-        act: Its origin is judged here. None = it is done here and now, by whoever acts in this
-            process.
+        act: Its origin is judged here. None = it is done here and now, by the caller who
+            acts in this process.
         asked_of: The workflow that was asked for the act, to which a proof must belong; "" = the
             act's target.
     """

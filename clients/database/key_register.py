@@ -30,7 +30,7 @@ DATA_KEY = sa.Table(
 
 @dataclass(frozen=True)
 class RegisteredKey:
-    """What is known of a data key."""
+    """The known facts of a data key."""
 
     id: str
     fingerprint: str

@@ -1,3 +1,3 @@
-"""What is kept for years: the archive under Object Lock, the keys of its subjects, and the removal
-of what has had its time.
+"""Data that is kept for years: the archive under Object Lock and the keys of its subjects. Also the
+removal of data whose time is over.
 """

@@ -1,7 +1,7 @@
 """The bucket's lifecycle configuration: S3 itself ends what nothing but its age decides about.
 
 Raw and staged files are not in it: some of them are still needed when their time is over, and S3
-cannot know that. Rules of others stay as they are; ours are told by their ids.
+cannot know that. Rules of others stay as they are; ours are known by their ids.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""What retention works on, opened once for a process or a command."""
+"""The stores that retention works on, opened once for a process or a command."""
 
 import time
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from schemas.errors import TerminalError
 from schemas.security.retention import PREFIX_RULES, PrefixRule, RetentionPolicy
 
 _KNOWN_SECONDS = 60
-"""A task a month does not look up every column of the warehouse anew."""
+"""A task a month does not look up every column of the warehouse again."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ NEVER = ("keys/", "chain/", "archive/")
 
 @dataclass(frozen=True)
 class Removed:
-    """What became of the objects that are due by one rule."""
+    """The outcome for the objects that are due by one rule."""
 
     objects: int = 0
     bytes: int = 0

@@ -1,5 +1,5 @@
-"""What of Salesforce's words may be repeated: sentences that name fields, objects and limits, and
-nothing else.
+"""The part of Salesforce's words that may be repeated: sentences that name fields, objects and
+limits, and nothing else.
 
 Most of its messages quote what was sent: a query with its values, a name, a text cut at some
 length. So a sentence is repeated only where its form is known.
@@ -24,7 +24,7 @@ HIDDEN = "its words may quote values, so they are not shown"
 
 
 def safe_words(message: str) -> str:
-    """The part of a message that may be shown and kept in clear; `HIDDEN` where none may."""
+    """The part of a message that may be shown and kept in plaintext; `HIDDEN` where none may."""
     for sentence in _SENTENCES:
         if (found := sentence.search(message)) is not None:
             return found[0].strip()

@@ -324,7 +324,7 @@ class ObjectStore:
 
 
 class ObjectFacts(NamedTuple):
-    """What S3 knows of an object."""
+    """The facts that S3 knows of an object."""
 
     size: int
     """Bytes."""

@@ -26,7 +26,7 @@ _STEP = 256
 
 
 class RawQuestion(NamedTuple):
-    """What to check."""
+    """The batches to check, and how."""
 
     org: str
     lane: str | None = None

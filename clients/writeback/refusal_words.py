@@ -1,6 +1,6 @@
 """Salesforce's own words about a refused row: kept encrypted, since they may quote any value of it.
 
-The code and the fields are in clear beside them, with a remedy of ours.
+The code and the fields are in plaintext beside them, with a remedy of ours.
 """
 
 from collections.abc import Callable

@@ -81,4 +81,4 @@ class Caller(Message):
     """Goes on record as `by`: the token's name, or `oidc:` and the subject of a signed token."""
     role: CallerRole
     scope: WriterScope = ANYTHING
-    """What it may write."""
+    """The objects and fields that it may write."""

@@ -54,7 +54,9 @@ class Origin(Message):
     """SHA-256 of what was asked, hex."""
     proof: Proof | None = None
     verified: bool = False
-    """The author is proven. Set by the process that writes the record, never by the one that asks."""
+    """The author is proven. Set by the process that writes the record, never by the one that
+    asks.
+    """
     doubt: str = ""
     """Why the author is not proven; empty = proven."""
 

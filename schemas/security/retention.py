@@ -133,7 +133,7 @@ class MonthState(StrEnum):
 
 
 class Work(StrEnum):
-    """What a task of retention does."""
+    """The kind of work that a task of retention does."""
 
     REMOVE = "remove"
     LIFECYCLE = "lifecycle"
@@ -178,7 +178,7 @@ class RetentionPlan(Message):
     tasks: tuple[RetentionTask, ...] = ()
 
     def overdue(self) -> tuple[RetentionTask, ...]:
-        """Those that should have been done long ago."""
+        """The tasks that should have been done long ago."""
         return tuple(task for task in self.tasks if self.now - task.due_since > OVERDUE_AFTER)
 
 
@@ -226,7 +226,7 @@ class ArchiveFile(Message):
     content: str
     """Digest of the rows, whatever the file's form."""
     first_at: datetime
-    """Of the column by which the table's months are told apart."""
+    """Of the column by which the table's months are distinguished."""
     until_at: datetime
     """Rows before it are in the file."""
 

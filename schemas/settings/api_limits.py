@@ -8,7 +8,7 @@ from schemas.settings.base import SettingsGroup
 
 
 class ApiLimits(SettingsGroup):
-    """What one process of the API takes from its callers at most."""
+    """The most that one process of the API takes from its callers."""
 
     header_bytes: int = Field(default=32 * 1024, ge=4 * 1024, le=1024 * 1024)
     """Bytes of a request's line and headers. More are answered 431."""

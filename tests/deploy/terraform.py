@@ -11,7 +11,9 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 TREE = ROOT / "deploy" / "terraform"
 MIRROR = Path(os.environ.get("TIDEGATE_TERRAFORM_MIRROR", "/opt/tf-plugins"))
-"""A folder of providers, for machines that cannot reach a registry. Not there = Terraform's own ways."""
+"""A folder of providers, for machines that cannot reach a registry. Not there = Terraform's own
+ways.
+"""
 _TIMEOUT = 900
 
 

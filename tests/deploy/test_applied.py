@@ -1,4 +1,5 @@
-"""Buckets, keys and roles as an AWS emulator has them after `terraform apply`: what is there counts, not the text.
+"""Buckets, keys and roles as an AWS emulator has them after `terraform apply`: what is there
+counts, not the text.
 
 Redshift, Aurora, Fargate and the load balancer are not applied: no emulator runs them.
 """
@@ -41,7 +42,7 @@ _APPLIED = (
 
 @dataclass(frozen=True)
 class Applied:
-    """What Terraform made, and who asks the emulator about it."""
+    """The resources that Terraform made, and who asks the emulator about it."""
 
     endpoint: str
     outputs: dict[str, Any]
@@ -62,7 +63,7 @@ class Applied:
         return name
 
     def may(self, role: str, action: str, arn: str) -> bool:
-        """What IAM says of a role's action on one resource."""
+        """The answer of IAM about a role's action on one resource."""
         answer = self.client("iam").simulate_principal_policy(
             PolicySourceArn=self.outputs["roles"][role], ActionNames=[action], ResourceArns=[arn]
         )

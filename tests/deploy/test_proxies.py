@@ -1,5 +1,5 @@
-"""Behind a proxy that signs TLS itself: every client goes through it, and trusts the bundle that the
-environment names.
+"""Behind a proxy that signs TLS itself: every client goes through it, and trusts the bundle that
+the environment names.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from tests.support.builders.waiting import SLOWNESS
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
 HOST, BUCKET_HOST = "acme.my.salesforce.com", "s3.example"
-"""Names that lead nowhere here: whoever reaches them went through the proxy."""
+"""Names that lead nowhere here: a process that reaches them went through the proxy."""
 CHANNEL = "/data/AccountChangeEvent"
 
 

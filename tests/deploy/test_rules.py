@@ -1,4 +1,4 @@
-"""What can be said of the Terraform files without a cloud."""
+"""Checks of the Terraform files that need no cloud."""
 
 import re
 import subprocess

@@ -92,7 +92,7 @@ def test_months_that_left_the_log_change_nothing(
 
 
 def altered(applier: Applier, name: str) -> list[Any]:
-    """What a reconciliation would find that does not follow from the log and the bases."""
+    """Findings of a reconciliation that do not follow from the log and the bases."""
     spec = applier.catalogue.object(name)
     with applier.warehouse.reading() as reading:
         ids = [row[0] for row in reading.fetch(f"SELECT record_id FROM {sql.current_table(spec)}")]

@@ -1,4 +1,6 @@
-"""Bases as rows of `audit.<object>_base`, and the fingerprints of the changes that they stand for."""
+"""Bases as rows of `audit.<object>_base`, and the fingerprints of the changes that they stand
+for.
+"""
 
 import base64
 import hashlib
@@ -37,7 +39,7 @@ class StoredBase:
 
 
 def fingerprint(change_order: str) -> str:
-    """64 bits of a place's digest: a record has thousands of changes at the most, so two of them
+    """64 bits of a place's digest: a record has at most thousands of changes, so two of them
     are never taken for one.
     """
     digest = hashlib.blake2b(change_order.encode(), digest_size=_DIGEST_BYTES).digest()

@@ -3,8 +3,8 @@
 `current` and `history` are a fold over the change log (law 3). This is that fold, written out;
 records that were touched out of order, or by a text diff, are rebuilt by it. In-order changes
 take `transforms.apply.net_changes`, which must give the same rows: a property test holds both
-against a third, naive fold. A record whose older changes have left the log for the archive is folded on from
-its *base*, the state that they made.
+against a third, naive fold. A record whose older changes have left the log for the archive is
+folded on from its *base*, the state that they made.
 
 Rules: changes are taken in `change_order`. A create, undelete or snapshot sets every field (what
 it leaves out is null), or those that it names, and makes the record complete. An update sets the

@@ -1,9 +1,9 @@
 """Protected values on their way into the archive: each is sealed with the key of its subject.
 
 A sealed value is `tgs1.<generation>.<base64url>` (AES-SIV, RFC 5297). Inside is the value as the
-warehouse had it, mostly a token of the org's data key, so whoever reads it needs both keys. The
-same value of the same column and subject always gives the same text: an export that is done again
-gives the same file.
+warehouse had it, mostly a token of the org's data key, so anyone who reads it needs both keys.
+The same value of the same column and subject always gives the same text: an export that is done
+again gives the same file.
 """
 
 import base64

@@ -55,7 +55,7 @@ def outcome_of(entry: ToSend, result: RowResult, *, key_field: str, known: Colle
         entry: What was sent.
         result: What the org says of its row.
         key_field: The external id field.
-        known: Names of the object's fields: no others are repeated in clear.
+        known: Names of the object's fields: no others are repeated in plaintext.
     """
     code = result.code if _CODE.fullmatch(result.code) else UNREADABLE
     if not result.code:

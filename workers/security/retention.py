@@ -35,7 +35,7 @@ def archive_address(settings: Settings) -> S3Address:
 def retention_parts(
     settings: Settings, store: ObjectStore, warehouse: Warehouse, catalogue: Catalogue
 ) -> RetentionParts:
-    """What retention works on, over clients that are open. Connects to nothing yet."""
+    """The stores that retention works on, over clients that are open. Connects to nothing yet."""
     org = settings.salesforce.org_id
     address = archive_address(settings)
     operational = operational_address(settings.operational)

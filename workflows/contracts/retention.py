@@ -16,7 +16,7 @@ PLAN_RETENTION = Contract(
     start_to_close=timedelta(minutes=30),
     schedule_to_close=timedelta(hours=2),
     heartbeat=timedelta(seconds=12),
-    why="It lists what is old in each prefix. The next run plans anew.",
+    why="It lists what is old in each prefix. The next run plans from the start.",
 )
 DO_RETENTION = Contract(
     names.DO_RETENTION,

@@ -198,7 +198,9 @@ class _Client(Client):
         return getattr(self, "_http_session", None)
 
     async def _get_http_session(self) -> aiohttp.ClientSession:
-        """The library's, which would pass the proxies of the environment by; its calls are counted."""
+        """The library's, which would pass the proxies of the environment by; its calls are
+        counted.
+        """
         session: aiohttp.ClientSession | None = self.http_session
         if session is None:
             session = aiohttp.ClientSession(

@@ -42,7 +42,7 @@ def connection(api: ApiProcess) -> socket.socket:
 
 
 def answered(made: socket.socket) -> bytes:
-    """What comes until the server ends the connection."""
+    """The bytes that come until the server ends the connection."""
     found = b""
     while True:
         try:

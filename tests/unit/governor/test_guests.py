@@ -64,7 +64,7 @@ def test_a_claim_opens_no_lease_and_is_in_no_forecast(ledger: BudgetLedger, numb
 
 
 def test_a_guest_that_comes_back_after_its_lease_has_ended_goes_on(ledger: BudgetLedger) -> None:
-    """What it held was counted when the lease ended; its numbers go on from where they were."""
+    """Its grant was counted when the lease ended; its numbers go on from where they were."""
     said(ledger, want=50)
     again = said(ledger, at=120, granted=50, spent=30, want=10)
     assert again.granted == 60

@@ -1,4 +1,4 @@
-"""What is wrong with a change's header is named by its part, and never quoted."""
+"""A fault in a change's header is named by its part, and never quoted."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What looks like a person's data in clear texts is found by field, and no value is ever said."""
+"""Clear texts that look like a person's data are found by field, and no value is ever shown."""
 
 from collections.abc import Sequence
 

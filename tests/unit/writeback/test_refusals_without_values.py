@@ -1,4 +1,4 @@
-"""A refusal's code, fields and remedy are in clear; Salesforce's words never are."""
+"""A refusal's code, fields and remedy are in plaintext; Salesforce's words never are."""
 
 from datetime import UTC, datetime
 

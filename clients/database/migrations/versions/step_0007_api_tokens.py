@@ -27,7 +27,7 @@ def upgrade() -> None:
         sa.Column("revoked_at", sa.DateTime(timezone=True)),
         sa.Column("revoked_by", sa.String(255)),
     )
-    # Two tokens in force under one name could not be told apart in the audit log.
+    # Two tokens in force under one name could not be distinguished in the audit log.
     op.create_index(
         "api_token_name",
         "api_token",
