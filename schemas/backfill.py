@@ -5,7 +5,7 @@ a hole in a stream, and of what a reconciliation found. Its rows are snapshots; 
 which of a snapshot and the stream's events is newer.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
@@ -17,6 +17,10 @@ from schemas.message import Counts, Message
 
 PART_ROWS = 5_000_000
 """Rows of a backfill's part at most; one Bulk query job reads a part."""
+HUNG_AFTER = timedelta(minutes=30)
+"""A backfill without a step forward for so long hangs. A job of tens of millions of rows takes
+minutes, and its turn in the org's queue may take as long.
+"""
 
 
 class BackfillInput(Message):

@@ -72,6 +72,7 @@ MOVE_POSITION: Final = "move_position"
 LANE_STATE: Final = "state"
 EXCHANGE: Final = "exchange"
 RECHECK: Final = "recheck"
+ALLOW_STREAMS: Final = "allow_streams"
 BOOKS: Final = "books"
 PIN: Final = "pin"
 UNPIN: Final = "unpin"
@@ -96,6 +97,7 @@ WRITEBACK_QUEUE: Final = "tidegate-writebacks"
 # Keys of memos
 LANE_MEMO: Final = "Lane"
 OLDEST_CHANGE_MEMO: Final = "OldestChangeAt"
+PROGRESS_MEMO: Final = "ProgressAt"
 
 SEARCH_ATTRIBUTES: Final = {
     "SfOrg": "Keyword",

@@ -67,6 +67,8 @@ class RemoteStatus(Message):
     """Why it is down or unknown; empty when it is up."""
     since: AwareDatetime | None = None
     """When this process first found it so; None: at its first look."""
+    missed: int = 0
+    """Looks in a row that it did not answer. One alone may be a moment's pause."""
     took: timedelta | None = None
     """Of the question; None: it was not answered."""
 
@@ -108,8 +110,6 @@ class LaneStatus(Message):
     """The channel, or the object that is polled."""
     way: str = "stream"
     """stream or poll."""
-    objects: tuple[str, ...] = ()
-    """Known to come by it; empty: any."""
     because: str = ""
     """Why it is stalled, waiting or paused, and what to do."""
     by: str = ""

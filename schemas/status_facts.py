@@ -6,8 +6,9 @@
 from datetime import timedelta
 from typing import Literal
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, ConfigDict
 
+from schemas.backfill import HUNG_AFTER
 from schemas.governor import Forecast
 from schemas.message import Message
 from schemas.status import RemoteStatus, RoleStatus
@@ -15,7 +16,12 @@ from schemas.writeback.control import PauseView
 
 
 class LanePulse(Message):
-    """A follower's own account, sent with each heartbeat beside its position."""
+    """A follower's own account, sent with each heartbeat beside its position.
+
+    A name that is not known is passed over: while releases change, followers of both are looked at.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     at: AwareDatetime
     """Of the account, by the follower's clock."""
@@ -36,9 +42,12 @@ class LanePulse(Message):
     """Commit time of the last landed change; None: this attempt has landed none."""
     buffered: int = 0
     """Events received and not landed."""
-    waiting_for: str = ""
-    """Why it waits for tokens; empty: it does not."""
-    waiting_until: AwareDatetime | None = None
+    landing_since: AwareDatetime | None = None
+    """Since when a batch is being landed, over all attempts of the follower; None: none is."""
+    login_refused: str = ""
+    """Salesforce's answer to the last login of its process; empty: it was not refused."""
+    login_refused_at: AwareDatetime | None = None
+    """The first refusal in a row; None: it was not refused."""
 
 
 class FollowerFacts(Message):
@@ -174,6 +183,17 @@ class OpenFindings(Message):
     others: int
 
 
+class OpenRereads(Message):
+    """Changes of an object that are to be read from the org again."""
+
+    object: str
+    changes: int
+    windows: int
+    """Whole stretches of time among them: holes in a stream."""
+    oldest_at: AwareDatetime
+    """When the first of them was asked for."""
+
+
 class WarehouseFacts(Message):
     """The warehouse's answers. None: that question was not answered."""
 
@@ -182,8 +202,7 @@ class WarehouseFacts(Message):
     holds: tuple[Hold, ...] | None = None
     quarantine: tuple[Refused, ...] | None = None
     reconciled: tuple[Reconciled, ...] | None = None
-    rereads: dict[str, int] | None = None
-    """Object -> changes that are to be read again."""
+    rereads: tuple[OpenRereads, ...] | None = None
     drift: int | None = None
     """Fields about which somebody is advised to do something."""
     quality: tuple[OpenFindings, ...] | None = None
@@ -247,6 +266,17 @@ class FailedRun(Message):
     at: AwareDatetime
 
 
+class RunningBackfill(Message):
+    """A backfill that reads, repairs among them. One that is paused is none."""
+
+    object: str
+    name: str
+    progress_at: AwareDatetime | None
+    """Its last step forward: pages landed, or another stage. None: an older release began it, and
+    kept no time.
+    """
+
+
 class LookFacts(Message):
     """Every answer of one look."""
 
@@ -261,6 +291,9 @@ class LookFacts(Message):
     governor: Literal["running", "not started", "silent"] | None = None
     forecasts: tuple[Forecast, ...] = ()
     failed_runs: tuple[FailedRun, ...] | None = None
+    backfills: tuple[RunningBackfill, ...] | None = None
+    hung_after: timedelta = HUNG_AFTER
+    """A backfill without a step forward for so long hangs."""
     configured: tuple[tuple[str, str, str], ...] = ()
     """Lanes of the settings: name, way, channel or object. Empty under the planner."""
     reconcile_period: timedelta | None = None

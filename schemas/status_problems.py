@@ -21,6 +21,7 @@ class ProblemKind(NamedTuple):
 PROBLEMS: Final[dict[str, ProblemKind]] = {
     "remote.down": ProblemKind(Severity.PAGE, "a remote system refuses us or cannot be reached"),
     "remote.unknown": ProblemKind(Severity.PAGE, "a remote system gave no answer in time"),
+    "login.refused": ProblemKind(Severity.PAGE, "Salesforce refuses the login; open streams go on"),
     "role.missing": ProblemKind(Severity.PAGE, "no worker of a role polls its task queue"),
     "role.backlog": ProblemKind(Severity.PAGE, "tasks of a role wait longer than 30 seconds"),
     "lane.stalled": ProblemKind(Severity.PAGE, "a lane should follow the org and does not"),
@@ -29,6 +30,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "lane.not_started": ProblemKind(Severity.TICKET, "no workflow of a configured lane runs"),
     "lane.unknown": ProblemKind(Severity.TICKET, "the state of a lane is not known"),
     "lane.behind": ProblemKind(Severity.PAGE, "a lane's position is more than 48 hours old"),
+    "reread.waiting": ProblemKind(Severity.TICKET, "a hole, or changes, are read from the org again"),
     "object.late": ProblemKind(Severity.PAGE, "landed changes wait longer than the freshness target"),
     "object.held": ProblemKind(Severity.TICKET, "batches of an object wait for an operator"),
     "ledger.imbalance": ProblemKind(Severity.PAGE, "landed is not applied + duplicate + quarantined"),
@@ -36,6 +38,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "writeback.held": ProblemKind(Severity.TICKET, "writebacks wait for an operator"),
     "writeback.paused": ProblemKind(Severity.NOTICE, "an operator paused writebacks"),
     "writeback.late": ProblemKind(Severity.PAGE, "the oldest writeback waits longer than 4 minutes"),
+    "writeback.unknown": ProblemKind(Severity.PAGE, "outcomes of writebacks are looked up for too long"),
     "budget.exhausts": ProblemKind(Severity.PAGE, "a budget runs out within 12 hours"),
     "budget.refused": ProblemKind(Severity.PAGE, "a budget grants nothing to who spends it"),
     "budget.stale": ProblemKind(Severity.PAGE, "the org's limits were not read for 10 minutes"),
@@ -47,6 +50,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "quarantine.waiting": ProblemKind(Severity.TICKET, "refused changes wait for an operator"),
     "drift.needs_somebody": ProblemKind(Severity.TICKET, "the org's schema changed and somebody must decide"),
     "backfill.failed": ProblemKind(Severity.TICKET, "a backfill failed within the last 24 hours"),
+    "backfill.hung": ProblemKind(Severity.TICKET, "a backfill makes no step forward"),
 }
 """Code -> its kind."""
 

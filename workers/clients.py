@@ -130,9 +130,14 @@ def decided_catalogue(settings: Settings, warehouse: Warehouse) -> Catalogue:
     try:
         return LiveCatalogue.over(file, warehouse)
     except StatementError as error:
-        if _NO_TABLE not in error.detail:
+        if not _is_before_first_worker(error):
             raise
         return file  # no engine has run yet, so nothing is decided
+
+
+def _is_before_first_worker(error: TidegateError) -> bool:
+    """True while nobody has made the tables: the API may be the first process of an engine."""
+    return isinstance(error, StatementError) and _NO_TABLE in error.detail
 
 
 @asynccontextmanager
@@ -144,7 +149,8 @@ async def following(catalogue: LiveCatalogue) -> AsyncIterator[None]:
             try:
                 await run_to_completion(asyncio.to_thread(catalogue.follow))
             except TidegateError as error:
-                _log.warning("the catalogue's changes cannot be read now: %s", error)
+                level = logging.DEBUG if _is_before_first_worker(error) else logging.WARNING
+                _log.log(level, "the catalogue's changes cannot be read now: %s", error)
             await asyncio.sleep(RELOAD_EVERY.total_seconds())
 
     task = asyncio.create_task(follow())

@@ -8,12 +8,15 @@ from temporalio.common import SearchAttributeKey
 from schemas.backfill import BackfillState
 
 with workflow.unsafe.imports_passed_through():
+    from schemas import names
     from schemas.backfill import BackfillCounts, BackfillInput, BackfillPlan, BackfillState
     from schemas.ingest.messages import PauseInput
 _STAGE = SearchAttributeKey.for_keyword("Stage")
 _CHANGES = SearchAttributeKey.for_int("Changes")
 _QUARANTINED = SearchAttributeKey.for_int("Quarantined")
 _MOST_NOTES = 50
+_KEEPS_PROGRESS = "backfill-progress-memo"
+"""Histories without this mark are of releases whose backfills kept no memo."""
 
 
 class Progress:
@@ -87,6 +90,8 @@ class Progress:
                     _QUARANTINED.value_set(quarantined),
                 ]
             )
+            if workflow.patched(_KEEPS_PROGRESS):
+                workflow.upsert_memo({names.PROGRESS_MEMO: workflow.now().isoformat()})
         workflow.set_current_details(details(self.state(), self._request.by))
 
 

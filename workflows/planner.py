@@ -13,7 +13,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
-    from schemas.ingest.messages import Act
+    from schemas.ingest.messages import Act, PauseInput
     from schemas.planner import (
         DrawPlanInput,
         FollowedObject,
@@ -34,7 +34,7 @@ with workflow.unsafe.imports_passed_through():
 
 _NO_STREAMS = timedelta(hours=1)
 """After a refusal no object moves to a stream for so long: what was spent a day ago must drop out
-first.
+first. A recheck that finds room ends it.
 """
 _FIRST_LOOK = timedelta(seconds=2)
 """Until the next try, while there is no plan yet."""
@@ -42,7 +42,7 @@ _FIRST_LOOK = timedelta(seconds=2)
 
 @workflow.defn(name=names.PLANNER_WORKFLOW)
 class PlannerWorkflow:
-    """`planner/{org}`. Updates: pin, unpin. Query: plan."""
+    """`planner/{org}`. Signal: allow_streams. Updates: pin, unpin. Query: plan."""
 
     @workflow.init
     def __init__(self, planner: PlannerInput) -> None:
@@ -172,6 +172,12 @@ class PlannerWorkflow:
         if state.joined_at is None:
             return "polling goes on until the stream has landed a batch; polling a quiet object costs little"
         return f"polling goes on until it has read through {state.joined_at:%H:%M:%S} UTC"
+
+    @workflow.signal(name=names.ALLOW_STREAMS)
+    def allow_streams(self, request: PauseInput) -> None:  # noqa: ARG002 -- the recheck is on record
+        """The org delivers again, as a recheck has found: plan with streams at once."""
+        self._no_streams_until = None
+        self._wake = True
 
     @workflow.update(name=names.PIN)
     def pin(self, request: PinInput) -> PlannerView:

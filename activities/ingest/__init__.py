@@ -35,6 +35,7 @@ def stream_activities(
         rule=rule,
         holes=holes,
         allow_login=org.sessions.allow_login,
+        refused_login=org.sessions.refused_login,
     )
     return [follow.follow_lane]
 
@@ -67,5 +68,6 @@ def poll_activities(
         overlap=overlap,
         deletions_every=deletions_every,
         allow_login=org.sessions.allow_login,
+        refused_login=org.sessions.refused_login,
     )
     return [poll.poll_lane]

@@ -33,6 +33,7 @@ from activities.repair.retention_gap import RetentionGapReporter
 from activities.runtime.heartbeat import heartbeating
 from clients.metrics.changes import timed
 from clients.metrics.work import BATCH_SECONDS, BUFFER_BYTES, BUFFER_EVENTS, EVENTS_RECEIVED
+from clients.salesforce.login_backoff import RefusedLogin
 from clients.salesforce.streaming.stream import StreamMessage
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
@@ -92,6 +93,8 @@ class FollowLane:
     """Called at a first attempt, which follows an operator's `resume`: no login waits for the last
     one's failures then.
     """
+    refused_login: Callable[[], RefusedLogin | None] = lambda: None
+    """Told with each heartbeat: an open stream goes on while the process can log in no more."""
 
     @activity.defn(name=names.FOLLOW_LANE)
     async def follow_lane(self, request: FollowInput) -> FollowResult:
@@ -140,6 +143,7 @@ class _Follower:
         self._parent = parent
         self._chain = chain
         self._pulse = Pulse.after(details, request.channel, _OPENS_WITHIN)
+        self._pulse.refused_login = parent.refused_login
         self._buffer = LandingBuffer(parent.protector, parent.rule)
         if position != ORIGIN:
             self._buffer.drop_through(int(position))
@@ -163,6 +167,7 @@ class _Follower:
         not landed is read with the rest.
         """
         self._buffer = LandingBuffer(self._parent.protector, self._parent.rule)
+        self._pulse.landing_since = None
         self._is_after_hole = self.is_open_at_new = True
         return REPLAY_NEW_EVENTS
 

@@ -24,6 +24,7 @@ from activities.ingest.poll_buffer import PollBuffer
 from activities.ingest.pulse import LANDING, LISTENING, READING, Pulse
 from activities.runtime.heartbeat import heartbeating
 from activities.runtime.schema_check import asking_for_a_check
+from clients.salesforce.login_backoff import RefusedLogin
 from clients.salesforce.polling import Deletions, PolledSource
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
@@ -58,7 +59,8 @@ class PollLane:
     twice.
     """
     allow_login: Callable[[], None] = lambda: None
-    """As of `FollowLane`."""
+    refused_login: Callable[[], RefusedLogin | None] = lambda: None
+    """As of `FollowLane`, like `allow_login`."""
 
     @activity.defn(name=names.POLL_LANE)
     async def poll_lane(self, request: PollInput) -> FollowResult:
@@ -93,6 +95,7 @@ class _Poller:
         self._origin = PolledPosition.at(request.start_at or request.began_at - parent.overlap)
         details = activity.info().heartbeat_details
         self._pulse = Pulse.after(details, request.object, request.every + _MOST_POLL)
+        self._pulse.refused_login = parent.refused_login
         self._batches = 0
         self._changes = 0
         self._read_through: PolledPosition | None = None
@@ -154,6 +157,7 @@ class _Poller:
             self._read_through = PolledPosition(until_ms)
             await self._land_rest(deletions, PolledPosition(until_ms))
             self._pulse.heard(_now_ms())
+            self._pulse.landing_since = None  # what could not be landed may have gone meanwhile
             self._pulse.begin(LISTENING)
             activity.heartbeat(*self.told())
 

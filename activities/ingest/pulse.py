@@ -4,10 +4,11 @@ new" from "nothing heard", and nobody has to ask the follower for it.
 It is the last of a heartbeat's details, as JSON. The first one is the position, as ever.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from clients.salesforce.login_backoff import RefusedLogin
 from clients.temporal.lane_facts import pulse_of
 from schemas.status_facts import LanePulse
 
@@ -26,6 +27,10 @@ class Pulse:
     received_at: datetime | None = None
     position_at: datetime | None = None
     buffered: int = 0
+    landing_since: datetime | None = None
+    """As of `LanePulse`. An attempt that hangs while it lands is ended, and the next one hangs."""
+    refused_login: Callable[[], RefusedLogin | None] = lambda: None
+    """Asked for each heartbeat: an open stream goes on while the next login is refused."""
     _step: str = OPENING
     _step_since: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -37,12 +42,16 @@ class Pulse:
         known = pulse_of(list(details))
         if known is None:
             return cls(channel, silence)
-        return cls(channel, silence, known.heard_at, known.received_at, known.position_at)
+        found = cls(channel, silence, known.heard_at, known.received_at, known.position_at)
+        found.landing_since = known.landing_since
+        return found
 
     def begin(self, step: str) -> None:
         """Another step begins; the one that is under way goes on."""
         if step != self._step:
             self._step, self._step_since = step, datetime.now(UTC)
+        if step == LANDING:
+            self.landing_since = self.landing_since or self._step_since
 
     def heard(self, at_ms: int | None) -> None:
         """The org's last sign of life, in epoch milliseconds; None: there was none."""
@@ -54,11 +63,13 @@ class Pulse:
 
     def landed(self, newest_ms: int | None) -> None:
         """A batch is durable; the commit time of its newest change, None: not known."""
+        self.landing_since = None
         if newest_ms is not None:
             self.position_at = moment_of(newest_ms)
 
     def text(self) -> str:
         """As a heartbeat carries it."""
+        refused = self.refused_login()
         return LanePulse(
             at=datetime.now(UTC),
             step=self._step,
@@ -69,6 +80,9 @@ class Pulse:
             received_at=self.received_at,
             position_at=self.position_at,
             buffered=self.buffered,
+            landing_since=self.landing_since,
+            login_refused="" if refused is None else refused.reason,
+            login_refused_at=None if refused is None else refused.since,
         ).model_dump_json()
 
 

@@ -49,7 +49,7 @@ def status(
 
 def _check(settings: Settings) -> None:
     with closing(StatusLook(settings)) as look, asyncio.Runner() as runner:
-        found = runner.run(look.look()).status
+        found = runner.run(look.sure()).status
     for each in found.problems:
         if each.severity is not Severity.NOTICE:
             subject = f" {each.subject}" if each.subject else ""

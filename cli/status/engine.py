@@ -74,7 +74,8 @@ class Overview:
     def other(self) -> OtherWork:
         """Replays, changes to be read again, drift."""
         warehouse = self.warehouse
-        return OtherWork(self.replays or {}, warehouse.rereads or {}, warehouse.drift or 0)
+        rereads = {each.object: each.changes for each in warehouse.rereads or ()}
+        return OtherWork(self.replays or {}, rereads, warehouse.drift or 0)
 
     @property
     def writebacks(self) -> WritebackLine | None:

@@ -1,4 +1,4 @@
-"""Counts of calls to remote systems: the org's HTTP APIs, S3 and KMS."""
+"""Counts of calls to remote systems: the org's APIs, its logins and streams, S3 and KMS."""
 
 import re
 import time
@@ -23,6 +23,11 @@ _APIS = {
     ("tooling", None): "tooling",
 }
 _BEGAN = "tidegate_began"
+_UNPAID = "none"
+"""In place of a lease class: logins and the calls of streams are no API calls, and need no
+token.
+"""
+_FIRST_REFUSAL = 400
 
 
 def api_label(path: str) -> str:
@@ -57,6 +62,18 @@ def org_call(path: str, lease_class: LeaseClass) -> Iterator[CallTimer]:
         api = api_label(path)
         SALESFORCE_CALLS.labels(str(lease_class), api, timer.outcome).inc()
         SALESFORCE_SECONDS.labels(api, timer.outcome).observe(time.perf_counter() - began)
+
+
+def count_unpaid(api: str, outcome: str) -> None:
+    """Count one call that needs no token. `outcome`: ok, refused, throttled or lost."""
+    SALESFORCE_CALLS.labels(_UNPAID, api, outcome).inc()
+
+
+def outcome_of(status: int) -> str:
+    """Of an HTTP answer."""
+    if status == httpx.codes.TOO_MANY_REQUESTS:
+        return "throttled"
+    return "ok" if status < _FIRST_REFUSAL else "refused"
 
 
 def meter_aws(client: Any) -> None:

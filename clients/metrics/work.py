@@ -94,13 +94,14 @@ GROUP_BATCHES = Histogram(
 )
 SALESFORCE_CALLS = Counter(
     "tidegate_salesforce_calls",
-    "HTTP calls to Salesforce, by outcome: ok, refused, throttled, or lost (no answer).",
+    "Calls to Salesforce, by outcome: ok, refused, throttled, or lost (no answer). "
+    "Logins and the calls of streams need no token: their lease_class is none.",
     ["lease_class", "api", "outcome"],
     registry=REGISTRY,
 )
 SALESFORCE_SECONDS = Histogram(
     "tidegate_salesforce_call_seconds",
-    "Duration of an HTTP call to Salesforce.",
+    "Duration of a call to Salesforce that needs a token.",
     ["api", "outcome"],
     buckets=_CALL_BUCKETS,
     registry=REGISTRY,

@@ -7,6 +7,8 @@ an attempt and its error, and the time between two attempts doubles.
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from schemas.errors import CredentialsRejectedError, TidegateError, UnavailableError
 
@@ -21,6 +23,15 @@ REFUSALS_BEFORE_REJECTED = 3
 """Refused logins in a row after which a session that worked before counts as rejected."""
 
 
+@dataclass(frozen=True)
+class RefusedLogin:
+    """Salesforce refuses who we are."""
+
+    reason: str
+    since: datetime
+    """The first refusal in a row, by this process's clock."""
+
+
 class LoginBackoff:
     """The attempts so far. Times are monotonic."""
 
@@ -28,11 +39,19 @@ class LoginBackoff:
         self._clock = clock
         self._failed = 0
         self._refused = 0
+        self._refused_since: datetime | None = None
         self._tried_at = 0.0
         self._next_at = 0.0
         self._error: TidegateError | None = None
         self._has_worked = False
         self._is_wanted = False
+
+    @property
+    def refused(self) -> RefusedLogin | None:
+        """The refusal in force; None: the last login was not refused, or the next try may work."""
+        if self._refused_since is None or not isinstance(self._error, CredentialsRejectedError):
+            return None
+        return RefusedLogin(str(self._error), self._refused_since)
 
     async def wait(self) -> None:
         """Return when another attempt may be made; raise the last one's error when it is too early
@@ -48,6 +67,7 @@ class LoginBackoff:
     def worked(self) -> None:
         """A login succeeded."""
         self._failed, self._refused, self._error = 0, 0, None
+        self._refused_since = None
         self._has_worked, self._is_wanted = True, False
 
     def failed(self, error: TidegateError) -> TidegateError:
@@ -58,6 +78,7 @@ class LoginBackoff:
         self._is_wanted = False
         is_refused = isinstance(error, CredentialsRejectedError)
         self._refused = self._refused + 1 if is_refused else 0
+        self._refused_since = (self._refused_since or datetime.now(UTC)) if is_refused else None
         longest = _LONGEST_REFUSED if is_refused else _LONGEST_AWAY
         self._tried_at = self._clock()
         self._next_at = self._tried_at + min(longest, _FIRST_SECONDS * 2**self._failed)

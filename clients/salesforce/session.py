@@ -7,6 +7,7 @@ username and password for old orgs.
 
 import asyncio
 import time
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,8 @@ from typing import Any, Literal
 import httpx
 import jwt
 
-from clients.salesforce.login_backoff import LoginBackoff
+from clients.metrics.calls import count_unpaid, outcome_of
+from clients.salesforce.login_backoff import LoginBackoff, RefusedLogin
 from schemas.errors import CredentialsRejectedError, SettingsError, UnavailableError
 from schemas.salesforce.limits import API_VERSION
 
@@ -79,7 +81,7 @@ async def served_versions(instance_url: str) -> ServedVersions:
     asked_at, began = datetime.now(UTC), time.monotonic()
     try:
         async with httpx.AsyncClient(timeout=5, trust_env=False) as http:
-            answer = await http.get(url)
+            answer = await _counted("versions", http.get(url))
         took = timedelta(seconds=time.monotonic() - began)
         versions = frozenset(str(each["version"]) for each in answer.raise_for_status().json())
     except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
@@ -121,6 +123,10 @@ class SessionSource:
         """Try the next login at once, however many were refused: an operator has acted."""
         self._backoff.allow_now()
 
+    def refused_login(self) -> RefusedLogin | None:
+        """The refusal of the last login; None: it was not refused."""
+        return self._backoff.refused
+
     async def _new_session(self) -> Session:
         await self._backoff.wait()
         try:
@@ -134,7 +140,7 @@ class SessionSource:
         url = f"{self._address.login_url}/services/oauth2/token"
         try:
             async with httpx.AsyncClient(timeout=30, trust_env=False) as http:
-                response = await http.post(url, data=self._form())
+                response = await _counted("login", http.post(url, data=self._form()))
         except httpx.HTTPError as error:
             raise UnavailableError(system=_SYSTEM, detail=f"{url}: {type(error).__name__} {error}") from error
         answer = _json(response)
@@ -191,6 +197,16 @@ class SessionSource:
             "exp": datetime.now(UTC) + _ASSERTION_LIFE,
         }
         return jwt.encode(claims, key_file.read_bytes(), algorithm="RS256")
+
+
+async def _counted(api: str, asking: Awaitable[httpx.Response]) -> httpx.Response:
+    outcome = "lost"
+    try:
+        response = await asking
+        outcome = outcome_of(response.status_code)
+        return response
+    finally:
+        count_unpaid(api, outcome)
 
 
 def _needed(value: str | None, setting: str) -> str:

@@ -16,12 +16,14 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import FailureError
 from temporalio.service import RPCError, RPCStatusCode
 
+from clients.temporal.runs import signal
 from clients.temporal.updates import send_update
 from schemas import names
 from schemas.budget_recheck import RecheckAnswer, RecheckInput
 from schemas.errors import UnavailableError
-from schemas.governor import Exchange, GovernorConfig, LeaseAnswer
-from schemas.ids import governor_workflow_id
+from schemas.governor import Budget, Exchange, GovernorConfig, LeaseAnswer
+from schemas.ids import governor_workflow_id, planner_workflow_id
+from schemas.ingest.messages import PauseInput
 from transforms.governor.ledger import BudgetLedger
 
 _ANSWER_WITHIN = timedelta(seconds=10)
@@ -53,7 +55,8 @@ async def read_books(client: Client, org: str) -> BudgetLedger | None:
 
 
 async def recheck_budgets(client: Client, org: str, request: RecheckInput) -> RecheckAnswer | None:
-    """Have the org's governor read the limits at once, and forget refusals that hold no more.
+    """Have the org's governor read the limits at once, and forget refusals that hold no more. Where
+    events are delivered again, the planner hears of it.
 
     Returns:
         What it found; None = no governor runs.
@@ -66,7 +69,20 @@ async def recheck_budgets(client: Client, org: str, request: RecheckInput) -> Re
     )
     if found is not None and found.trouble:
         raise UnavailableError(system="Salesforce", detail=f"its limits cannot be read: {found.trouble}")
+    if found is not None and _delivers(found):
+        told = PauseInput(by=request.by, reason=request.reason)
+        await signal(client, planner_workflow_id(org), names.ALLOW_STREAMS, told)
     return found
+
+
+def _delivers(found: RecheckAnswer) -> bool:
+    """True when delivered events were read, and there is room."""
+    return any(
+        each.budget is Budget.DELIVERED_EVENTS
+        and each.paused_until is None
+        and (each.maximum is None or each.used < each.maximum)
+        for each in found.budgets
+    )
 
 
 class TemporalGovernor:

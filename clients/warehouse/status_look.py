@@ -18,6 +18,7 @@ from schemas.status_facts import (
     LanePosition,
     ObjectLedger,
     OpenFindings,
+    OpenRereads,
     Reconciled,
     Refused,
     WarehouseFacts,
@@ -166,6 +167,11 @@ def _held(fetch: Callable[[str], Rows]) -> list[Hold]:
     return [Hold(object=name, reason=reason, since=since) for name, _, reason, since in rows]
 
 
+def _rereads(fetch: Callable[[str], Rows]) -> list[OpenRereads]:
+    rows = fetch(sql.count_rereads())
+    return [OpenRereads(**dict(zip(OpenRereads.model_fields, row, strict=True))) for row in rows]
+
+
 def _findings(fetch: Callable[[str], Rows]) -> list[OpenFindings]:
     rows = fetch(quality_queries.count_isolated())
     return [OpenFindings(**dict(zip(OpenFindings.model_fields, row, strict=True))) for row in rows]
@@ -176,7 +182,7 @@ _QUESTIONS: dict[str, Callable[[Callable[[str], Rows]], Any]] = {
     "positions": _positions,
     "holds": _held,
     "reconciled": _reconciled,
-    "rereads": lambda fetch: {name: int(count) for name, count in fetch(sql.count_rereads())},
+    "rereads": _rereads,
     "drift": lambda fetch: int(fetch(sql.count_advised())[0][0]),
     "quarantine": _refused,
     "quality": _findings,  # last: orphans may be millions

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.incidents.engine import RunningEngine, running_engine
+from tests.incidents.seen import Seen
 
 
 @pytest.fixture(scope="module")
@@ -14,10 +15,12 @@ def shared_engine() -> Iterator[RunningEngine]:
 
 
 @pytest.fixture
-def engine(shared_engine: RunningEngine) -> Iterator[RunningEngine]:
+def engine(shared_engine: RunningEngine, request: pytest.FixtureRequest) -> Iterator[RunningEngine]:
     """The module's engine. It is clean when the test begins."""
     try:
         shared_engine.wait_until_clean()
+        shared_engine.seen = Seen(request.node.name.removeprefix("test_"))
         yield shared_engine
+        shared_engine.seen.write()
     finally:
         shared_engine.settle()

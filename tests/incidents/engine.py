@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -32,8 +33,10 @@ from schemas.catalogue import DEFAULT_CATALOGUE
 from tests.incidents.look import Look, Told, explained, look
 from tests.incidents.org import OrgUnderTest
 from tests.incidents.page import command_of
+from tests.incidents.seen import Seen
 from tests.incidents.shell import Ended, tidegate
-from tests.support.builders.waiting import wait_for
+from tests.support.builders.waiting import SLOWNESS, wait_for
+from tests.support.faults.s3_proxy import Fate, S3Proxy, s3_proxy
 
 NAMED_WITHIN = 60.0
 """Seconds, times `SLOWNESS`, from the cause until the look names it."""
@@ -48,6 +51,7 @@ BRISK: Mapping[str, Any] = {
         "conflict_policy": {"Case": "wins"},
     },
     "reconciliation": {"comparison_delay": "PT0S"},
+    "backfill": {"hung_after": "PT10S"},
     "cut": {"max_age": "PT1S"},
 }
 _DISK_BYTES = 1_048_576
@@ -75,6 +79,10 @@ class RunningEngine:
     folder: Path
     undo: ExitStack = field(default_factory=ExitStack)
     """Of the present test."""
+    seen: Seen = field(default_factory=lambda: Seen("before the first test"))
+    """By the present test."""
+    door: S3Proxy | None = None
+    """In front of S3 and KMS; None: the engine reaches them itself."""
 
     def __post_init__(self) -> None:
         self.org = OrgUnderTest(self.endpoints, self.undo)
@@ -103,6 +111,7 @@ class RunningEngine:
     def wait_for_problem(self, code: str, subject: str | None = None) -> Told:
         """The problem, once the look names it."""
         seen: list[Look] = []
+        began = time.monotonic()
 
         def is_named() -> bool:
             seen[:] = [self.look()]
@@ -112,11 +121,13 @@ class RunningEngine:
         told = seen[0].find(code, subject)
         assert told is not None
         assert seen[0].code != 0, "a problem that needs somebody ends with another code"
+        self.seen.name(code, began)
         return told
 
     def wait_for_notice(self, code: str, subject: str) -> Told:
         """The problem on the page of `tidegate status`, of any severity."""
         found: list[Told] = []
+        began = time.monotonic()
 
         def is_there() -> bool:
             found[:] = [
@@ -125,6 +136,7 @@ class RunningEngine:
             return bool(found)
 
         wait_for(is_there, seconds=NAMED_WITHIN, why=lambda: f"no {code} {subject} on the page")
+        self.seen.name(code, began)
         return found[0]
 
     def has_notice(self, code: str) -> bool:
@@ -134,12 +146,14 @@ class RunningEngine:
     def wait_until_clean(self, *, seconds: float = NAMED_WITHIN) -> None:
         """Return when nobody has to act."""
         seen: list[Look] = []
+        began = time.monotonic()
 
         def is_clean() -> bool:
             seen[:] = [self.look()]
             return seen[0].is_clean
 
         wait_for(is_clean, seconds=seconds, why=lambda: f"it is not clean again:\n{seen[0].said}")
+        self.seen.clean(began)
 
     # What goes wrong.
 
@@ -157,7 +171,7 @@ class RunningEngine:
     def freeze_worker(self, role: str) -> Child:
         """SIGSTOP: the process is there and does nothing."""
         child = self.worker(role)
-        self.undo.callback(self._thaw, child)
+        self.undo.callback(self.thaw_worker, child)
         child.process.send_signal(signal.SIGSTOP)
         return child
 
@@ -312,9 +326,23 @@ class RunningEngine:
         if not any(each.name == f"worker-{role}" for each in self.processes.group.children):
             self.start_worker(role)
 
-    def _thaw(self, child: Child) -> None:
+    def thaw_worker(self, child: Child) -> None:
+        """Let a frozen process go on, if it is still there."""
         if child.is_running():
             child.process.send_signal(signal.SIGCONT)
+
+    def hang(self, *, method: str, path: str) -> None:
+        """Requests to S3 and KMS of that method, whose path has `path` in it, get no answer, until
+        `let_go` or the end of the test.
+        """
+        assert self.door is not None
+        self.undo.callback(self.let_go)
+        self.door.decide = lambda asked, at: Fate.HANG if asked == method and path in at else Fate.PASS
+
+    def let_go(self) -> None:
+        """End the hanging; what hung fails."""
+        assert self.door is not None
+        self.door.decide = lambda *_: Fate.PASS
 
     # Between tests.
 
@@ -377,25 +405,34 @@ def fitting_catalogue() -> dict[str, Any]:
 
 @contextmanager
 def running_engine(
-    *, allow: Mapping[str, int] | None = None, lanes: int = 1, **more: Any
+    *, allow: Mapping[str, int] | None = None, lanes: int = 1, has_door: bool = False, **more: Any
 ) -> Iterator[RunningEngine]:
-    """Sandbox and engine, following, with some traffic; all of it ends when it is left. `more` are
-    groups of settings. `lanes`: how many followers are waited for.
+    """Sandbox and engine, following, with some traffic; all of it ends when it is left.
+
+    Args:
+        allow: Allocations of the org.
+        lanes: Followers that are waited for.
+        has_door: Whether S3 and KMS stand behind a door that a test can close.
+        more: Groups of settings.
     """
     with tempfile.TemporaryDirectory(prefix="tidegate-incidents-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # PostgreSQL's own user must be able to enter
         allowed = {"delivered_events": DELIVERED_EVENTS, **(allow or {})}
-        with running_sandbox(folder, allow=allowed) as sandbox:
+        with running_sandbox(folder, allow=allowed) as sandbox, ExitStack() as doors:
             write_endpoints(folder, sandbox.endpoints)
+            s3 = sandbox.endpoints.s3
+            door = doors.enter_context(s3_proxy(_port(s3.endpoint_url))) if has_door else None
+            if door is not None:
+                more["s3"] = s3.model_copy(update={"endpoint_url": door.url}).model_dump()
             write_engine_settings(folder, sandbox.endpoints, **more)
             processes = EngineProcesses(folder / "logs" / "engine", settings_file(folder), restart=False)
-            engine = RunningEngine(sandbox, processes, folder)
+            engine = RunningEngine(sandbox, processes, folder, door=door)
             try:
                 for role in ROLES:
                     processes.start_role(role)
                 if lanes:
-                    wait_for_followers(sandbox.endpoints)
+                    wait_for_followers(sandbox.endpoints, seconds=NAMED_WITHIN * SLOWNESS)
                 engine.org.ask("POST", "traffic", _TRAFFIC)
                 yield engine
             finally:

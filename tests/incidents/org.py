@@ -42,6 +42,11 @@ class OrgUnderTest:
         """End all faults."""
         self.ask("DELETE", "faults")
 
+    def has_struck(self) -> bool:
+        """True when every fault has struck."""
+        rules = self.ask("GET", "faults")["rules"]
+        return bool(rules) and all(rule["struck"] for rule in rules)
+
     def dial(self, family: str, **turned: Any) -> None:
         """Turn dials; they are turned back at the end."""
         before = {name: self.ask("GET", "dials")[family][name] for name in turned}

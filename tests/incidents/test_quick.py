@@ -104,12 +104,13 @@ def test_a_storm_of_dead_letters_stops_when_the_object_is_paused(engine: Running
 def test_a_call_without_an_answer_is_looked_up_and_sent_once(engine: RunningEngine) -> None:
     engine.undo.callback(discard_all, engine)
     record, external_id = known_case(engine)
-    engine.org.fault("http", "reset_after", match="/composite", times=1)
+    engine.org.fault("http", "reset_after", match="PATCH /services/data/v", times=1)
     number = submit_one(engine, external_id, Subject="once")
 
     wait_for_state(engine, number, "done")
     told = engine.runbook("was-it-sent-twice", NUMBER=str(number))
     assert told.code == 0, str(told)
+    assert engine.org.has_struck()
     assert engine.org.fields_of("Case", record)["Subject"] == "once"
     engine.wait_until_clean()
 
@@ -127,7 +128,7 @@ def test_the_org_is_down(engine: RunningEngine) -> None:
     engine.wait_until_clean()
 
 
-def test_a_hung_backfill_is_seen_and_gives_its_place(engine: RunningEngine) -> None:
+def test_a_hung_backfill_is_named_and_gives_its_place(engine: RunningEngine) -> None:
     engine.org.dial("bulk", hold=True)
     engine.undo.callback(engine.tidegate, "backfill", "cancel", "Account", "--reason", "the test ends")
     started = engine.tidegate("backfill", "start", "Account", "--detach", "--reason", "new field", "--json")
@@ -137,7 +138,8 @@ def test_a_hung_backfill_is_seen_and_gives_its_place(engine: RunningEngine) -> N
         return str(json.loads(engine.tidegate("backfill", "show", "Account", "--json").out)["stage"])
 
     wait_for(lambda: stage() == "reading")
-    assert engine.look().is_clean, "a job that waits for its turn is no problem"
+    told = engine.wait_for_problem("backfill.hung", "Account")
+    assert told.severity == "ticket"
     assert engine.runbook("a-backfill-hangs", OBJECT="Account", REASON="it hangs").code == 0
     wait_for(lambda: stage() == "cancelled")
     engine.wait_until_clean()

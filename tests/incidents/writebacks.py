@@ -27,7 +27,7 @@ def submit_one(engine: RunningEngine, external_id: str, **fields: str) -> int:
     return max(int(each["number"]) for each in _listed(engine))
 
 
-def wait_for_state(engine: RunningEngine, number: int, state: str) -> dict[str, Any]:
+def wait_for_state(engine: RunningEngine, number: int, state: str, *, seconds: float = 60) -> dict[str, Any]:
     """The writeback, once it is in that state."""
     seen: list[dict[str, Any]] = [{}]
 
@@ -35,7 +35,7 @@ def wait_for_state(engine: RunningEngine, number: int, state: str) -> dict[str, 
         seen[0] = shown(engine, number)
         return seen[0]["state"] == state
 
-    wait_for(has_come, every=0.5, why=lambda: seen[0])
+    wait_for(has_come, seconds=seconds, every=0.5, why=lambda: seen[0])
     return seen[0]
 
 
@@ -50,6 +50,13 @@ def age_writeback(engine: RunningEngine, number: int) -> None:
     with psycopg.connect(engine.endpoints.operational.dsn, autocommit=True) as connection:
         earlier = "UPDATE writeback SET accepted_at = accepted_at - interval '5 minutes' WHERE number = %s"
         assert connection.execute(earlier, [number]).rowcount == 1
+
+
+def age_batches(engine: RunningEngine) -> None:
+    """Let those that are under way have been sent eleven minutes earlier."""
+    with psycopg.connect(engine.endpoints.operational.dsn, autocommit=True) as connection:
+        earlier = "UPDATE writeback_batch SET sent_at = sent_at - interval '11 minutes' WHERE state = 'sent'"
+        assert connection.execute(earlier).rowcount
 
 
 def discard_all(engine: RunningEngine) -> None:

@@ -19,7 +19,7 @@ import pytest
 from api.client import TidegateClient
 from cli.api import local_token
 from cli.local.sandbox import start_traffic
-from cli.local.surge import wait_for_followers
+from cli.local.surge import READY_SECONDS, wait_for_followers
 from cli.local.up import Running, running_all
 from cli.state import metrics_file
 from deploy.observability.engine_boards import LANES, OVERVIEW
@@ -28,7 +28,7 @@ from deploy.observability.panels import Board
 from deploy.observability.process_board import WORKERS
 from sandbox.ports import free_port
 from tests.observability.prometheus import Prometheus, watching
-from tests.support.builders.waiting import wait_for
+from tests.support.builders.waiting import SLOWNESS, wait_for
 
 pytestmark = [pytest.mark.observability, pytest.mark.service, pytest.mark.slow]
 
@@ -71,7 +71,7 @@ def watched() -> Iterator[Watched]:
         folder, port = Path(name), free_port()
         folder.chmod(0o755)
         with running_all(folder, fresh=True, api_port=port, metrics=True) as running:
-            wait_for_followers(running.endpoints)
+            wait_for_followers(running.endpoints, seconds=READY_SECONDS * SLOWNESS)
             start_traffic(running.endpoints.salesforce.control_url, rate=RATE, seconds=LONG_SECONDS, seed=1)
             (folder / "prometheus").mkdir()
             with (

@@ -68,6 +68,7 @@ FROZEN = {
     "LANE_STATE": "state",
     "EXCHANGE": "exchange",
     "RECHECK": "recheck",
+    "ALLOW_STREAMS": "allow_streams",
     "BOOKS": "books",
     "PIN": "pin",
     "UNPIN": "unpin",
@@ -88,6 +89,7 @@ FROZEN = {
     "WRITEBACK_QUEUE": "tidegate-writebacks",
     "LANE_MEMO": "Lane",
     "OLDEST_CHANGE_MEMO": "OldestChangeAt",
+    "PROGRESS_MEMO": "ProgressAt",
     "SEARCH_ATTRIBUTES": {
         "SfOrg": "Keyword",
         "SfLane": "Keyword",

@@ -38,7 +38,8 @@ def _budget(found: Forecast, facts: LookFacts) -> Iterator[Problem]:
         is_bad = found.left == 0 or LeaseClass.WRITEBACK in _slowed_now(found, facts)
         severity = None if is_bad else Severity.NOTICE
         yield problem("budget.refused", refused, _SHOW, subject=name, severity=severity)
-        return
+        if is_bad:
+            return  # it has run out
     runs_out = found.first_runs_out_at
     if runs_out is not None and runs_out - facts.at <= _TICKET_WITHIN:
         severity = None if runs_out - facts.at <= _PAGE_WITHIN else Severity.TICKET

@@ -55,6 +55,7 @@ def _unknown(facts: LookFacts, warehouse: WarehouseFacts) -> list[str]:
         "writebacks": facts.writebacks,
         "budgets": facts.governor,
         "backfills": facts.failed_runs,
+        "running backfills": facts.backfills,
     }
     asked |= {name: getattr(warehouse, name) for name in WarehouseFacts.model_fields}
     missing = [name for name, value in asked.items() if value is None]

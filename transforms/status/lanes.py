@@ -121,12 +121,10 @@ def _heard(follower: FollowerFacts, now: datetime) -> dict[str, object]:
     if pulse is None:
         told = "its worker is of a release that does not say whether it hears from the org"
         return _is(LaneState.UNKNOWN, told)
-    if pulse.waiting_for:
-        return _is(
-            LaneState.WAITING, pulse.waiting_for, since=pulse.step_since, next_try_at=pulse.waiting_until
-        )
-    if pulse.step == "landing" and now - pulse.step_since > STUCK:
-        return _is(LaneState.STALLED, _with_step("it does not get on", pulse), since=pulse.step_since)
+    landing_since = pulse.landing_since or (pulse.step_since if pulse.step == "landing" else None)
+    if landing_since is not None and now - landing_since > STUCK:
+        told = f"no batch is landed (S3, KMS, Temporal); tried since {landing_since:%H:%M:%S}"
+        return _is(LaneState.STALLED, told, since=landing_since)
     if pulse.heard_at is None:
         if now - pulse.step_since > pulse.silence:
             return _is(LaneState.STALLED, "the org has not answered yet", since=pulse.step_since)

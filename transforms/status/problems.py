@@ -21,6 +21,7 @@ from schemas.status import (
 from schemas.status_facts import LookFacts
 from transforms.status.budgets import budget_problems
 from transforms.status.lanes import PLANNER
+from transforms.status.logins import login_problems
 from transforms.status.problem import problem
 from transforms.status.stores import store_problems
 
@@ -53,6 +54,7 @@ def find_problems(
     apply_explained = bool(amiss & _APPLY_REMOTES) or "batches" in missing
     found = [
         *_remotes(facts.remotes, stalled),
+        *login_problems(facts),
         *_roles(facts.roles or (), stalled),
         *_lanes(lanes, facts.at, is_explained=lanes_explained),
         *_objects(objects, facts.at, is_explained=apply_explained),
@@ -71,7 +73,9 @@ def _remotes(remotes: tuple[RemoteStatus, ...], stalled: list[str]) -> Iterator[
         if each.name in _LANE_REMOTES and stalled:
             text = f"{text}; stalled: {_named(stalled)}"
         remedy = f"tidegate doctor --only {each.name}"
-        yield problem(code, text, remedy, subject=each.name, since=each.since)
+        # One miss may be a moment's pause of a machine; nobody is woken before the second one.
+        severity = Severity.NOTICE if each.missed == 1 else None
+        yield problem(code, text, remedy, subject=each.name, severity=severity, since=each.since)
 
 
 def _roles(roles: tuple[RoleStatus, ...], stalled: list[str]) -> Iterator[Problem]:

@@ -10,6 +10,10 @@ from transforms.status.problem import problem
 
 _WRITEBACK_AGE: Final = timedelta(minutes=4)
 """The target is five minutes."""
+_LOOKED_UP: Final = timedelta(minutes=10)
+"""A lost answer is found within a minute or two: by the record, then by the change log."""
+_REREAD: Final = timedelta(minutes=15)
+"""What is asked for is read within a minute or so; a hole of hours takes some minutes."""
 _PERIODS: Final = 2
 """An object that was not compared for so many periods is worth a ticket."""
 
@@ -22,6 +26,8 @@ def store_problems(facts: LookFacts) -> Iterator[Problem]:
     yield from _ledger(warehouse)
     yield from _reconciliations(warehouse, facts)
     yield from _writebacks(facts)
+    yield from _unknown_writebacks(facts)
+    yield from _rereads(warehouse, facts)
     for each in warehouse.quarantine or ():
         text = f"{each.changes:,} changes wait: {each.reason}"
         remedy = f"tidegate quarantine list --because {each.reason}"
@@ -33,6 +39,7 @@ def store_problems(facts: LookFacts) -> Iterator[Problem]:
     for run in facts.failed_runs or ():
         text, remedy = f"{run.name} failed", f"tidegate backfill show {run.object}"
         yield problem("backfill.failed", text, remedy, subject=run.object, since=run.at)
+    yield from _hung(facts)
 
 
 def _ledger(warehouse: WarehouseFacts) -> Iterator[Problem]:
@@ -92,6 +99,39 @@ def _writebacks(facts: LookFacts) -> Iterator[Problem]:
             text = f"the oldest of {each.waiting + each.open:,} waits since {oldest:%H:%M:%S}"
             remedy = "tidegate writeback latency; see the writebacks role and Salesforce"
             yield problem("writeback.late", text, remedy, subject=name, since=oldest)
+
+
+def _unknown_writebacks(facts: LookFacts) -> Iterator[Problem]:
+    for each in facts.writebacks.unknown if facts.writebacks else ():
+        if facts.at - each.oldest_sent_at > _LOOKED_UP:
+            text = f"{each.writebacks:,} were sent without an answer, and are looked up in the org"
+            remedy = f"tidegate writeback batches --object {each.object} --state open"
+            yield problem("writeback.unknown", text, remedy, subject=each.object, since=each.oldest_sent_at)
+
+
+def _rereads(warehouse: WarehouseFacts, facts: LookFacts) -> Iterator[Problem]:
+    """Holes that are read explain what is missing meanwhile; single records are said when they
+    wait.
+    """
+    for each in warehouse.rereads or ():
+        is_late = facts.at - each.oldest_at > _REREAD
+        if not (is_late or each.windows):
+            continue
+        hole = f", {each.windows:,} stretches of time among them" if each.windows else ""
+        text = f"{each.changes:,} changes that events could not tell are read from the org{hole}"
+        severity = None if is_late else Severity.NOTICE
+        remedy = f"tidegate backfill list --object {each.object}"
+        yield problem(
+            "reread.waiting", text, remedy, subject=each.object, severity=severity, since=each.oldest_at
+        )
+
+
+def _hung(facts: LookFacts) -> Iterator[Problem]:
+    for each in facts.backfills or ():
+        if each.progress_at is not None and facts.at - each.progress_at > facts.hung_after:
+            text = f"{each.name} makes no step forward: the org's query job waits, or a budget is spent"
+            remedy = f"tidegate backfill show {each.object} --name {each.name}"
+            yield problem("backfill.hung", text, remedy, subject=each.object, since=each.progress_at)
 
 
 def _quality(warehouse: WarehouseFacts) -> Iterator[Problem]:

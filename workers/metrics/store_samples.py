@@ -33,7 +33,8 @@ def _put_warehouse(sheet: Sheet, facts: WarehouseFacts, objects: tuple[str, ...]
         for reason, count in refused.items():
             sheet.put(of.QUARANTINE, count, reason)
     if facts.rereads is not None:
-        for name, count in (dict.fromkeys(objects, 0) | facts.rereads).items():
+        waiting = {each.object: each.changes for each in facts.rereads}
+        for name, count in (dict.fromkeys(objects, 0) | waiting).items():
             sheet.put(of.REREADS, count, name)
     if facts.ledger is not None:
         sheet.put(of.LEDGER_IMBALANCE, sum(each.imbalance for each in facts.ledger))

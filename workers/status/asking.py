@@ -144,11 +144,16 @@ class Remembered:
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[Health, datetime | None]] = {}
+        self._missed: dict[str, int] = {}
 
     def dated(self, remote: RemoteStatus) -> RemoteStatus:
-        """The same with its `since`. None at the first look: it may have been so before."""
+        """The same with its `since` and the looks that it missed in a row. `since` is None at the
+        first look: it may have been so before.
+        """
+        missed = self._missed.get(remote.name, 0) + 1 if remote.health is Health.UNKNOWN else 0
+        self._missed[remote.name] = missed
         health, since = self._known.get(remote.name, (remote.health, None))
         if health is not remote.health:
             health, since = remote.health, datetime.now(UTC)
         self._known[remote.name] = (health, since)
-        return remote.model_copy(update={"since": since})
+        return remote.model_copy(update={"since": since, "missed": missed})

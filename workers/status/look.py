@@ -102,6 +102,13 @@ class StatusLook:
         status = engine_status(facts, timedelta(seconds=time.monotonic() - began))
         return Look(status, facts, temporal.budgets)
 
+    async def sure(self) -> Look:
+        """A look whose silences count: what did not answer is asked once more. Takes five seconds
+        at most, and no longer than `look` when everything answers.
+        """
+        found = await self.look()
+        return await self.look() if _is_silent(found.status) else found
+
     async def recent(self, within: timedelta = SHARED_FOR) -> Look:
         """A look that is not older than `within`, shared by all who ask; `status.at` says of when
         it is.
@@ -154,10 +161,18 @@ class StatusLook:
             governor=None if budgets is None else budgets.governor,
             forecasts=() if budgets is None else budgets.forecasts,
             failed_runs=temporal.failed_runs,
+            backfills=temporal.backfills,
+            hung_after=settings.backfill.hung_after,
             configured=() if settings.planner.on else tuple(_configured(settings)),
             reconcile_period=reconciliation.buckets_interval if reconciliation.on else None,
             objects=self._objects,
         )
+
+
+def _is_silent(found: EngineStatus) -> bool:
+    """True when something gave no answer, and no remote that is down explains it."""
+    health = {each.health for each in found.remotes}
+    return Health.UNKNOWN in health or (bool(found.unknown) and Health.DOWN not in health)
 
 
 def _configured(settings: Settings) -> list[tuple[str, str, str]]:

@@ -11,13 +11,13 @@ from typing import Final, TypeVar
 from temporalio.client import Client
 
 from clients.doctor.temporal import QUEUES
+from clients.temporal.backfill_facts import failed_backfills, running_backfills
 from clients.temporal.backlog import landed_not_applied
-from clients.temporal.failed_runs import failed_backfills
 from clients.temporal.lane_facts import describe_lanes
 from clients.temporal.task_queues import describe_queue
 from schemas import names
 from schemas.status import Health, QueueStatus, RoleStatus
-from schemas.status_facts import FailedRun, LaneBacklog, LaneFacts
+from schemas.status_facts import FailedRun, LaneBacklog, LaneFacts, RunningBackfill
 from workers.budget_summary import Budgets, budgets_of
 from workers.status.asking import Answer, answered
 
@@ -34,6 +34,7 @@ class TemporalAnswers:
     lanes: tuple[LaneFacts, ...] | None
     backlog: tuple[LaneBacklog, ...] | None
     failed_runs: tuple[FailedRun, ...] | None
+    backfills: tuple[RunningBackfill, ...] | None
     budgets: Budgets | None
 
 
@@ -45,11 +46,12 @@ async def ask_temporal(client: Client, org: str, lanes: Sequence[str]) -> Tempor
         org: Whose lanes.
         lanes: Those that are configured; others that run are found.
     """
-    roles, facts, backlog, runs = await asyncio.gather(
+    roles, facts, backlog, failed, running = await asyncio.gather(
         answered(lambda: _roles_and_budgets(client, org)),
         answered(lambda: describe_lanes(client, org, lanes)),
         answered(lambda: landed_not_applied(client, org)),
         answered(lambda: failed_backfills(client, org)),
+        answered(lambda: running_backfills(client, org)),
     )
     found, budgets = roles.value or (None, None)
     return TemporalAnswers(
@@ -57,7 +59,8 @@ async def ask_temporal(client: Client, org: str, lanes: Sequence[str]) -> Tempor
         roles=found,
         lanes=facts.value,
         backlog=backlog.value,
-        failed_runs=runs.value,
+        failed_runs=failed.value,
+        backfills=running.value,
         budgets=budgets,
     )
 

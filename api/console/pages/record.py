@@ -6,6 +6,7 @@ from typing import Any
 
 from api.console.live import View, Visit
 from api.console.parts_asked import Asked, ask_thread
+from api.console.values import READ_RECORD, asks_for_values, on_record
 from schemas.writeback.messages import client_name
 from transforms.writeback.echo import came_from
 from workers.record_trace import current_values, trace_record
@@ -22,12 +23,11 @@ async def record(visit: Visit) -> View:
     is_id = _RECORD_ID.fullmatch(record_id) is not None
     found: Asked[dict[str, Any] | None] | None = None
     values: Asked[dict[str, str] | None] | None = None
-    shows = visit.session.is_operator and bool(visit.word("values"))
+    shows = asks_for_values(visit)
     if is_id:
         found = await ask_thread("the record", trace_record, visit.parts.settings, record_id)
         if shows and found.value is not None and "object" in found.value:
-            about = (visit.parts.settings, found.value["object"], record_id)
-            values = await ask_thread("its values", current_values, *about)
+            values = await ask_thread("its values", _values, visit, found.value["object"], record_id)
     told = {
         "record_id": record_id,
         "is_id": is_id,
@@ -39,7 +39,15 @@ async def record(visit: Visit) -> View:
     }
     title = f"Record {record_id}" if is_id else "Record"
     command = f"tidegate trace {record_id}" if is_id else "tidegate trace RECORD_ID"
-    return View(title, "record.html", command, told, form="record.html", section="Record")
+    below = "record_values.html" if found is not None and found.value is not None else ""
+    return View(title, "record.html", command, told, form="record.html", below=below, section="Record")
+
+
+def _values(visit: Visit, object_name: str, record_id: str) -> dict[str, str] | None:
+    """The values of the current row, once the reading is on record; without that there are none."""
+    target = f"record/{visit.parts.org}/{object_name}/{record_id}"
+    settings = visit.parts.settings
+    return on_record(visit, READ_RECORD, target, lambda: current_values(settings, object_name, record_id))
 
 
 def _steps(trace: dict[str, Any]) -> list[dict[str, Any]]:

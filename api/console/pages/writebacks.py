@@ -6,6 +6,7 @@ from typing import Any
 
 from api.console.live import View, Visit
 from api.console.parts_asked import Asked, ask_thread
+from api.console.values import READ_WRITEBACK, asks_for_values, on_record
 from api.problems import not_found
 from clients.writeback.queries import Row, WritebackFilter
 from schemas.ids import writeback_batch_id
@@ -64,6 +65,7 @@ async def writeback(visit: Visit) -> View:
     )
     if row.is_known and row.value is None:
         raise not_found("writeback", "/console/writebacks")
+    shows = asks_for_values(visit)
     values = {
         "row": row,
         "facts": row.value,
@@ -73,10 +75,22 @@ async def writeback(visit: Visit) -> View:
         "web_ui": _web_ui(visit, row),
         "target": WRITEBACK_TARGET,
         "word_of": word_of,
-        "shows_values": visit.session.is_operator,
+        "shows_values": shows,
+        "read_values": await ask_thread("its values", _values, visit, number, row) if shows else None,
     }
     command = f"tidegate writeback show {number}"
-    return View(f"Writeback {number}", "writeback.html", command, values, section="Writebacks")
+    title, below = f"Writeback {number}", "writeback_values.html" if row.value is not None else ""
+    return View(title, "writeback.html", command, values, below=below, section="Writebacks")
+
+
+def _values(visit: Visit, number: int, row: Asked[Row | None]) -> dict[str, Any]:
+    """Its fields with their values, once the reading is on record."""
+    facts = row.value
+    if facts is None:
+        return {}
+    target = f"writeback/{visit.parts.org}/{facts['object']}/{number}"
+    fields: dict[str, Any] = facts["fields"]
+    return on_record(visit, READ_WRITEBACK, target, lambda: fields)
 
 
 def _batch_id(visit: Visit, row: Asked[Row | None]) -> str | None:

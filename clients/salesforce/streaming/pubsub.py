@@ -20,6 +20,7 @@ from typing import Any
 import grpc
 import orjson
 
+from clients.metrics.calls import count_unpaid
 from clients.salesforce.session import Session
 from clients.salesforce.streaming.avro import UndecodableError
 from clients.salesforce.streaming.pubsub_connection import PubsubConnection
@@ -152,7 +153,7 @@ class _Subscription:
         call = self._stub.Subscribe(metadata=self._connection.metadata(session))
         asking = asyncio.create_task(self._ask(call, first, credits_))
         receiving = asyncio.create_task(self._receive(call, credits_))
-        is_told = False
+        is_told, outcome = False, "ok"
         try:
             await asyncio.wait((asking, receiving), return_when=asyncio.FIRST_COMPLETED)
             if asking.done():
@@ -161,8 +162,10 @@ class _Subscription:
             is_told = True
         except grpc.aio.AioRpcError as error:
             is_told = bool(error_code(error))
+            outcome = "refused" if is_told else "lost"
             await self._try_again_or_raise(error, session)
         finally:
+            count_unpaid("pubsub_subscribe", outcome)
             asking.cancel()
             receiving.cancel()
             await asyncio.gather(asking, receiving, return_exceptions=True)

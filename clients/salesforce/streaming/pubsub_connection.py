@@ -14,6 +14,7 @@ from typing import Any
 import grpc
 
 from clients.concurrency import run_to_completion
+from clients.metrics.calls import count_unpaid
 from clients.salesforce.session import Session, SessionSource
 from clients.salesforce.streaming.avro import EventDecoder, UndecodableError
 from clients.salesforce.streaming.pubsub_address import PubsubAddress
@@ -108,7 +109,13 @@ class PubsubConnection:
     async def _fetch(self, stub: Any, schema_id: str) -> EventDecoder | None:
         async def ask(session: Session) -> Any:
             request = wire.SchemaRequest(schema_id=schema_id)
-            return await stub.GetSchema(request, metadata=self.metadata(session), timeout=_CALL_SECONDS)
+            outcome = "refused"
+            try:
+                answer = await stub.GetSchema(request, metadata=self.metadata(session), timeout=_CALL_SECONDS)
+                outcome = "ok"
+                return answer
+            finally:
+                count_unpaid("pubsub_schema", outcome)
 
         try:
             answer = await self._with_session(ask)

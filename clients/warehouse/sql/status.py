@@ -67,8 +67,14 @@ def find_last_reconciliations() -> str:
 
 
 def count_rereads() -> str:
-    """object, changes that are to be read again."""
-    return f"SELECT object, COUNT(*) FROM {REREAD} WHERE closed_at IS NULL GROUP BY object ORDER BY object"
+    """object, changes that are to be read again, windows among them, when the first was asked
+    for.
+    """
+    windows = "SUM(CASE WHEN record_id IS NULL THEN 1 ELSE 0 END)"
+    return (
+        f"SELECT object, COUNT(*), {windows}, MIN(asked_at) FROM {REREAD} "
+        "WHERE closed_at IS NULL GROUP BY object ORDER BY object"
+    )
 
 
 def count_advised() -> str:

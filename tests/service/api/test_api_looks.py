@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from clients.temporal.governor import read_books
+from clients.temporal.governor import TemporalGovernor, read_books
 from clients.temporal.lanes import start_lane
 from clients.warehouse.sql.apply import HOLD, LEDGER, QUALITY, QUARANTINE
 from schemas.governor import Budget
@@ -52,6 +52,22 @@ async def operations(api: ServedApi) -> list[tuple[str, str, str, set[str]]]:
         for path, methods in response.json()["paths"].items()
         for method, found in methods.items()
     ]
+
+
+async def test_a_recheck_of_the_running_governor_is_answered_and_on_record(api: ServedApi) -> None:
+    await TemporalGovernor(api.client, ORG).start()
+    reason = fresh("bought more calls")
+    body = {"budget": "api_calls", "reason": reason}
+    assert (await api.ask("POST", "/v1/budgets/recheck", "reader", json=body)).status_code == 403
+    response = await api.ask("POST", "/v1/budgets/recheck", json=body)
+    assert response.status_code == 200, response.text
+    [calls] = response.json()["budgets"]
+    assert (calls["budget"], calls["maximum"]) == ("api_calls", 10_000)
+
+    async def is_on_record() -> bool:
+        return any(reason in act.detail and act.by == "operator" for _, act in api.audit.find(act="budget"))
+
+    await until(is_on_record)
 
 
 async def test_every_route_refuses_who_has_no_token_or_a_wrong_one(api: ServedApi) -> None:

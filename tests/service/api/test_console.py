@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import re
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -146,13 +147,57 @@ async def test_a_batch_and_a_writeback_have_their_pages_and_what_is_not_there_is
     async with signed_in(api, "reader") as reader, signed_in(api, "operator") as operator:
         batch = await reader.get("/console/batches/changes/777")
         assert (batch.status_code, "broken" in batch.text, "whole" in batch.text) == (200, False, True)
-        seen, told = [await each.get(f"/console/writebacks/{number}") for each in (reader, operator)]
+        address = f"/console/writebacks/{number}?values=1"
+        seen, told = [await each.get(address) for each in (reader, operator)]
         assert (seen.status_code, told.status_code) == (200, 200)
         assert "Subject" in seen.text
         assert not {"secret-77", "secret-78"} & set(re.findall(r"secret-\d\d", seen.text))
         assert "secret-78" in told.text
+        acts = await asyncio.to_thread(lambda: api.audit.find(act="writeback.read"))
+        assert [act.by for _, act in acts if act.target.endswith(f"/{number}")] == ["operator"]
         for path in ("/batches/changes/none", "/writebacks/999999", "/runs/backfills/none", "/lanes/none"):
             assert (await reader.get(f"/console{path}")).status_code == 404, path
+
+
+async def test_the_values_of_a_record_are_an_act_of_who_has_asked_for_them(api: ServedApi) -> None:
+    record = "001" + uuid.uuid4().hex[:12] + "AAA"
+    await asyncio.to_thread(make_account, api, record, "secret-79")
+    address = f"/console/record?id={record}&values=1"
+    async with signed_in(api, "reader") as reader, signed_in(api, "operator") as operator:
+        assert "secret-79" not in (await reader.get(address)).text
+        assert "secret-79" not in (await operator.get(f"/console/record?id={record}")).text
+        assert await asyncio.to_thread(readings, api, record) == []
+        assert "secret-79" in (await operator.get(address)).text
+        assert await asyncio.to_thread(readings, api, record) == ["operator"]
+        async with operator.stream("GET", f"{address}&stream=1") as frames:
+            frame = await anext(frames.aiter_text())
+    assert "Its changes" in frame
+    assert "secret-79" not in frame, "the page has it once; a stream would read it again and again"
+    assert await asyncio.to_thread(readings, api, record) == ["operator"]
+
+
+def make_account(api: ServedApi, record: str, name: str) -> None:
+    """A row and the change that it is of."""
+    now = datetime.now(UTC)
+    order = {"changed_at": now, "applied_at": now, "record_id": record, "batch": "changes/1"}
+    change = order | {"change_order": "1", "change_type": "create", "received_at": now}
+    row = order | {
+        "last_change_order": "1",
+        "is_deleted": False,
+        "is_complete": True,
+        "version": 1,
+        "name": name,
+    }
+    with api.warehouse.transaction() as transaction:
+        for table, values in (("audit.account_change", change), ("curated.account_current", row)):
+            names = ", ".join(values)
+            marks = ", ".join(["%s"] * len(values))
+            transaction.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(values.values()))
+
+
+def readings(api: ServedApi, record: str) -> list[str]:
+    """Who has read the record's values."""
+    return [act.by for _, act in api.audit.find(act="record.read") if act.target.endswith(record)]
 
 
 async def test_the_policy_allows_no_inline_script_and_no_other_host() -> None:

@@ -42,7 +42,7 @@ def settings(tmp_path: Path, temporal_address: str) -> Path:
 
 async def budget(settings: Path, *arguments: str) -> str:
     """The command's output; it must end well."""
-    command = [sys.executable, "-m", "cli.main", "budget", "--settings", str(settings), *arguments]
+    command = [sys.executable, "-m", "cli.main", "budget", *arguments, "--settings", str(settings)]
     ended = await asyncio.to_thread(
         subprocess.run, command, capture_output=True, text=True, timeout=60 * SLOWNESS, check=False
     )
@@ -108,6 +108,18 @@ async def test_a_governor_without_a_worker_is_silent_and_not_an_error(client: Cl
     )
     page = await budget(settings)
     assert page.startswith("The governor does not answer, so calls to Salesforce stop.")
+
+
+async def test_a_recheck_shows_what_the_running_governor_has_read(client: Client, settings: Path) -> None:
+    async with governor_worker(client, maximum=1_000, used=300):
+        await spend(client, 1)
+        found = json.loads(await budget(settings, "recheck", "api_calls", "--by", "ada", "--json"))
+        page = await budget(settings, "recheck", "--by", "ada")
+    [calls] = found["budgets"]
+    assert (calls["budget"], calls["maximum"], calls["was_refused"]) == ("api_calls", 1_000, False)
+    assert calls["used"] >= 300
+    assert found["trouble"] == ""
+    assert "api_calls" in page
 
 
 async def test_a_watch_looks_again_and_again(client: Client, settings: Path) -> None:

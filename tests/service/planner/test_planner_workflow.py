@@ -11,7 +11,7 @@ from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 
 from schemas import names
 from schemas.errors import UnavailableError
-from schemas.ingest.messages import LaneState
+from schemas.ingest.messages import LaneState, PauseInput
 from schemas.planner import Following, ObjectState, PinInput, PlannerInput, Way
 from tests.support.builders.waiting import until
 from tests.support.scripted.scripted_planner import EVERY, NEWEST, ScriptedPlanner, planner_workers
@@ -180,6 +180,19 @@ async def test_a_refused_stream_is_moved_at_once(client: Client):
         await until(lambda: script.follows("poll-case"))
         assert script.drawn[-1].no_streams
         assert await is_following(handle, Following.POLL)
+
+
+async def test_a_recheck_that_finds_room_lets_objects_stream_again_at_once(client: Client):
+    script = ScriptedPlanner(read_through=NEWEST, joined_at=NEWEST)
+    async with planner_workers(client, script):
+        handle = await start(client, plan_every=3_600)
+        await until(lambda: script.follows("case"))
+        script.refused = "Organization total events daily limit exceeded"
+        await until(lambda: is_following(handle, Following.POLL))
+        script.refused = ""
+        await handle.signal(names.ALLOW_STREAMS, PauseInput(by="ada", reason="bought more"))
+        await until(lambda: is_following(handle, Following.STREAM))
+        assert not script.drawn[-1].no_streams
 
 
 async def test_a_polled_lane_is_told_a_new_interval(client: Client):

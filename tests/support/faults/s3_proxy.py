@@ -7,6 +7,7 @@ asked.
 
 import http.client
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
@@ -22,8 +23,11 @@ class Fate(Enum):
     """The connection ends before S3 hears of it."""
     SWALLOW = "swallow"
     """S3 does it; the connection ends before the answer."""
+    HANG = "hang"
+    """Nothing happens until the request would have another outcome; then the connection ends."""
 
 
+_LOOK_SECONDS = 0.05
 Decide = Callable[[str, str], Fate]
 """From a request's method and path."""
 
@@ -69,6 +73,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         fate = self.server.decide(self.command, self.path)
+        while fate is Fate.HANG:
+            time.sleep(_LOOK_SECONDS)
+            if self.server.decide(self.command, self.path) is not Fate.HANG:
+                fate = Fate.REFUSE
         if fate is Fate.REFUSE:
             self.close_connection = True
             return

@@ -19,6 +19,7 @@ from schemas.status import (
 from schemas.status_facts import (
     LookFacts,
     ObjectLedger,
+    OpenRereads,
     Refused,
     UnknownWritebacks,
     WarehouseFacts,
@@ -176,7 +177,8 @@ def test_the_warehouses_counts_are_exported() -> None:
         object="Case", landed=5, applied=3, duplicate=1, quarantined=0, imbalance=1, newest_change_at=NOW
     )
     refused = Refused(reason="bad_header", changes=2, oldest_at=NOW)
-    found = of_facts(warehouse=WarehouseFacts(ledger=(ledger,), quarantine=(refused,), rereads={"Case": 6}))
+    again = OpenRereads(object="Case", changes=6, windows=0, oldest_at=NOW)
+    found = of_facts(warehouse=WarehouseFacts(ledger=(ledger,), quarantine=(refused,), rereads=(again,)))
     assert found["ledger_imbalance_changes",] == 1
     assert found["quarantine_changes", "bad_header"] == 2
     assert found["quarantine_changes", "unknown_object"] == 0

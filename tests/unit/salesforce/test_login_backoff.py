@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from clients.salesforce.login_backoff import LoginBackoff
+from clients.salesforce.login_backoff import LoginBackoff, RefusedLogin
 from schemas.errors import CredentialsRejectedError, UnavailableError
 
 AWAY = UnavailableError(system="Salesforce", detail="503")
@@ -75,3 +75,27 @@ async def test_an_operator_who_acts_does_not_wait_for_minutes() -> None:
     backoff.allow_now()
     async with asyncio.timeout(0.5):
         await backoff.wait()
+
+
+def told(backoff: LoginBackoff) -> RefusedLogin | None:
+    return backoff.refused
+
+
+def test_a_refusal_is_told_with_its_first_time_until_a_login_works() -> None:
+    backoff = LoginBackoff()
+    backoff.worked()
+    assert told(backoff) is None
+    for _ in range(2):
+        backoff.failed(refused())
+        assert told(backoff) is None, "it may be a moment's"
+    backoff.failed(refused())
+    first = told(backoff)
+    assert first is not None
+    assert "invalid_grant" in first.reason
+    backoff.failed(refused())
+    assert told(backoff) == first
+    backoff.failed(AWAY)
+    assert told(backoff) is None, "nobody knows whether it would be refused"
+    backoff.failed(refused())
+    backoff.worked()
+    assert told(backoff) is None

@@ -64,6 +64,11 @@ def test_a_lane_that_hears_nothing_within_the_keep_alive_time_is_stalled_since_t
     assert (found.state, found.since) == (LaneState.STALLED, ago(151))
 
 
+def test_a_pulse_of_another_release_is_read_by_the_names_that_are_known():
+    newer = LanePulse.model_validate(pulse().model_dump() | {"waiting_for": "", "of_next_year": 1})
+    assert newer == pulse()
+
+
 def test_a_follower_whose_process_is_frozen_is_stalled_after_ten_seconds():
     found = lane_status(lane(follower(heartbeat_at=ago(11), worker="17@host")), NOW)
     assert (found.state, found.since) == (LaneState.STALLED, ago(11))
@@ -76,6 +81,12 @@ def test_a_batch_that_is_not_landed_within_half_a_minute_stalls_its_lane(activit
     found = lane_status(lane(follower(activity=activity, pulse=stuck)), NOW)
     assert found.state is LaneState.STALLED
     assert "S3" in found.because
+
+
+def test_a_follower_that_hangs_in_every_attempt_is_stalled_between_them_too():
+    again = pulse(step="listening", step_since=ago(2), landing_since=ago(45))
+    found = lane_status(lane(follower(attempt=4, started_at=ago(3), pulse=again)), NOW)
+    assert (found.state, found.since) == (LaneState.STALLED, ago(45))
 
 
 def test_a_refused_token_makes_a_lane_wait_until_its_next_try():

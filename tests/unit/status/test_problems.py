@@ -17,11 +17,15 @@ from schemas.status_facts import (
     LaneBacklog,
     LaneFacts,
     LaneMemo,
+    LanePulse,
     LookFacts,
     ObjectLedger,
     OpenFindings,
+    OpenRereads,
     Reconciled,
     Refused,
+    RunningBackfill,
+    UnknownWritebacks,
     WarehouseFacts,
     WritebackFacts,
     WritebackStanding,
@@ -35,7 +39,7 @@ ROOT = Path(__file__).parents[3]
 NAMES = ("salesforce", "temporal", "warehouse", "operational", "s3", "kms")
 ROLES = ("lanes", "batches", "writebacks", "backfill", "any")
 NOTHING = WarehouseFacts(
-    ledger=(), positions=(), holds=(), quarantine=(), reconciled=(), rereads={}, drift=0, quality=()
+    ledger=(), positions=(), holds=(), quarantine=(), reconciled=(), rereads=(), drift=0, quality=()
 )
 
 
@@ -64,6 +68,7 @@ def look(**changed: Any) -> EngineStatus:
         "writebacks": WritebackFacts(standings=(), pauses=()),
         "governor": "running",
         "failed_runs": (),
+        "backfills": (),
     }
     return engine_status(LookFacts(**well | changed), timedelta(0))
 
@@ -165,6 +170,88 @@ def test_writebacks_that_somebody_paused_are_not_late():
     assert exit_code(quiet) == 0
 
 
+def unanswered(missed: int) -> EngineStatus:
+    silent = RemoteStatus(name="s3", health=Health.UNKNOWN, missed=missed)
+    return look(remotes=(*remotes()[:-2], silent, remotes()[-1]))
+
+
+def test_a_remote_that_missed_one_look_wakes_nobody_and_is_never_shown_as_good():
+    found = unanswered(1)
+    assert codes(found) == [("notice", "remote.unknown", "s3")]
+    assert exit_code(found) == 3
+
+
+def test_a_remote_that_missed_two_looks_in_a_row_is_a_page():
+    assert codes(unanswered(2)) == [("page", "remote.unknown", "s3")]
+
+
+def told(**changed: Any) -> LaneFacts:
+    """A lane whose stream is open and hears from the org."""
+    well = {"at": ago(seconds=1), "step": "listening", "step_since": ago(hours=1), "heard_at": ago(seconds=5)}
+    pulse = LanePulse.model_validate(well | {"silence": timedelta(minutes=2)} | changed)
+    follower = FollowerFacts(
+        activity="follow_lane",
+        state="started",
+        attempt=1,
+        started_at=ago(hours=1),
+        heartbeat_at=pulse.at,
+        pulse=pulse,
+    )
+    return LaneFacts(lane="changes", is_running=True, stage="following", follower=follower)
+
+
+def test_a_refused_login_is_a_page_though_the_stream_goes_on():
+    refused = told(login_refused="invalid_client: it was rotated", login_refused_at=ago(minutes=3))
+    found = look(lanes=(refused,))
+    assert codes(found) == [("page", "login.refused", "salesforce")]
+    assert found.problems[0].since == ago(minutes=3)
+    assert "invalid_client" in found.problems[0].text
+
+
+def test_several_lanes_with_a_refused_login_are_one_problem_and_an_old_word_is_none():
+    refused = {"login_refused": "no", "login_refused_at": ago(minutes=3)}
+    assert len(look(lanes=(told(**refused), told(**refused))).problems) == 1
+    old = look(lanes=(told(**refused, at=ago(minutes=1)),))
+    assert "login.refused" not in [each.code for each in old.problems]
+
+
+def backfill(minutes: float | None) -> tuple[RunningBackfill, ...]:
+    at = None if minutes is None else ago(minutes=minutes)
+    return (RunningBackfill(object="Case", name="all", progress_at=at),)
+
+
+def test_a_backfill_hangs_after_half_an_hour_without_a_step_forward():
+    assert codes(look(backfills=backfill(31))) == [("ticket", "backfill.hung", "Case")]
+    assert codes(look(backfills=backfill(29))) == []
+    assert codes(look(backfills=backfill(59), hung_after=timedelta(hours=1))) == []
+
+
+def test_a_backfill_that_keeps_no_time_of_its_steps_is_not_called_hung():
+    assert codes(look(backfills=backfill(None))) == []
+
+
+def again(minutes: float, windows: int) -> EngineStatus:
+    waits = OpenRereads(object="Case", changes=3, windows=windows, oldest_at=ago(minutes=minutes))
+    return in_warehouse(rereads=(waits,))
+
+
+def test_a_hole_that_is_read_is_explained_and_one_that_waits_is_a_ticket():
+    assert codes(again(1, windows=1)) == [("notice", "reread.waiting", "Case")]
+    assert codes(again(16, windows=1)) == [("ticket", "reread.waiting", "Case")]
+
+
+def test_single_records_to_be_read_again_are_said_when_they_wait():
+    assert codes(again(14, windows=0)) == []
+    assert codes(again(16, windows=0)) == [("ticket", "reread.waiting", "Case")]
+
+
+@pytest.mark.parametrize(("minutes", "pages"), [(9, 0), (11, 1)])
+def test_outcomes_that_are_looked_up_for_ten_minutes_are_a_page(minutes: int, pages: int):
+    lost = UnknownWritebacks(object="Case", writebacks=2, oldest_sent_at=ago(minutes=minutes))
+    found = look(writebacks=WritebackFacts(standings=(), pauses=(), unknown=(lost,)))
+    assert codes(found) == [("page", "writeback.unknown", "Case")] * pages
+
+
 def forecast(**changed: Any) -> Forecast:
     told = {"budget": Budget.API_CALLS, "maximum": 1_000, "left": 500, "read_at": ago(minutes=1)}
     return Forecast.model_validate(told | changed)
@@ -187,6 +274,15 @@ def test_refused_writebacks_are_a_page_and_refused_backfills_explain_themselves(
 
     assert codes(look(forecasts=(slowed(LeaseClass.WRITEBACK),)))[0][0] == "page"
     assert codes(look(forecasts=(slowed(LeaseClass.BACKFILL),)))[0][0] == "notice"
+
+
+def test_slowed_backfills_do_not_hide_that_the_budget_runs_out():
+    slowed = (Slowed(lease_class=LeaseClass.BACKFILL, at=NOW, reason="", spends=True),)
+    found = look(forecasts=(forecast(slowed=slowed, runs_out_at=NOW + timedelta(hours=3)),))
+    assert codes(found) == [
+        ("page", "budget.exhausts", "api_calls"),
+        ("notice", "budget.refused", "api_calls"),
+    ]
 
 
 def test_an_object_that_was_not_compared_for_two_periods_is_a_ticket():
