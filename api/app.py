@@ -1,11 +1,13 @@
 """The app: routes, layers and the parts behind them."""
 
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
+from pydantic.warnings import UnsupportedFieldAttributeWarning
 from starlette.types import ASGIApp
 
 from api.console.app import TwoDoors, build_console
@@ -62,6 +64,9 @@ def build_api(settings: Settings) -> Api:
         # Its spans have the query; `Traces` makes ours.
         telemetry={"tracing": False, "logs": False, "auto_configure": False},
     )
+    # `Message` leaves its validators until they are needed. FastAPI silences this warning of its own
+    # aliases only where it builds a field at once.
+    warnings.filterwarnings("ignore", category=UnsupportedFieldAttributeWarning)
     for router in ROUTERS:
         app.include_router(router)
     handle_problems(app)

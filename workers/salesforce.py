@@ -1,5 +1,5 @@
-"""The way to one org: one session, one account of leases and one connection pool for a process, and the sources
-that lanes follow.
+"""The way to one org: one session, one account of leases and one connection pool for a process, and
+the sources that lanes follow.
 """
 
 from collections import defaultdict
@@ -36,7 +36,9 @@ if TYPE_CHECKING:  # imported when the first lane of its protocol is opened
 
 @dataclass(frozen=True)
 class Org(OrgClients):
-    """The way to one org: one session, one account of leases and one connection pool for a process."""
+    """The way to one org: one session, one account of leases and one connection pool for a
+    process.
+    """
 
     sessions: SessionSource
     leases: Leases

@@ -62,10 +62,12 @@ def documented_fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
         [body] = [
             node.body for node in ast.parse(dedent(getsource(each))).body if isinstance(node, ast.ClassDef)
         ]
-        for field, text in pairwise(body):
-            match field, text:
+        for line, text in pairwise(body):
+            match line, text:
                 case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
                     told[name] = cleandoc(words)
+                case _:
+                    pass
     found = {name: copy(field) for name, field in model.model_fields.items()}
     for name, field in found.items():
         field.description = told.get(name, field.description)

@@ -1,5 +1,5 @@
-"""What a test of an incident has seen: how long it took until the look named it, and until it was
-clean again. A line each in `var/incidents.tsv`, with the load of the machine.
+"""Times that a test of an incident has seen: until the look named it, and until it was clean
+again. A line each in `var/incidents.tsv`, with the load of the machine.
 """
 
 import os

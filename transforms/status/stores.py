@@ -13,7 +13,7 @@ _WRITEBACK_AGE: Final = timedelta(minutes=4)
 _LOOKED_UP: Final = timedelta(minutes=10)
 """A lost answer is found within a minute or two: by the record, then by the change log."""
 _REREAD: Final = timedelta(minutes=15)
-"""What is asked for is read within a minute or so; a hole of hours takes some minutes."""
+"""Requested records are read within a minute or so; a hole of hours takes some minutes."""
 _PERIODS: Final = 2
 """An object that was not compared for so many periods is worth a ticket."""
 

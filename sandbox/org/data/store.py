@@ -72,7 +72,9 @@ def collation(spec: OrgField) -> str:
 
 
 class _Reader(sqlite3.Connection):
-    """A read-only connection, which can be referred to weakly: its store closes it at the latest."""
+    """A read-only connection, which can be referred to weakly: its store closes it at the
+    latest.
+    """
 
 
 class Store:
