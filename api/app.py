@@ -64,8 +64,8 @@ def build_api(settings: Settings) -> Api:
         # Its spans have the query; `Traces` makes ours.
         telemetry={"tracing": False, "logs": False, "auto_configure": False},
     )
-    # `Message` leaves its validators until they are needed. FastAPI silences this warning of its own
-    # aliases only where it builds a field at once.
+    # `Message` leaves its validators until they are needed. FastAPI silences this warning of its
+    # own aliases only where it builds a field at once.
     warnings.filterwarnings("ignore", category=UnsupportedFieldAttributeWarning)
     for router in ROUTERS:
         app.include_router(router)
