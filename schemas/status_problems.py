@@ -1,7 +1,8 @@
 """The problems that a look may find, each by its stable code.
 
 A code is also the problem's label in alerts, and with hyphens its anchor in docs/runbook.md:
-`lane.stalled` is explained at `#lane-stalled`. Codes are never renamed.
+`lane.stalled` is explained at `#lane-stalled`. Codes are never renamed. CONTRIBUTING.md lists
+what a new code needs.
 """
 
 from typing import Final, NamedTuple

@@ -1,4 +1,7 @@
-"""Find which changes of a group are new, and which records need the fold."""
+"""Find which changes of a group are new, and which records need the fold.
+
+A batch that the ledger has does not come here: `Applier` answers it by `_applied_before`.
+"""
 
 from collections import Counter
 from dataclasses import dataclass

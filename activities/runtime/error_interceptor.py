@@ -6,6 +6,8 @@ names. Messages are cut to what a history should hold.
 """
 
 import logging
+from traceback import format_tb
+from types import TracebackType
 from typing import Any
 
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
@@ -15,9 +17,15 @@ from clients.telemetry.error_facts import error_facts, error_frames
 from schemas.errors import TerminalError, TidegateError, TransientError
 
 _LOG = logging.getLogger(__name__)
-MESSAGE_LENGTH = 2_000
-"""Characters of an error that reach a history; the server cuts what it keeps of a failing activity
-at 4 KiB.
+MESSAGE_LENGTH = 1_500
+"""Bytes of an error's text that reach a history.
+
+The server keeps 4 KiB of a failing activity (`limit.mutableStateActivityFailureSize.error`). Of a
+longer failure it keeps a sentence of its own, and the code is lost.
+"""
+FRAME_BYTES = 700
+"""Bytes of our own frames that go with it, the innermost. Those of the worker come on top, some
+1,500.
 """
 
 
@@ -38,13 +46,31 @@ class _Inbound(ActivityInboundInterceptor):
             # may quote the row it refused.
             failure = as_application_error(error)
             failure.is_logged = True  # type: ignore[attr-defined]  # for the filter of our log
-            raise failure.with_traceback(error.__traceback__) from None
+            raise failure.with_traceback(innermost(error.__traceback__)) from None
+
+
+def innermost(frames: TracebackType | None) -> TracebackType | None:
+    """The last frames of a traceback, as many as `FRAME_BYTES` hold, and at least one.
+
+    An error that is kept and raised again has the frames of every time before.
+    """
+    chain: list[TracebackType] = []
+    while frames is not None:
+        chain.append(frames)
+        frames = frames.tb_next
+    first, size = None, 0
+    for each in reversed(chain):
+        size += len(format_tb(each, limit=1)[0].encode())
+        if first is not None and size > FRAME_BYTES:
+            break
+        first = each
+    return first
 
 
 def as_application_error(error: TidegateError) -> ApplicationError:
     """The Temporal error that carries whether trying again helps, and when."""
     return ApplicationError(
-        str(error)[:MESSAGE_LENGTH],
+        str(error).encode()[:MESSAGE_LENGTH].decode(errors="ignore"),
         type=error.code,
         non_retryable=isinstance(error, TerminalError),
         next_retry_delay=error.retry_after if isinstance(error, TransientError) else None,

@@ -79,5 +79,6 @@ class CutSettings(SettingsGroup):
     max_age: timedelta = Field(
         default=timedelta(seconds=4), validation_alias=renamed("max_age", old="most_age")
     )
-    """Age of a batch's first change. It is part of freshness; longer makes fewer, larger batches.
+    """Age of a streamed batch's first change; a poll cuts by size alone. It is part of
+    freshness; longer makes fewer, larger batches.
     """

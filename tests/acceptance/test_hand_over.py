@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import psycopg
 import pytest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError, RPCStatusCode
 
 from cli.local.compare_records import Comparison, compare_all
 from cli.local.engine_processes import EngineProcesses, settings_of
@@ -101,12 +103,24 @@ async def _move(
     view: PlannerView | None = None
     deadline = limit_in(150)
     while True:
-        view = await planner.query(names.PLAN, result_type=PlannerView, rpc_timeout=PATIENT)
+        view = await _plan_of(planner, deadline)
         places = {state.followed.object: state.following for state in view.objects}
         if all(places[name] is following for name in MOVED):
             return
         assert time.monotonic() < deadline, f"{places} {view.notes} {view.trouble}"
         await asyncio.sleep(0.5)
+
+
+async def _plan_of(planner: WorkflowHandle[Any, Any], deadline: float) -> PlannerView:
+    """The plan. The server drops a query whose worker was killed, and says to ask again."""
+    while True:
+        try:
+            view: PlannerView = await planner.query(names.PLAN, result_type=PlannerView, rpc_timeout=PATIENT)
+            return view
+        except RPCError as error:
+            if error.status is not RPCStatusCode.UNAVAILABLE or time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.5)
 
 
 def _kill(engine: EngineProcesses, role: str) -> bool:
