@@ -56,8 +56,8 @@ class RotateInput(Message):
     org: str
     name: str = ROTATION
     makes_key: bool = True
-    """False: no new key. Tokens of older keys, and of fields whose class was changed, are brought to
-    their present form.
+    """False: no new key. Tokens of older keys, and of fields whose class was changed, are brought
+    to their present form.
     """
     by: str
     reason: str = ""
@@ -66,7 +66,7 @@ class RotateInput(Message):
 
 
 class RotationPlan(Message):
-    """What a rotation has to do."""
+    """The key and the objects of a rotation."""
 
     key_id: str
     """The key that encrypts from now on."""
@@ -94,7 +94,7 @@ class ReencryptInput(Message):
 
 
 class ReencryptCounts(Counts):
-    """What was re-encrypted."""
+    """Counts of a re-encryption."""
 
     records: int = 0
     """Records of which a token was replaced; one of several tables counts in each."""

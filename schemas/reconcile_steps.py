@@ -112,7 +112,9 @@ class ReadFacts(Message):
     fields: tuple[str, ...] = ()
     """Whose values were digested, in order; empty: none, or those that the scope needs."""
     key_id: str = ""
-    """The data key whose tokens were digested; "" = no value was, or the org has had one key only."""
+    """The data key whose tokens were digested; "" = no value was, or the org has had one key
+    only.
+    """
 
 
 class CompareFactsInput(Message):

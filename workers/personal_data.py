@@ -1,4 +1,6 @@
-"""Search the curated tables for personal data that lies in plaintext. Names fields, never values."""
+"""Search the curated tables for personal data that lies in plaintext. Names fields, never
+values.
+"""
 
 import pyarrow as pa
 
@@ -12,8 +14,8 @@ from transforms.quality.personal import clear_texts, suspicions
 def find_personal_data(
     warehouse: Warehouse, catalogue: Catalogue, *, object_name: str = "", most: int
 ) -> list[PersonalField]:
-    """The clear fields of the `most` records of each object that were applied last, whose values look
-    personal. Blocks.
+    """The clear fields of the `most` records of each object that were applied last, whose values
+    look personal. Blocks.
 
     Raises `UnknownObjectError` for an object that the catalogue lacks; "" = every object.
     """

@@ -214,7 +214,8 @@ def apply_changes(
     """Log the shares' changes that are new and fold them in; counts in each share what became of
     its changes.
 
-    `catalogue` tells which other objects the warehouse has, `forms` is of its tokens (`table_forms`).
+    `catalogue` tells which other objects the warehouse has, `forms` is of its tokens
+    (`table_forms`).
     """
     tables = [share.changes for share in shares if share.changes is not None and len(share.changes)]
     if not tables:

@@ -1,11 +1,11 @@
-"""reencrypt_tables, reencrypt_log: an object's tokens under the newest key, and in the form of their
-field's present class.
+"""reencrypt_tables, reencrypt_log: an object's tokens under the newest key, and in the form of
+their field's present class.
 
-First the personal columns of current and history, in one transaction under the object's lock, with
-the row of `ops.token_key`: nobody ever sees a table in which equal values have two tokens. What
-nobody compares comes after, some records a transaction: sensitive columns, and the change log,
-whose readers bring its tokens to the tables' form. A stretch that is begun again finds what is
-left by the tokens themselves.
+First the personal columns of current and history, in one transaction under the object's lock,
+with the row of `ops.token_key`: nobody ever sees a table in which equal values have two tokens.
+What nobody compares comes after, some records a transaction: sensitive columns, and the change
+log, whose readers bring its tokens to the tables' form. A stretch that is begun again finds what
+is left by the tokens themselves.
 """
 
 import asyncio

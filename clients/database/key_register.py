@@ -29,7 +29,7 @@ DATA_KEY = sa.Table(
 
 @dataclass(frozen=True)
 class RegisteredKey:
-    """What is known of a data key."""
+    """A data key, as the register knows it."""
 
     id: str
     fingerprint: str

@@ -144,8 +144,8 @@ def org_key_ring(
 def checked_keys(
     keys: DataKeys, known: Mapping[str, str], has_rows: Callable[[], bool] = lambda: False
 ) -> dict[str, DataKey]:
-    """Key id -> key, of every key of the org, checked as of `org_key_ring`; empty when the first one
-    may be made. Makes nothing.
+    """Key id -> key, of every key of the org, checked as of `org_key_ring`; empty when the first
+    one may be made. Makes nothing.
 
     Args:
         keys: The org's.

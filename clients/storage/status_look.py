@@ -56,7 +56,7 @@ class KeyLook:
         try:
             known = self._known()
         except UnavailableError:
-            known = {}  # another remote's trouble, which is shown as that one's
+            known = {}  # another remote's failure, which is shown as that one's
         checked_keys(self._keys, known)
 
     def _ask_kms(self) -> None:

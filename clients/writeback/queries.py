@@ -153,7 +153,8 @@ def _shown_value(value: Any) -> Any:
         return value
     if is_comparable_token(value):
         return ENCRYPTED
-    name, equals, key = value.partition("=")  # `Account.ExternalId__c=…`, a record's or parent's lock
+    # `Account.ExternalId__c=…`, a record's or parent's lock
+    name, equals, key = value.partition("=")
     return f"{name}{equals}{ENCRYPTED}" if is_comparable_token(key) else value
 
 

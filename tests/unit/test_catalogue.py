@@ -286,7 +286,8 @@ class TestTheShippedCatalogue:
             for field, spec in entry.fields.items()
             if spec.type is FieldType.TEXTAREA and not spec.is_protected
         ]
-        assert {each.partition(".")[0] for each in clear} == {"Opportunity"}  # grants to organisations
+        # grants to organisations
+        assert {each.partition(".")[0] for each in clear} == {"Opportunity"}
 
     def test_a_join_is_declared_for_identity_and_account_numbers_alone(self) -> None:
         groups = {

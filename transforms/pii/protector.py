@@ -7,7 +7,7 @@ text of a message that cannot be read.
 
 The tokens are those of `transforms.pii.tokens`. A personal field's are deterministic, so that
 encrypted columns can be joined and compared; a sensitive field's are bound to their record, so that
-nothing is told by comparing two people. What a writeback stores has tokens of its own, which are
+nothing shows by comparing two people. What a writeback stores has tokens of its own, which are
 random: a caller could else learn a value of the warehouse by trying (docs/decisions/0046).
 
 A field that is declared to be harmless is so for one value, not for an object or a list, whose
@@ -126,8 +126,8 @@ class Protector:
         return make_token(self.ring, Seal(context), value)
 
     def decrypt(self, context: str, token: str) -> Any:
-        """The value behind a token of any form; raises `ValueError` when it is not a token of one of
-        the org's keys and of the context.
+        """The value behind a token of any form; raises `ValueError` when it is not a token of one
+        of the org's keys and of the context.
         """
         return open_token(self.ring, context, token)
 

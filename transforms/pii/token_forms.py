@@ -48,7 +48,7 @@ class TokenForms:
         return tuple(name for name, seal in self._seals.items() if seal.is_bound)
 
     def shape(self, column: str) -> tuple[tuple[str, ...], bool]:
-        """What every token of the column begins with in this form, and whether it ends with a blind
+        """The beginning of every token of the column in this form, and whether it ends with a blind
         index.
         """
         seal = self._seals[column]
@@ -98,8 +98,8 @@ class TokenForms:
         return self._protector.reformed(seal, token, record_id, self._key_id)
 
     def _odd(self, column: str, values: pa.ChunkedArray, salts: pa.Array | None) -> NDArray[np.bool_]:
-        """By row, whether a token is not in this form: most batches have none, and looking costs some
-        nanoseconds a value.
+        """By row, whether a token is not in this form: most batches have none, and looking costs
+        some nanoseconds a value.
         """
         seal, (prefixes, has_index) = self._seals[column], self.shape(column)
         good = pc.starts_with(values, prefixes[0])
@@ -120,6 +120,6 @@ _DOTS = 2
 
 
 def _salts(record_ids: pa.ChunkedArray) -> pa.Array:
-    """What the ciphers of each record's bound tokens begin with."""
+    """The beginning of the ciphers of each record's bound tokens."""
     texts = [base64.urlsafe_b64encode(record_salt(each)).decode() for each in record_ids.to_pylist()]
     return pa.array(texts, record_ids.type)

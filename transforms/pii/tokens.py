@@ -113,7 +113,7 @@ def record_salt(record_id: object) -> bytes:
 
 
 def random_salt() -> bytes:
-    """A salt that no other token has: nothing can be told by comparing."""
+    """A salt that no other token has: comparing shows nothing."""
     return os.urandom(SALT_BYTES)
 
 

@@ -1,8 +1,8 @@
-"""Do clear texts hold what looks like a person's data? Asked of a sample, in columns; the answer names
-fields and counts, never a value.
+"""Do clear texts hold what looks like a person's data? Asked of a sample, in columns; the answer
+names fields and counts, never a value.
 
-One pass of RE2 over a column tells whether any pattern is there at all: most columns end with that.
-What a checksum can refute is refuted, value by value.
+One pass of RE2 over a column tells whether any pattern is there at all: most columns end with
+that. What a checksum can refute is refuted, value by value.
 """
 
 import re
@@ -25,7 +25,7 @@ _LUHN = [0, 2, 4, 6, 8, 1, 3, 5, 7, 9]
 
 
 class Looks(StrEnum):
-    """What a text looks like."""
+    """Kinds of personal data that a text may look like."""
 
     EMAIL = "e-mail"
     SSN = "SSN"
@@ -103,7 +103,8 @@ def suspicions(sample: pa.Table, spec: ObjectSpec) -> list[Suspicion]:
 
 
 def marked(changes: pa.Table, spec: ObjectSpec, most: int) -> pa.Table:
-    """Staged changes, the first one with a finding for each field of the sample that looks personal.
+    """Staged changes, the first one with a finding for each field of the sample that looks
+    personal.
 
     Args:
         changes: In the columns of `staged_columns`.

@@ -1,5 +1,5 @@
-"""A data key is made once, never in the place of one that something was encrypted with, and what was
-seen of it is remembered.
+"""A data key is made once, never in the place of one that something was encrypted with, and what
+was seen of it is remembered.
 """
 
 import asyncio

@@ -1,5 +1,5 @@
-"""A rotation on real parts: old values stay readable, equal values stay equal at every moment, and a
-replay of what was landed under the first key gives the same rows.
+"""A rotation on real parts: old values stay readable, equal values stay equal at every moment, and
+a replay of what was landed under the first key gives the same rows.
 """
 
 import uuid
@@ -207,8 +207,10 @@ async def test_values_open_before_while_and_after(rotating: Rotating, s3_address
 async def test_what_is_done_is_not_done_again(rotating: Rotating, s3_address: S3Address) -> None:
     await rotating.send(rotating.process(s3_address), 1, 2, 3)
     await rotating.rotate()
-    assert (await rotating.switch()).tokens == 6  # an address in current and in history, of three records
-    assert (await rotating.follow_up()).tokens == 12  # two values in the log, a birth date in both tables
+    # an address in current and in history, of three records
+    assert (await rotating.switch()).tokens == 6
+    # two values in the log, a birth date in both tables
+    assert (await rotating.follow_up()).tokens == 12
     assert ((await rotating.switch()).tokens, (await rotating.follow_up()).tokens) == (0, 0)
 
 

@@ -1,5 +1,5 @@
-"""A rotation on a real server, with scripted activities: tables before logs, each act on record, one
-at a time.
+"""A rotation on a real server, with scripted activities: tables before logs, each act on record,
+one at a time.
 """
 
 import uuid

@@ -1,4 +1,6 @@
-"""A caller who may write back and read the warehouse learns no value of another record by trying."""
+"""A caller who may write back and read the warehouse learns no value of another record by
+trying.
+"""
 
 from contextlib import closing
 from datetime import date, timedelta

@@ -1,4 +1,6 @@
-"""Tokens: what is encrypted can be read again, and compared only where the field's class says so."""
+"""Tokens: what is encrypted can be read again, and compared only where the field's class says
+so.
+"""
 
 from typing import Any
 
