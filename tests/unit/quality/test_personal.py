@@ -1,4 +1,4 @@
-"""Personal data in clear texts is found by field, and no value is ever said."""
+"""Personal data in plaintext is found by field, and no value is ever said."""
 
 from collections.abc import Sequence
 
