@@ -138,7 +138,7 @@ async def _follow(
                 client.api_key = found[1]
             else:
                 new = await connect(where, spoken)
-                client.config(active_config=True)["service_client"] = new.service_client
+                client._config["service_client"] = new.service_client
                 renewed()
             known = found
             _log.info("Temporal's credentials have changed, and the new ones are in use")
