@@ -30,7 +30,7 @@ _REFUSED = {
     "403",
 }
 _MISSING = {"NoSuchKey", "404"}
-_GARBLED = {"BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch"}
+_GARBLED = {"BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"}
 """The body that S3 received is not the one that was sent."""
 _EXISTS = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
 
@@ -147,7 +147,7 @@ class ObjectStore:
         """
         digest = b64encode(bytes.fromhex(sha256)).decode()
         with translated_s3(_SYSTEM):
-            self._s3.put_object(**self._stored(key, body), ChecksumSHA256=digest)
+            self._s3.put_object(**self._stored(key, body), ChecksumAlgorithm="SHA256", ChecksumSHA256=digest)
         if not self._confirms:
             return
         facts = self.facts(key)
@@ -310,7 +310,9 @@ class ObjectStore:
 
     def _request(self, key: str, body: bytes) -> dict[str, Any]:
         crc = zlib.crc32(body).to_bytes(4, "big")
-        return {**self._stored(key, body), "ChecksumCRC32": b64encode(crc).decode()}
+        # Named as well as given: some stores check only what is named.
+        checksum = {"ChecksumAlgorithm": "CRC32", "ChecksumCRC32": b64encode(crc).decode()}
+        return {**self._stored(key, body), **checksum}
 
     def _stored(self, key: str, body: bytes) -> dict[str, Any]:
         place = self._address.place(key)
