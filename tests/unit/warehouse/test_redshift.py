@@ -218,6 +218,7 @@ def test_ddl_of_an_object() -> None:
         '"unknown_fields" VARCHAR(65535), "version" BIGINT NOT NULL, "last_change_order" VARCHAR(192) NOT NULL, '
         '"changed_at" TIMESTAMPTZ NOT NULL, "applied_at" TIMESTAMPTZ NOT NULL, "batch" VARCHAR(1020) NOT NULL) '
         "DISTSTYLE KEY DISTKEY(record_id) SORTKEY(record_id)",
+        'CREATE TABLE IF NOT EXISTS audit.thing_base ("record_id" VARCHAR(72) NOT NULL, "type" VARCHAR(80), "amount" NUMERIC(18, 2), "is_deleted" BOOLEAN NOT NULL, "is_complete" BOOLEAN NOT NULL, "unknown_fields" VARCHAR(65535), "version" BIGINT NOT NULL, "change_order" VARCHAR(192) NOT NULL, "changed_at" TIMESTAMPTZ NOT NULL, "applied_at" TIMESTAMPTZ NOT NULL, "batch" VARCHAR(1020) NOT NULL, "_whole" BOOLEAN NOT NULL, "_doubtful" VARCHAR(65535), "_grown" VARCHAR(65535), "_covered" VARCHAR(65535) NOT NULL) DISTSTYLE KEY DISTKEY(record_id) SORTKEY(record_id)',
         'CREATE TABLE IF NOT EXISTS curated.thing_history ("record_id" VARCHAR(72) NOT NULL, '
         '"type" VARCHAR(80), "amount" NUMERIC(18, 2), "is_deleted" BOOLEAN NOT NULL, "is_complete" BOOLEAN NOT NULL, '
         '"unknown_fields" VARCHAR(65535), "version" BIGINT NOT NULL, "valid_from" TIMESTAMPTZ NOT NULL, '
