@@ -16,7 +16,7 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
-    from schemas.erasure import (
+    from schemas.erasure.messages import (
         MOST_PASSES,
         CertifyInput,
         ErasedPlaces,

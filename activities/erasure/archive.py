@@ -15,7 +15,7 @@ from activities.runtime.heartbeat import heartbeating
 from clients.retention.subject_keys import SubjectKeys
 from clients.storage.objects import ObjectStore
 from schemas import names
-from schemas.erasure import ErasedPlaces, ErasureStep, StoreCount
+from schemas.erasure.messages import ErasedPlaces, ErasureStep, StoreCount
 from transforms.pii import Protector
 
 STORE = "keys of archived records"

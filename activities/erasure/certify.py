@@ -9,7 +9,7 @@ from temporalio import activity
 from clients.database.erasures import ErasureCertificate, Erasures, certificate_digest
 from clients.storage.objects import ObjectStore
 from schemas import names
-from schemas.erasure import Certified, CertifyInput
+from schemas.erasure.messages import Certified, CertifyInput
 from schemas.ids import erasure_scope_key
 
 

@@ -21,7 +21,7 @@ from activities.erasure.scope import Scope, read_scope
 from activities.runtime.heartbeat import heartbeating
 from clients.storage.objects import ObjectStore
 from schemas import names
-from schemas.erasure import ErasedPlaces, ErasureStep, StoreCount
+from schemas.erasure.messages import ErasedPlaces, ErasureStep, StoreCount
 from schemas.ids import intake_prefix
 from transforms.pii import Protector, is_any_token
 

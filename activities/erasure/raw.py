@@ -26,7 +26,7 @@ from clients.warehouse import Warehouse
 from clients.warehouse.sql import erasure as sql
 from schemas import names
 from schemas.catalogue import Catalogue
-from schemas.erasure import ErasedPlaces, ErasureStep, StoreCount
+from schemas.erasure.messages import ErasedPlaces, ErasureStep, StoreCount
 from schemas.errors import ObjectMissingError
 from schemas.ids import raw_day, refused_key, staged_key
 from schemas.ingest.raw import UNREADABLE_OBJECT, Form, Manifest, RawErasure

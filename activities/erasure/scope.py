@@ -22,7 +22,7 @@ from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.sql import apply as sql, erasure as erasure_sql
 from schemas import names
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec
-from schemas.erasure import ErasureInput, ErasureScope
+from schemas.erasure.messages import ErasureInput, ErasureScope
 from schemas.errors import ActRefusedError
 from schemas.ids import erasure_scope_key
 from schemas.ops_tables import ERASED_COLUMNS

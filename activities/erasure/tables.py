@@ -24,7 +24,7 @@ from clients.warehouse.shadow.schemas import shadow_prefix
 from clients.warehouse.sql import apply as sql, erasure as erasure_sql
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
-from schemas.erasure import ErasedPlaces, ErasureStep, StoreCount
+from schemas.erasure.messages import ErasedPlaces, ErasureStep, StoreCount
 from schemas.tables import Column, arrow_schema, change_columns, current_columns, history_columns
 from transforms.erasure.changes import erase_changes
 from transforms.erasure.events import DETAIL, erase_quarantined

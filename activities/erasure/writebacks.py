@@ -11,7 +11,7 @@ from clients.storage.objects import ObjectStore
 from clients.writeback.erasure import ErasedKeys, erase_writebacks
 from clients.writeback.store import WritebackStore
 from schemas import names
-from schemas.erasure import ErasedPlaces, ErasureStep
+from schemas.erasure.messages import ErasedPlaces, ErasureStep
 from transforms.pii import Protector
 
 

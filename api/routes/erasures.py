@@ -15,7 +15,7 @@ from api.runs.kinds import RunRequest, RunResource
 from clients.database.erasures import Erasures
 from clients.temporal.run_kinds import ERASURE
 from schemas.access import CallerRole
-from schemas.erasure import KEY_PATTERN, MOST_RECORDS, ErasureInput
+from schemas.erasure.messages import KEY_PATTERN, MOST_RECORDS, ErasureInput
 from schemas.message import Message
 from schemas.run_names import erasure_name
 

@@ -16,7 +16,7 @@ from cli.state import local_settings
 from clients.database.erasures import ErasureCertificate, Erasures
 from clients.temporal.run_kinds import ERASURE
 from clients.temporal.run_views import look
-from schemas.erasure import ErasureInput, ErasureState
+from schemas.erasure.messages import ErasureInput, ErasureState
 from schemas.errors import SettingsError
 from schemas.run_names import erasure_name
 from schemas.salesforce.record_ids import whole_id

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clients.database.erasures import ErasureCertificate
-from schemas.erasure import ErasureState, after_pass
+from schemas.erasure.messages import ErasureState, after_pass
 
 _STAGES = ("looking", "erasing", "waiting", "certifying", "done")
 

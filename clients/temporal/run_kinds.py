@@ -13,7 +13,7 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 from schemas import ids, names
 from schemas.backfill import BackfillInput, BackfillState
 from schemas.drift import DriftInput, DriftResult, RefreshInput, RefreshState
-from schemas.erasure import ErasureInput, ErasureState
+from schemas.erasure.messages import ErasureInput, ErasureState
 from schemas.message import Message
 from schemas.reconcile import ReconcileInput, ReconcileState
 from schemas.replay import ReplayInput, ReplayState

@@ -23,7 +23,7 @@ from clients.writeback.audit_seal import (
 )
 from clients.writeback.store import FORMING, WritebackStore, lock
 from clients.writeback.tables import WRITEBACK, WRITEBACK_ATTEMPT, WRITEBACK_BATCH
-from schemas.erasure import StoreCount
+from schemas.erasure.messages import StoreCount
 from schemas.errors import ActRefusedError, UnavailableError
 from schemas.ingest.messages import Act
 from schemas.writeback.messages import WritebackState

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from schemas.erasure import GRACE
+from schemas.erasure.messages import GRACE
 from schemas.settings.base import SettingsGroup
 
 

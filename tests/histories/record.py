@@ -32,7 +32,7 @@ from sandbox.temporal import start_temporal
 from schemas import names
 from schemas.backfill import BackfillInput, BackfillState
 from schemas.drift import DriftInput, RefreshInput
-from schemas.erasure import ErasureInput, ErasureState
+from schemas.erasure.messages import ErasureInput, ErasureState
 from schemas.errors import ReplayExpiredError, StatementError, UnavailableError
 from schemas.governor import Budget, GovernorConfig, LeaseClass
 from schemas.ids import governor_workflow_id

@@ -21,7 +21,7 @@ from clients.writeback.retry_discard import Unsent
 from clients.writeback.store import WritebackStore
 from clients.writeback.undo import Undoing
 from schemas.catalogue import default_catalogue
-from schemas.erasure import StoreCount
+from schemas.erasure.messages import StoreCount
 from schemas.errors import ActRefusedError, UnavailableError
 from schemas.writeback.control import WritebackChoice
 from schemas.writeback.messages import FormInput, WritebackState

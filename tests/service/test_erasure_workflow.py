@@ -7,7 +7,7 @@ from temporalio.client import Client
 from clients.temporal.run_kinds import ERASURE
 from clients.temporal.runs import run_handle, start_run
 from schemas import names
-from schemas.erasure import MOST_PASSES, ErasureInput, ErasureState
+from schemas.erasure.messages import MOST_PASSES, ErasureInput, ErasureState
 from schemas.errors import StatementError
 from schemas.ingest.messages import PauseInput
 from tests.support.builders.waiting import until

@@ -153,9 +153,7 @@ def _changes(
     if header.change_type is None:
         detail = f"{header.raw_type} carries no values; the records must be read again"
         raise EventRefusedError(NEEDS_REREAD, detail, header.record_ids)
-    is_erased = payload[HEADER].get(ERASED_MARK) is True
-    if is_erased:
-        erased.update(header.record_ids)
+    erased.update(header.record_ids if (is_erased := payload[HEADER].get(ERASED_MARK) is True) else ())
     try:
         values, changed, diffs, found = plan.read(payload, header.change_type, is_erased=is_erased)
         if header.change_type == SNAPSHOT and any(each.rule is Rule.DIGITS_LOST for each in found):

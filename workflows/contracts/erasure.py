@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from schemas import names
-from schemas.erasure import (
+from schemas.erasure.messages import (
     Certified,
     CertifyInput,
     ErasedPlaces,

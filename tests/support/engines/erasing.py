@@ -10,7 +10,14 @@ from activities.erasure.scope import ScopeErasure
 from activities.erasure.tables import EraseTables
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.shadow.schemas import shadow_prefix
-from schemas.erasure import ErasedPlaces, ErasureInput, ErasureScope, ErasureStep, StoreCount, put_together
+from schemas.erasure.messages import (
+    ErasedPlaces,
+    ErasureInput,
+    ErasureScope,
+    ErasureStep,
+    StoreCount,
+    put_together,
+)
 from schemas.ids import erasure_scope_key
 from tests.support.builders.batches import Road
 from tests.support.builders.bus import protector

@@ -14,7 +14,7 @@ from temporalio.worker import Worker
 
 from activities.runtime.error_interceptor import ErrorTranslationInterceptor
 from schemas import names
-from schemas.erasure import (
+from schemas.erasure.messages import (
     Certified,
     CertifyInput,
     ErasedPlaces,

@@ -1,0 +1,1 @@
+"""Erasures: whose values go, and the messages of their road."""
