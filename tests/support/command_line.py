@@ -31,7 +31,7 @@ def settings_file_of(
     """
     values = {
         "salesforce": {"org_id": org, "login_url": "http://127.0.0.1:1", "client_id": "tests"},
-        "s3": vars(s3),
+        "s3": s3_settings(s3),
         "warehouse": {"dsn": database},
         "operational": {"dsn": database},
         "temporal": {"address": temporal},
