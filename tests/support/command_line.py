@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from cli.main import command_app
 from clients.storage.objects import S3Address
 from schemas.errors import TidegateError
+from tests.support.builders.s3_settings import s3_settings
 
 app = command_app()
 
