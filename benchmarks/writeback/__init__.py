@@ -1,1 +1,3 @@
-"""Writebacks under load: `python -m benchmarks.writeback`; amid locks: `python -m benchmarks.writeback.locks`."""
+"""Writebacks under load: `python -m benchmarks.writeback`; amid locks: `python -m
+benchmarks.writeback.locks`.
+"""

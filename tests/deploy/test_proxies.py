@@ -1,5 +1,5 @@
-"""Behind a proxy that signs TLS itself: every client goes through it, and trusts the bundle that the
-environment names.
+"""Behind a proxy that signs TLS itself: every client goes through it, and trusts the bundle that
+the environment names.
 """
 
 import asyncio
