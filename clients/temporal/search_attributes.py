@@ -39,7 +39,7 @@ async def register_search_attributes(client: Client) -> list[str]:
 
 
 async def missing_search_attributes(client: Client) -> list[str]:
-    """Those that are not registered. Raises `RPCError`."""
+    """Names of the attributes that are not registered. Raises `RPCError`."""
     request = ListSearchAttributesRequest(namespace=client.namespace)
     listed = await client.operator_service.list_search_attributes(request, timeout=_RPC)
     return [name for name in SEARCH_ATTRIBUTES if name not in listed.custom_attributes]

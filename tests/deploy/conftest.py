@@ -1,4 +1,4 @@
-"""What a deployment has beside the engine: AWS' secrets, and a database that asks for passwords."""
+"""The surroundings of a deployed engine: AWS' secrets, and a database that asks for passwords."""
 
 import sys
 from collections.abc import Iterator

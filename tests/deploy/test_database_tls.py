@@ -26,7 +26,7 @@ def serve(postgres_port: int, database: str) -> Callable[..., DatabaseAddress]:
     """Serves the database with a certificate for a name; gives the address with which an engine
     that trusts `ca` reaches it.
 
-    The name is of another machine, and libpq is told its address: no name server is asked.
+    The name is of another machine, and libpq gets its address: no name server is asked.
     """
     stack = ExitStack()
 

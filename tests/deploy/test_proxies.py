@@ -20,7 +20,7 @@ from tests.support.builders.waiting import SLOWNESS
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
 HOST, BUCKET_HOST = "acme.my.salesforce.com", "s3.example"
-"""Names that lead nowhere here: whoever reaches them went through the proxy."""
+"""Names that lead nowhere here: a client that reaches them went through the proxy."""
 CHANNEL = "/data/AccountChangeEvent"
 
 
