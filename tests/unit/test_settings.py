@@ -84,7 +84,7 @@ def test_every_missing_setting_is_named_as_the_environment_calls_it() -> None:
 def test_a_missing_part_is_named_with_its_place(tmp_path: Path) -> None:
     values = whole()
     del values["warehouse"]["dsn"]
-    with pytest.raises(SettingsError, match="TIDEGATE_WAREHOUSE: .*host, database, user missing"):
+    with pytest.raises(SettingsError, match=r"TIDEGATE_WAREHOUSE: .*host, database, user missing"):
         load_settings(written(tmp_path, values))
 
 
