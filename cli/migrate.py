@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import DEFAULT_HOME, By, Home, SettingsFile, acting_user
+from cli.options import DEFAULT_HOME, Home, SettingsFile, acting_user
 from cli.output import OUT, AsJson, print_json, say
 from cli.state import local_settings
 from workers.migrate import Migrated, migrate as migrate_stores
@@ -17,7 +17,6 @@ def migrate(
         str | None,
         typer.Option("--grant", metavar="ROLE", help="Give this database role the engine's rights, no more."),
     ] = None,
-    by: By = "",
     as_json: AsJson = False,
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
@@ -30,7 +29,7 @@ def migrate(
     loaded = local_settings(settings, home)
     made = asyncio.run(
         migrate_stores(
-            loaded, grant_to=grant, by=acting_user(by), on_part=lambda part: say(f"looking at {part}")
+            loaded, grant_to=grant, by=acting_user(""), on_part=lambda part: say(f"looking at {part}")
         )
     )
     if as_json:

@@ -44,7 +44,7 @@ async def _serve(settings: Settings, role: Role) -> None:
     stop, health = asyncio.Event(), WorkerHealth()
 
     def drain() -> None:
-        # First of all: anyone who asks must hear that no work should be expected of this process.
+        # First of all: the orchestrator must hear that no work should be expected of this process.
         health.not_ready("draining")
         stop.set()
 

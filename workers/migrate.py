@@ -31,7 +31,7 @@ _STORE = "the operational store"
 
 @dataclass(frozen=True)
 class Migrated:
-    """The additions, by part. An empty list: nothing was missing."""
+    """The tables and attributes that were made, by part. An empty list: nothing was missing."""
 
     warehouse: list[str]
     """Tables and columns."""

@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from cli.main import command_app
 from clients.storage.objects import S3Address
 from schemas.errors import TidegateError
+from tests.support.builders.s3_settings import s3_settings
 
 app = command_app()
 
@@ -31,7 +32,7 @@ def settings_file_of(
     """
     values = {
         "salesforce": {"org_id": org, "login_url": "http://127.0.0.1:1", "client_id": "tests"},
-        "s3": vars(s3),
+        "s3": s3_settings(s3),
         "warehouse": {"dsn": database},
         "operational": {"dsn": database},
         "temporal": {"address": temporal},

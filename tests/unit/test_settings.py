@@ -24,7 +24,13 @@ def whole() -> dict[str, Any]:
             "client_secret": "hush-client",
             "password": "hush-password",
         },
-        "s3": {"bucket": "b", "region": "us-east-1", "kms_key_id": "alias/k", "access_key": "a", "secret_key": "hush-s3"},
+        "s3": {
+            "region": "eu-central-1",
+            "bucket": "b",
+            "kms_key_id": "alias/k",
+            "access_key": "a",
+            "secret_key": "hush-s3",
+        },
         "warehouse": {"dsn": "postgresql://u:hush-warehouse@localhost/w"},
         "operational": {"dsn": "postgresql://u:hush-operational@localhost/o"},
     }
@@ -78,7 +84,7 @@ def test_every_missing_setting_is_named_as_the_environment_calls_it() -> None:
 def test_a_missing_part_is_named_with_its_place(tmp_path: Path) -> None:
     values = whole()
     del values["warehouse"]["dsn"]
-    with pytest.raises(SettingsError, match="TIDEGATE_WAREHOUSE: .*give dsn, or host"):
+    with pytest.raises(SettingsError, match=r"TIDEGATE_WAREHOUSE: .*host, database, user missing"):
         load_settings(written(tmp_path, values))
 
 

@@ -22,6 +22,7 @@ from clients.warehouse.postgres import PostgresWarehouse
 from schemas.errors import SettingsError
 from tests.support.builders.batches import Road
 from tests.support.builders.bus import event, whole_case
+from tests.support.builders.s3_settings import s3_settings
 from tests.support.engines.replaying import ORG
 from transforms.ingest.decode_events import BROKEN
 
@@ -60,7 +61,7 @@ def settings(tmp_path: Path, database: str, s3_address: S3Address) -> Path:
     file = tmp_path / "settings.json"
     values = {
         "salesforce": {"org_id": ORG, "login_url": "http://127.0.0.1:1", "client_id": "tests"},
-        "s3": vars(s3_address),
+        "s3": s3_settings(s3_address),
         "warehouse": {"dsn": database},
         "operational": {"dsn": database},
     }

@@ -27,6 +27,7 @@ from schemas.errors import SettingsError
 from tests.laws.test_law_8_redrive import CASES, FITS, send
 from tests.support.builders.batches import Road
 from tests.support.builders.catalogues import lenient, strict
+from tests.support.builders.s3_settings import s3_settings
 from tests.support.engines.replaying import ORG, Replays, checksum
 from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS
@@ -48,7 +49,7 @@ def settings(tmp_path: Path, temporal_address: str, database: str, s3_address: S
     file = tmp_path / "settings.json"
     values = {
         "salesforce": {"org_id": ORG, "login_url": "http://127.0.0.1:1", "client_id": "tests"},
-        "s3": vars(s3_address),
+        "s3": s3_settings(s3_address),
         "warehouse": {"dsn": database},
         "operational": {"dsn": database},
         "temporal": {"address": temporal_address},

@@ -18,6 +18,7 @@ from schemas.catalogue import FieldSpec, FieldType, default_catalogue
 from schemas.errors import SettingsError
 from schemas.ids import writeback_queue_id
 from tests.support.builders.decided import decide
+from tests.support.builders.s3_settings import s3_settings
 from tests.support.engines.served_api import fresh
 from tests.support.scripted.scripted_queue import ScriptedQueue
 
@@ -34,7 +35,7 @@ def settings(
     warehouse.ensure_tables(default_catalogue())
     values = {
         "salesforce": {"org_id": ORG, "login_url": "http://127.0.0.1:1", "client_id": "tests"},
-        "s3": vars(s3_address),
+        "s3": s3_settings(s3_address),
         "warehouse": {"dsn": database},
         "operational": {"dsn": database},
         "temporal": {"address": temporal_address},

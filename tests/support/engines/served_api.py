@@ -28,6 +28,7 @@ from schemas import names
 from schemas.catalogue import FieldSpec, FieldType, default_catalogue
 from schemas.security.access import CallerRole
 from tests.support.builders.decided import decide
+from tests.support.builders.s3_settings import s3_settings
 from tests.support.builders.waiting import SLOWNESS
 from tests.support.engines.served_org import QuietServer
 from tests.support.scripted.scripted import ScriptedFollower
@@ -101,7 +102,7 @@ def settings_for(
     return Settings.model_validate(
         {
             "salesforce": {"org_id": ORG, "login_url": "http://127.0.0.1:1", "client_id": "tests"},
-            "s3": {name: getattr(bucket, name) for name in bucket.__dataclass_fields__ if name != "classes"},
+            "s3": s3_settings(bucket),
             "warehouse": {"dsn": dsn},
             "operational": {"dsn": dsn},
             "temporal": {"address": temporal, "ui_url": "http://ui.test"},

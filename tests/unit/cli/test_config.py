@@ -74,7 +74,10 @@ def test_settings_that_fit_are_said_to(tmp_path: Path) -> None:
         ({"planner": {"pins": {"Nope": "poll"}}}, "TIDEGATE_PLANNER__PINS, Nope"),
         ({"writeback": {"newer": {"Nope.Field": "wins"}}}, "TIDEGATE_WRITEBACK__CONFLICT_POLICY, Nope.Field"),
         ({"lanes": [{"name": "poll-x", "way": "poll", "object": "Nope"}]}, "TIDEGATE_LANES, lane poll-x"),
-        ({"warehouse": {"kind": "redshift", "dsn": "postgresql://u@127.0.0.1/d"}}, "TIDEGATE_WAREHOUSE__COPY_ROLE is missing"),
+        (
+            {"warehouse": {"kind": "redshift", "dsn": "postgresql://localhost/r"}},
+            "TIDEGATE_WAREHOUSE__COPY_ROLE is missing",
+        ),
         ({"catalogue": "/nowhere/catalogue.yaml"}, "TIDEGATE_CATALOGUE"),
         (
             {"salesforce": {**VALUES["salesforce"], "private_key_file": "/nowhere/key.pem"}},
