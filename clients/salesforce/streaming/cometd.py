@@ -20,7 +20,6 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
-import aiohttp
 import orjson
 from aiocometd_ng.exceptions import AiocometdException
 from aiosfstream_ng.auth import AuthenticatorBase
@@ -29,10 +28,10 @@ from aiosfstream_ng.exceptions import AiosfstreamException
 from aiosfstream_ng.replay import ReplayMarker, ReplayMarkerStorage
 
 from clients.concurrency import run_to_completion
-from clients.metrics.calls import count_unpaid, outcome_of
 from clients.salesforce.session import Session, SessionSource
 from clients.salesforce.streaming.cometd_errors import refused_subscription, translated_error
 from clients.salesforce.streaming.cometd_frames import BROKEN_CHANNEL, load_frame
+from clients.salesforce.streaming.counted_calls import counting_trace
 from clients.salesforce.streaming.stream import (
     QUIET_SECONDS,
     BufferedStream,
@@ -196,30 +195,12 @@ class _Client(Client):
     async def _get_http_session(self) -> Any:
         session = await super()._get_http_session()
         if not session.trace_configs:
-            session.trace_configs.append(_counting())
+            session.trace_configs.append(counting_trace())
         return session
 
     @property
     def http_session(self) -> Any:
         return getattr(self, "_http_session", None)
-
-
-def _counting() -> aiohttp.TraceConfig:
-    """Counts the library's requests; it shows them to nobody."""
-
-    async def answered(_session: Any, _context: Any, request: aiohttp.TraceRequestEndParams) -> None:
-        count_unpaid("cometd", outcome_of(request.response.status))
-
-    async def failed(_session: Any, _context: Any, request: aiohttp.TraceRequestExceptionParams) -> None:
-        # A long poll that is called off when the stream is closed is no loss.
-        if not isinstance(request.exception, asyncio.CancelledError):
-            count_unpaid("cometd", "lost")
-
-    config = aiohttp.TraceConfig()
-    config.on_request_end.append(answered)
-    config.on_request_exception.append(failed)
-    config.freeze()
-    return config
 
 
 class _Authenticator(AuthenticatorBase):
