@@ -13,7 +13,7 @@ from schemas.governor import Forecast
 from schemas.message import Message
 from schemas.security.retention import RetentionPolicy
 from schemas.status import RemoteStatus, RoleStatus
-from schemas.writeback.control import PauseView
+from schemas.writeback.status_facts import WritebackFacts
 
 
 class LanePulse(Message):
@@ -226,55 +226,6 @@ class WarehouseFacts(Message):
     """Fields about which somebody is advised to do something."""
     quality: tuple[OpenFindings, ...] | None = None
     archive: ArchiveFacts | None = None
-
-
-class WritebackStanding(Message):
-    """An object's writebacks as they stand now."""
-
-    object: str
-    waiting: int
-    open: int
-    held: int
-    dead: int
-    oldest_waiting_at: AwareDatetime | None
-
-
-class UnknownWritebacks(Message):
-    """An object's writebacks that were sent, and whose outcome is not known."""
-
-    object: str
-    writebacks: int
-    oldest_sent_at: AwareDatetime
-
-
-class LatencySpread(Message):
-    """Seconds."""
-
-    p50: float
-    p95: float
-    p99: float
-    most: float
-
-
-class WritebackLatency(Message):
-    """Duration of an object's writebacks of the last hour, as of `clients.writeback.stats`."""
-
-    object: str
-    writebacks: int
-    late: int
-    sent: LatencySpread
-    done: LatencySpread
-    echoed: int
-    echo: LatencySpread | None
-
-
-class WritebackFacts(Message):
-    """The operational store's answers."""
-
-    standings: tuple[WritebackStanding, ...]
-    latencies: tuple[WritebackLatency, ...] = ()
-    pauses: tuple[PauseView, ...]
-    unknown: tuple[UnknownWritebacks, ...] = ()
 
 
 class FailedRun(Message):

@@ -12,8 +12,8 @@ from clients.writeback.pauses import pause_line
 from clients.writeback.stats import Latency, QueueStats, Spread
 from schemas import names
 from schemas.ids import replay_workflow_id
-from schemas.status_facts import WritebackFacts, WritebackLatency
 from schemas.writeback.control import PauseView
+from schemas.writeback.status_facts import WritebackFacts, WritebackLatency
 
 _MOST_RUNS = 50
 _NO_TIME = Spread(0, 0, 0, 0)

@@ -12,7 +12,12 @@ from clients.warehouse.status_look import shut_down
 from clients.writeback.pauses import pause_views
 from clients.writeback.stats import latencies, queue_stats, unknown_outcomes
 from schemas.status import LOOK_SECONDS
-from schemas.status_facts import UnknownWritebacks, WritebackFacts, WritebackLatency, WritebackStanding
+from schemas.writeback.status_facts import (
+    UnknownWritebacks,
+    WritebackFacts,
+    WritebackLatency,
+    WritebackStanding,
+)
 
 
 class OperationalLook:

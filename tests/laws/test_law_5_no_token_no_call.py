@@ -40,6 +40,7 @@ PAID = {
     "clients/salesforce/http.py": "takes a token before each call",
     "clients/salesforce/session.py": "logs in, and reads the list of versions: neither is an API call (Salesforce Developer Limits, API Requests)",
     "clients/salesforce/streaming/cometd.py": "takes an allowance for what it is sent",
+    "clients/salesforce/streaming/counted_calls.py": "counts the requests of clients/salesforce/streaming/cometd.py",
     "clients/salesforce/streaming/cometd_errors.py": "reads the errors of clients/salesforce/streaming/cometd.py",
     "clients/salesforce/streaming/pubsub.py": "takes an allowance before it asks for events",
     "clients/salesforce/streaming/pubsub_connection.py": "the one gRPC connection, for clients/salesforce/streaming/pubsub.py",

@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from schemas.governor import Forecast, LeaseClass
-from schemas.status_facts import LookFacts, WarehouseFacts, WritebackFacts
+from schemas.status_facts import LookFacts, WarehouseFacts
+from schemas.writeback.status_facts import WritebackFacts
 from transforms.ingest.decode_events import REASONS
 from workers.metrics import families as of
 from workers.metrics.families import Sheet

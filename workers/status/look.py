@@ -20,7 +20,8 @@ from clients.writeback.status_look import OperationalLook
 from schemas.errors import TidegateError
 from schemas.planner import Way
 from schemas.status import EngineStatus, Health
-from schemas.status_facts import LookFacts, WarehouseFacts, WritebackFacts
+from schemas.status_facts import LookFacts, WarehouseFacts
+from schemas.writeback.status_facts import WritebackFacts
 from transforms.status.engine import engine_status
 from workers.addresses import operational_address, s3_address, warehouse_address
 from workers.budget_summary import Budgets

@@ -20,7 +20,6 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
-import aiohttp
 import orjson
 from aiocometd_ng.exceptions import AiocometdException
 from aiosfstream_ng.auth import AuthenticatorBase
@@ -29,10 +28,10 @@ from aiosfstream_ng.exceptions import AiosfstreamException
 from aiosfstream_ng.replay import ReplayMarker, ReplayMarkerStorage
 
 from clients.concurrency import run_to_completion
-from clients.metrics.calls import count_unpaid, outcome_of
 from clients.salesforce.session import Session, SessionSource
 from clients.salesforce.streaming.cometd_errors import refused_subscription, translated_error
 from clients.salesforce.streaming.cometd_frames import BROKEN_CHANNEL, load_frame
+from clients.salesforce.streaming.counted_calls import counting_trace
 from clients.salesforce.streaming.stream import (
     QUIET_SECONDS,
     BufferedStream,
@@ -204,28 +203,10 @@ class _Client(Client):
         session: aiohttp.ClientSession | None = self.http_session
         if session is None:
             session = aiohttp.ClientSession(
-                json_serialize=self._json_dumps, trust_env=True, trace_configs=[_counting()]
+                json_serialize=self._json_dumps, trust_env=True, trace_configs=[counting_trace()]
             )
             self._http_session = session
         return session
-
-
-def _counting() -> aiohttp.TraceConfig:
-    """Counts the library's requests; it shows them to nobody."""
-
-    async def answered(_session: Any, _context: Any, request: aiohttp.TraceRequestEndParams) -> None:
-        count_unpaid("cometd", outcome_of(request.response.status))
-
-    async def failed(_session: Any, _context: Any, request: aiohttp.TraceRequestExceptionParams) -> None:
-        # A long poll that is called off when the stream is closed is no loss.
-        if not isinstance(request.exception, asyncio.CancelledError):
-            count_unpaid("cometd", "lost")
-
-    config = aiohttp.TraceConfig()
-    config.on_request_end.append(answered)
-    config.on_request_exception.append(failed)
-    config.freeze()
-    return config
 
 
 class _Authenticator(AuthenticatorBase):

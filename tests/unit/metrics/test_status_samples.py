@@ -16,16 +16,8 @@ from schemas.status import (
     RoleStatus,
     Severity,
 )
-from schemas.status_facts import (
-    LookFacts,
-    ObjectLedger,
-    OpenRereads,
-    Refused,
-    UnknownWritebacks,
-    WarehouseFacts,
-    WritebackFacts,
-    WritebackStanding,
-)
+from schemas.status_facts import LookFacts, ObjectLedger, OpenRereads, Refused, WarehouseFacts
+from schemas.writeback.status_facts import UnknownWritebacks, WritebackFacts, WritebackStanding
 from workers.metrics.families import Sheet
 from workers.metrics.status_samples import put_status
 from workers.metrics.store_samples import put_facts

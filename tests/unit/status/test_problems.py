@@ -26,13 +26,11 @@ from schemas.status_facts import (
     Reconciled,
     Refused,
     RunningBackfill,
-    UnknownWritebacks,
     WarehouseFacts,
-    WritebackFacts,
-    WritebackStanding,
 )
 from schemas.status_problems import PROBLEMS, anchor
 from schemas.writeback.control import PauseView
+from schemas.writeback.status_facts import UnknownWritebacks, WritebackFacts, WritebackStanding
 from transforms.status.engine import engine_status
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
