@@ -1,5 +1,7 @@
 """Runs of retention: sealed months are archived, and what has had its time is ended."""
 
+from pydantic import ConfigDict
+
 from api.dependencies import Dependencies
 from api.runs.kinds import RunRequest, RunResource
 from clients.temporal.run_kinds import RETENTION
@@ -8,6 +10,10 @@ from schemas.security.retention import RetentionInput
 
 class RetentionRequest(RunRequest):
     """A run that does everything that is due."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"reason": "the schedule was paused over the holidays"}]}
+    )
 
     def derived_window(self) -> str:
         """As the command names it."""

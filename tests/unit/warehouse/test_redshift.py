@@ -22,6 +22,7 @@ from clients.warehouse import redshift, redshift_sql
 from clients.warehouse.psycopg_errors import translated_psycopg
 from clients.warehouse.redshift import RedshiftWarehouse
 from clients.warehouse.sql import apply as sql, ledger as ledger_sql
+from clients.warehouse.sql.erasure import find_erased_touched
 from clients.warehouse.sql.quality import find_open_findings
 from clients.warehouse.sql.scorecard import find_counts, insert_counts, views
 from schemas.catalogue import Catalogue
@@ -32,6 +33,7 @@ from schemas.tables import RECORD_ID, Column, Kind, change_columns, net_columns
 from transforms.ingest.stage_events import stage_objects
 from transforms.quality.scorecard import RuleCount
 
+VIEW_OWNER = "SELECT viewowner = current_user FROM pg_views WHERE schemaname = %s AND viewname = %s"
 ROLE = "arn:aws:iam::123456789012:role/tidegate-copy"
 CATALOGUE = Catalogue.model_validate(
     {
@@ -70,6 +72,9 @@ class Answer(list[tuple[Any, ...]]):
 
     def fetchall(self) -> Self:
         return self
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        return self[0] if self else None
 
 
 class NotedConnection:
@@ -359,6 +364,7 @@ def test_one_applied_batch(warehouse: RedshiftWarehouse, store: NotedStore, said
         redshift_sql.stage_statement(sql.TOUCHED, sql.RECORD_LIST),
         *loaded(sql.TOUCHED, sql.RECORD_LIST, 1),
         sql.find_last_orders(THING),
+        find_erased_touched(),
         *loaded("audit.thing_change", change_columns(THING), 2),
         redshift_sql.stage_statement(versions, net_columns(THING)),
         *loaded(versions, net_columns(THING), 3),
@@ -428,13 +434,14 @@ def test_ensure_tables_makes_what_is_missing(warehouse: RedshiftWarehouse, said:
     said.answers["SELECT table_schema"] = [row for row in EXISTING if row not in lacking]
     assert warehouse.ensure_tables(CATALOGUE) == ["curated.thing_current.type", "curated.thing_history"]
     assert said == [
+        "SELECT nspname FROM pg_namespace WHERE nspname IN ('curated', 'audit', 'ops')",
         "CREATE SCHEMA IF NOT EXISTS curated",
         "CREATE SCHEMA IF NOT EXISTS audit",
         "CREATE SCHEMA IF NOT EXISTS ops",
         SVV_COLUMNS,
         'ALTER TABLE curated.thing_current ADD COLUMN "type" VARCHAR(80)',
         redshift_sql.create_statement("curated.thing_history", sql.tables_of(THING)["curated.thing_history"]),
-        *views().values(),
+        *(said_of_view for view in views().values() for said_of_view in (VIEW_OWNER, view)),
     ]
 
 
