@@ -24,6 +24,7 @@ class Panel(StrEnum):
     LOOK = "Look"
     REPAIR = "Repair"
     HOLD = "Hold and steer"
+    PROTECT = "Protect and keep"
     RUN = "Run the engine"
     LOCAL = "Try on this machine"
 

@@ -45,23 +45,25 @@ _COMMANDS: dict[Panel, dict[str, str]] = {
         "refresh": "cli.refresh:refresh",
         "replay": "cli.replay.commands:app",
         "quarantine": "cli.quarantine:app",
-        "erase": "cli.security.erase.commands:app",
     },
     Panel.HOLD: {
         "lane": "cli.lane:app",
         "planner": "cli.planner.commands:app",
         "writeback": "cli.writeback.commands:app",
     },
+    Panel.PROTECT: {
+        "keys": "cli.security.keys:app",
+        "retention": "cli.security.retention:app",
+        "erase": "cli.security.erase.commands:app",
+    },
     Panel.RUN: {
         "worker": "cli.worker:worker",
         "api": "cli.api:app",
         "metrics": "cli.metrics:metrics",
         "migrate": "cli.migrate:migrate",
-        "retention": "cli.security.retention:app",
         "catalogue": "cli.catalogue:app",
         "config": "cli.config:app",
         "doctor": "cli.doctor:doctor",
-        "keys": "cli.security.keys:app",
     },
     Panel.LOCAL: {
         "demo": "cli.local.demo:demo",

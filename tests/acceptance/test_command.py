@@ -40,7 +40,8 @@ ENDPOINTS = {
     },
     "s3": {"endpoint_url", "region", "access_key", "secret_key", "bucket", "kms_key_id"},
     "warehouse": {"dsn"},
-    "operational": {"dsn"},
+    "operational": {"dsn", "owner_dsn"},
+    "audit": {"bucket", "signing_key_id"},
     "temporal": {"address", "namespace", "ui_url"},
 }
 
