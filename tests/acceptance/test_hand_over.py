@@ -15,7 +15,6 @@ import pytest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
-from cli.local.compare_records import Comparison, compare_all
 from cli.local.engine_processes import EngineProcesses, settings_of
 from cli.local.measurements import ledger_sums
 from cli.local.sandbox import answered, start_traffic, traffic_state
@@ -27,6 +26,7 @@ from schemas import names
 from schemas.ids import planner_workflow_id
 from schemas.planner import Following, PinInput, PlannerView, Way
 from tests.support.builders.waiting import SLOWNESS, limit_in
+from tests.support.engines.equal_records import wait_until_equal
 from workers.clients import ProcessClients, connect_temporal
 from workers.settings import Settings
 
@@ -72,15 +72,7 @@ async def test_objects_moved_to_polling_and_back_leave_an_equal_warehouse(
     answered(lambda http: http.delete(f"{control}/traffic"))
     await _until(lambda: not traffic_state(control)["running"], 30)
 
-    compared = Comparison()
-
-    def is_equal() -> bool:
-        nonlocal compared
-        compared = compare_all(control, endpoints.warehouse.dsn, opened.catalogue, opened.protector)
-        return compared.shown == []
-
-    await _until(is_equal, 90, lambda: str(compared.shown))
-    assert compared.records > 500
+    assert (await asyncio.to_thread(wait_until_equal, endpoints, opened)).records > 500
     sums = ledger_sums(curated)
     assert sums.landed == sums.applied + sums.duplicate + sums.quarantined
     assert sums.quarantined == 0

@@ -9,7 +9,6 @@ import psycopg
 import pytest
 
 from activities.repair.retention_gap import LANE_HOLE
-from cli.local.compare_records import compare_all
 from cli.local.engine_processes import EngineProcesses
 from cli.local.measurements import ledger_sums
 from cli.local.sandbox import start_traffic, traffic_state
@@ -17,6 +16,7 @@ from cli.state import settings_file
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox
 from tests.support.builders.waiting import wait_for
+from tests.support.engines.equal_records import wait_until_equal
 from workers.clients import ProcessClients
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
@@ -43,11 +43,7 @@ def test_what_the_bus_forgot_while_the_workers_were_down_is_read(
         traffic(control, seed=3)
         # The hole is read once everything up to its end can be seen, by the org's clock.
         tell(control, "clock", advance_seconds=30)
-
-        def differences() -> list[str]:
-            return compare_all(control, endpoints.warehouse.dsn, opened.catalogue, opened.protector).shown
-
-        wait_for(lambda: not differences(), seconds=90)
+        wait_until_equal(endpoints, opened)
     finally:
         again.stop()
     sums = ledger_sums(curated)

@@ -11,7 +11,6 @@ import httpx
 import psycopg
 import pytest
 
-from cli.local.compare_records import compare_all
 from cli.local.engine_processes import EngineProcesses, settings_of
 from cli.local.measurements import ledger_sums
 from cli.local.sandbox import start_traffic, traffic_state
@@ -22,6 +21,7 @@ from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox
 from schemas.catalogue import default_catalogue
 from tests.support.builders.waiting import limit_in
+from tests.support.engines.equal_records import wait_until_equal
 from workers.clients import ProcessClients
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
@@ -60,7 +60,7 @@ def test_polled_lanes_converge_though_their_workers_are_killed(
     while traffic_state(control)["running"]:
         time.sleep(0.5)
 
-    _wait_until_equal(endpoints, opened)
+    assert wait_until_equal(endpoints, opened).records > 500
     sums = ledger_sums(curated)
     assert sums.landed == sums.applied + sums.duplicate + sums.quarantined
     assert sums.quarantined == 0
@@ -80,22 +80,6 @@ def _kill(engine: EngineProcesses, name: str) -> None:
             running[0].process.kill()
             return
         time.sleep(0.1)
-
-
-def _wait_until_equal(endpoints: Endpoints, opened: ProcessClients) -> None:
-    """Polls are behind by their delay, and a killed poller's work is taken up after its heartbeat
-    is missed.
-    """
-    deadline = limit_in(120)
-    while True:
-        compared = compare_all(
-            endpoints.salesforce.control_url, endpoints.warehouse.dsn, opened.catalogue, opened.protector
-        )
-        if not compared.different:
-            assert compared.records > 500
-            return
-        assert time.monotonic() < deadline, compared.shown
-        time.sleep(1)
 
 
 def _assert_chains(opened: ProcessClients, curated: psycopg.Connection) -> None:

@@ -9,14 +9,13 @@ from typing import Any
 import httpx
 import pytest
 
-from cli.local.compare_records import compare_all
 from cli.local.engine_processes import EngineProcesses
 from cli.local.sandbox import start_traffic, traffic_state
 from clients.salesforce.polling import VISIBILITY_DELAY
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox
 from tests.acceptance.test_command import tidegate
-from tests.support.builders.waiting import limit_in
+from tests.support.engines.equal_records import wait_until_equal
 from workers.clients import ProcessClients
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
@@ -42,7 +41,7 @@ def test_the_lost_events_of_a_surge_are_found_and_repaired_by_one_command(
     code, cases = _reconcile(state, "Case", "--depth", "fields", "--settle", "0")
     assert (code, cases["verdict"]) == (0, "repaired")
     assert cases["found"] == cases["repaired"] > 3
-    _wait_until_equal(endpoints, opened)
+    wait_until_equal(endpoints, opened)
     status = tidegate("status", "--home", state)
     assert "Case: repaired, equal as of" in status.stdout
     code, planned = _reconcile(state, "Case", "--depth", "ids", "--dry-run")
@@ -54,15 +53,3 @@ def _reconcile(state: str, name: str, *options: str) -> tuple[int, dict[str, Any
     ended = tidegate("reconcile", name, *options, "--json", "--home", state)
     assert ended.stdout, ended.stderr
     return ended.returncode, json.loads(ended.stdout)
-
-
-def _wait_until_equal(endpoints: Endpoints, opened: ProcessClients) -> None:
-    deadline = limit_in(30)
-    while True:
-        compared = compare_all(
-            endpoints.salesforce.control_url, endpoints.warehouse.dsn, opened.catalogue, opened.protector
-        )
-        if not compared.different:
-            return
-        assert time.monotonic() < deadline, compared.shown
-        time.sleep(0.5)
