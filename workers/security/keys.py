@@ -3,7 +3,7 @@
 import asyncio
 import getpass
 import logging
-import socket
+import platform
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
 from datetime import timedelta
@@ -41,7 +41,7 @@ def open_key_ring(
             store,
             register=register,
             has_rows=lambda: has_rows(warehouse, catalogue),
-            by=f"{getpass.getuser()}@{socket.gethostname()}",
+            by=f"{getpass.getuser()}@{platform.node()}",
         )
 
 
