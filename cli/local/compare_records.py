@@ -17,14 +17,14 @@ import httpx
 import orjson
 import psycopg
 
+from cli.stores import object_store
 from clients.database.address import Database
 from clients.database.connect import connect_postgres
-from clients.storage.objects import ObjectStore
 from clients.warehouse.sql import apply as sql
 from schemas.catalogue import Catalogue, FieldSpec, FieldType, ObjectSpec
 from schemas.tables import field_columns
 from transforms.pii import Protector
-from workers.addresses import s3_address, warehouse_address
+from workers.addresses import warehouse_address
 from workers.clients import decided_catalogue, open_warehouse
 from workers.security.keys import open_key_ring
 from workers.settings import Settings
@@ -49,7 +49,7 @@ class Comparison:
 
 def compare_engine(control_url: str, settings: Settings) -> Comparison:
     """Compare every object of an engine's catalogue. Changes nothing, and needs the tables."""
-    store = ObjectStore(s3_address(settings.s3))
+    store = object_store(settings)
     with closing(open_warehouse(settings)) as warehouse:
         catalogue = decided_catalogue(settings, warehouse)
         protector = Protector(open_key_ring(settings, store, warehouse, catalogue), catalogue)
