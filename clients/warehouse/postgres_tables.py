@@ -21,7 +21,7 @@ from clients.warehouse.sql.apply import (
     tables_of,
 )
 from clients.warehouse.sql.scorecard import views
-from schemas.catalogue import Catalogue
+from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.column_names import short_name
 from schemas.errors import SettingsError
 from schemas.quality import ParentState
@@ -102,11 +102,12 @@ _CREATE_INDEX = "CREATE INDEX IF NOT EXISTS "
 
 def _indexes(catalogue: Catalogue, prefix: str) -> dict[str, str]:
     """Name -> statement of the indexes that a table may come to need after it was made."""
-    statements = _index_statements(catalogue, prefix)
+    of_objects = (_object_indexes(spec, catalogue, prefix) for spec in catalogue.objects.values())
+    statements = itertools.chain(_ops_indexes(prefix), itertools.chain.from_iterable(of_objects))
     return {statement.removeprefix(_CREATE_INDEX).split()[0]: statement for statement in statements}
 
 
-def _index_statements(catalogue: Catalogue, prefix: str) -> Iterator[str]:
+def _ops_indexes(prefix: str) -> Iterator[str]:
     # A parent that comes finds by it what waits.
     waiting = "(target) WHERE resolved_at IS NULL AND target IS NOT NULL"
     about_two = "WHERE resolved_at IS NULL AND target IS NOT NULL"
@@ -123,30 +124,32 @@ def _index_statements(catalogue: Catalogue, prefix: str) -> Iterator[str]:
     yield f"CREATE INDEX IF NOT EXISTS ledger_committed ON {in_schemas(LEDGER, prefix)} (committed_at)"
     open_rows = "(reason, quarantined_at) WHERE resolved_at IS NULL AND acknowledged_at IS NULL"
     yield f"CREATE INDEX IF NOT EXISTS quarantine_waiting ON {in_schemas(QUARANTINE, prefix)} {open_rows}"
-    for spec in catalogue.objects.values():
-        # Retention reads a month. Rows lie in the order in which they were applied, so some bytes
-        # for each 128 pages tell where it is, and an insert costs nothing (manual, "BRIN Indexes").
-        index, log = short_name(f"{spec.table}_change_month"), in_schemas(change_table(spec), prefix)
-        yield f"CREATE INDEX IF NOT EXISTS {index} ON {log} USING brin (applied_at)"
-        if looks_at_others(spec, catalogue):
-            # What was applied since the last look is read.
-            index, log = short_name(f"{spec.table}_change_applied"), in_schemas(change_table(spec), prefix)
-            yield f"CREATE INDEX IF NOT EXISTS {index} ON {log} (applied_at)"
-        where = in_schemas(current_table(spec), prefix)
-        for name, column in spec.columns.items():
-            if spec.fields[name].external_id:
-                # Records are looked for by their external ids when writebacks of them are accepted.
-                index = short_name(f"{spec.table}_current_{column}")
-                yield f"CREATE INDEX IF NOT EXISTS {index} ON {where} ({quoted(column)})"
-        for name in spec.unique_fields:
-            # A hash takes texts of any length; an ordered index takes 2,700 bytes.
-            index = short_name(f"{spec.table}_current_{spec.columns[name]}_same")
-            yield f"CREATE INDEX IF NOT EXISTS {index} ON {where} USING hash ({quoted(spec.columns[name])})"
-        for pointer in pointers(spec, catalogue):
-            # The children of a deleted parent are looked for.
-            index = short_name(f"{spec.table}_current_{pointer.column}_points")
-            column = quoted(pointer.column)
-            yield f"CREATE INDEX IF NOT EXISTS {index} ON {where} ({column}) WHERE {column} IS NOT NULL"
+
+
+def _object_indexes(spec: ObjectSpec, catalogue: Catalogue, prefix: str) -> Iterator[str]:
+    # Retention reads a month. Rows lie in the order in which they were applied, so some bytes
+    # for each 128 pages tell where it is, and an insert costs nothing (manual, "BRIN Indexes").
+    index, log = short_name(f"{spec.table}_change_month"), in_schemas(change_table(spec), prefix)
+    yield f"CREATE INDEX IF NOT EXISTS {index} ON {log} USING brin (applied_at)"
+    if looks_at_others(spec, catalogue):
+        # What was applied since the last look is read.
+        index, log = short_name(f"{spec.table}_change_applied"), in_schemas(change_table(spec), prefix)
+        yield f"CREATE INDEX IF NOT EXISTS {index} ON {log} (applied_at)"
+    where = in_schemas(current_table(spec), prefix)
+    for name, column in spec.columns.items():
+        if spec.fields[name].external_id:
+            # Records are looked for by their external ids when writebacks of them are accepted.
+            index = short_name(f"{spec.table}_current_{column}")
+            yield f"CREATE INDEX IF NOT EXISTS {index} ON {where} ({quoted(column)})"
+    for name in spec.unique_fields:
+        # A hash takes texts of any length; an ordered index takes 2,700 bytes.
+        index = short_name(f"{spec.table}_current_{spec.columns[name]}_same")
+        yield f"CREATE INDEX IF NOT EXISTS {index} ON {where} USING hash ({quoted(spec.columns[name])})"
+    for pointer in pointers(spec, catalogue):
+        # The children of a deleted parent are looked for.
+        index = short_name(f"{spec.table}_current_{pointer.column}_points")
+        column = quoted(pointer.column)
+        yield f"CREATE INDEX IF NOT EXISTS {index} ON {where} ({column}) WHERE {column} IS NOT NULL"
 
 
 def _tables(catalogue: Catalogue) -> Iterator[tuple[str, tuple[Column, ...]]]:
