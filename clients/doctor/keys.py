@@ -9,7 +9,8 @@ from clients.database.address import Database
 from clients.database.key_register import DataKeyRegister
 from clients.doctor.object_storage import code_of
 from clients.storage.data_key import DataKeys, checked_keys
-from clients.storage.objects import ObjectStore, S3Address, aws_client, translated_s3
+from clients.storage.objects import ObjectStore, S3Address, aws_client
+from clients.storage.s3_errors import translated_s3
 from schemas.doctor import CheckResult, not_asked, ok, wrong
 from schemas.errors import (
     DataKeyMissingError,

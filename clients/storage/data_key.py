@@ -12,7 +12,8 @@ from typing import Protocol
 import orjson
 from botocore.config import Config
 
-from clients.storage.objects import ObjectStore, S3Address, aws_client, translated_s3
+from clients.storage.objects import ObjectStore, S3Address, aws_client
+from clients.storage.s3_errors import translated_s3
 from schemas.errors import (
     CredentialsRejectedError,
     DataKeyMissingError,
