@@ -32,7 +32,7 @@ from clients.metrics.work import WAREHOUSE_LOCK_SECONDS, WAREHOUSE_SECONDS
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.live_catalogue import check_revision
-from clients.warehouse.sql import apply as sql, ledger as ledger_sql
+from clients.warehouse.sql import apply as sql, ledger as ledger_sql, merge as merge_sql
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import StaleCatalogueError
 from schemas.ingest.change_types import SNAPSHOT
@@ -286,8 +286,8 @@ def _fold_in(transaction: Transaction, spec: ObjectSpec, net: NetRows, existing:
 def _merge(transaction: Transaction, spec: ObjectSpec, net: NetRows, more: NDArray[np.bool_]) -> None:
     columns = net_columns(spec)
     if spec.history:
-        transaction.stage(sql.net_stage(spec, "versions"), columns, net.table(more))
-        transaction.execute(sql.close_versions(spec))
-        transaction.execute(sql.open_versions(spec))
-    transaction.stage(sql.net_stage(spec, "latest"), columns, net.table(net.is_latest & more))
-    transaction.execute(sql.merge_current(spec))
+        transaction.stage(merge_sql.net_stage(spec, "versions"), columns, net.table(more))
+        transaction.execute(merge_sql.close_versions(spec))
+        transaction.execute(merge_sql.open_versions(spec))
+    transaction.stage(merge_sql.net_stage(spec, "latest"), columns, net.table(net.is_latest & more))
+    transaction.execute(merge_sql.merge_current(spec))
