@@ -17,9 +17,9 @@ from cli.options import DEFAULT_HOME, By, Home, Reason, SettingsFile, acting_use
 from cli.output import OUT, AsJson, Every, Watch, print_json, show
 from cli.state import local_settings
 from clients.temporal.governor import recheck_budgets
-from schemas.budget_recheck import RecheckAnswer, RecheckInput
 from schemas.errors import SettingsError, UnavailableError
 from schemas.governor import Budget, Forecast, Slowed, Spender
+from schemas.governor.recheck import RecheckAnswer, RecheckInput
 from workers.budget_summary import (
     NOT_STARTED,
     Budgets,
