@@ -19,7 +19,7 @@ from schemas.errors import (
     UnavailableError,
     WrongDataKeyError,
 )
-from schemas.ids import data_key_key, data_key_prefix
+from schemas.security.ids import data_key_key, data_key_prefix
 from transforms.pii import KEY_BYTES, KeyRing
 
 _MISSING = {"NotFoundException", "InvalidArnException", "InvalidAliasNameException"}

@@ -20,8 +20,9 @@ from schemas.errors import (
     TerminalError,
     WrongDataKeyError,
 )
-from schemas.ids import chain_prefix, data_key_key, data_key_prefix
+from schemas.ids import chain_prefix
 from schemas.ingest.raw import Manifest
+from schemas.security.ids import data_key_key, data_key_prefix
 from transforms.pii import KEY_BYTES, DataKey, KeyRing
 
 _FIRST = "1"

@@ -16,7 +16,7 @@ import orjson
 from clients.storage.objects import ObjectStore, S3Address, aws_client
 from clients.storage.s3_errors import translated_s3
 from schemas.errors import TerminalError
-from schemas.ids import purpose_keys_prefix
+from schemas.security.ids import purpose_keys_prefix
 
 KEY_BYTES = 32
 _LOOK_AGAIN_SECONDS = 30.0
