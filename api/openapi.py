@@ -15,6 +15,8 @@ ROLE = "x-tidegate-role"
 ALSO = "x-tidegate-also"
 """The extension that names other roles that may call it as well."""
 _SCHEME = "bearer"
+_DURATION = r"^-?P(\d+D)?(T(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?$"
+"""ISO 8601, as answers have it: `PT0.5S`, `P1DT2H`."""
 _MEANS = {
     HTTPStatus.UNAUTHORIZED: "No token, or an unknown one.",
     HTTPStatus.FORBIDDEN: "The token's role does not suffice.",
@@ -57,6 +59,19 @@ def _problem(status: HTTPStatus) -> dict[str, Any]:
     return {"description": _MEANS[status], "content": {MEDIA_TYPE: {"schema": schema}}}
 
 
+def _describe_durations(node: Any) -> None:
+    """`duration` of JSON Schema has no fractions of a second (RFC 3339, appendix A); ours have."""
+    if isinstance(node, dict):
+        if node.get("format") == "duration":
+            del node["format"]
+            node["pattern"] = _DURATION
+        for each in node.values():
+            _describe_durations(each)
+    elif isinstance(node, list):
+        for each in node:
+            _describe_durations(each)
+
+
 def describe(app: FastAPI) -> None:
     """Have the app's OpenAPI document know the one form of errors, and how callers show who they
     are.
@@ -84,6 +99,7 @@ def describe(app: FastAPI) -> None:
                     "description": "A token made by `tidegate api token`, or one signed by the configured issuer.",
                 }
             }
+            _describe_durations(made)
             app.openapi_schema = made
         return app.openapi_schema
 

@@ -193,6 +193,8 @@ def handle_problems(app: FastAPI) -> None:
 
 def _of_routing(error: RoutingError) -> ProblemError:
     status = HTTPStatus(error.status_code)
+    if status is HTTPStatus.BAD_REQUEST:  # Starlette's word for bytes that are no text
+        return invalid("body", "it is not JSON in UTF-8")
     kind = status.phrase.lower().replace(" ", "-")
     problem = ProblemError(status, kind, f"{status.phrase}. /v1/openapi.json lists every path and method.")
     problem.headers = dict(error.headers or {})

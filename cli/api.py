@@ -16,7 +16,7 @@ import typer
 from pydantic import ValidationError
 from rich.table import Table
 
-from cli.grammar import CommandApp
+from cli.language.grammar import CommandApp
 from cli.options import DEFAULT_HOME, By, Home, Reason, SettingsFile, acting_user
 from cli.output import OUT, AsJson, print_json
 from cli.state import local_settings, settings_file
