@@ -1,1 +1,1 @@
-"""The command line as a language: how help, groups and errors look, and which old spellings count."""
+"""How the command line speaks: its help, its groups, its errors, and old spellings."""
