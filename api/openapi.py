@@ -28,6 +28,10 @@ _MEANS = {
     HTTPStatus.TOO_MANY_REQUESTS: "Not now; `Retry-After` says when.",
     HTTPStatus.SERVICE_UNAVAILABLE: "Something does not answer; the same request may be sent again.",
 }
+_HEADERS_TOO_LARGE = {
+    "description": "The request's line or headers are too long. It is a text, since nothing was read of the request.",
+    "content": {"text/plain": {"schema": {"type": "string"}}},
+}
 _ALWAYS = (
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN,
@@ -55,7 +59,9 @@ def documented(
     others = {ALSO: [str(each) for each in also]} if also else {}
     return {
         "dependencies": [needs(role, *also)],
-        "responses": good | {int(status): _problem(status) for status in sorted({*_ALWAYS, *errors})},
+        "responses": good
+        | {int(status): _problem(status) for status in sorted({*_ALWAYS, *errors})}
+        | {int(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE): _HEADERS_TOO_LARGE},
         "openapi_extra": {ROLE: str(role), **others, "security": [{_SCHEME: []}]},
     }
 

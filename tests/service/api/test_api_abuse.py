@@ -208,6 +208,19 @@ def test_odd_json_is_the_callers_fault(api: ApiProcess, body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/quality/redrive", b'{"object": "Ca\\u0000se", "reason": "why"}'),
+        ("/v1/quarantine/discard", b'{"batch": "\\u0000", "reason": "why"}'),
+        ("/v1/backfills", b'{"object": "Case", "reason": "\\u0000"}'),
+    ],
+)
+def test_a_nul_in_a_body_is_the_callers_fault(api: ApiProcess, path: str, body: bytes) -> None:
+    answer = api.ask("POST", path, "operator", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "body")
+
+
+@pytest.mark.parametrize(
     "path", ["/v1/writebacks?object=%00", "/v1/lanes/%00", "/v1/audit?before=" + "9" * 40]
 )
 def test_what_no_store_takes_is_the_callers_fault(api: ApiProcess, path: str) -> None:
