@@ -132,9 +132,7 @@ def curated(engine: SmallEngine, table: str) -> dict[str, tuple[Any, ...]]:
     """Of each record by its id: whether it is deleted, whether it is complete, its name."""
     [spec] = [each for each in engine.catalogue.objects.values() if each.table == table]
     rows = engine.rows(f"SELECT record_id, is_deleted, is_complete, name FROM curated.{table}_current")
-    return {
-        record_id: (*state, engine.in_clear(spec.name, "Name", name)) for record_id, *state, name in rows
-    }
+    return {record_id: (*state, engine.in_clear(spec.name, "Name", name)) for record_id, *state, name in rows}
 
 
 @asynccontextmanager
