@@ -75,7 +75,7 @@ def current(engine: ReconcilingEngine, name: str, record_id: str) -> tuple[Any, 
     [(value, *state)] = engine.rows(
         f"SELECT {column}, is_deleted, changed_at FROM curated.{TABLES[name]}_current WHERE record_id = '{record_id}'"
     )
-    return engine.in_clear(name, NAMES[name], value), *state
+    return engine.in_plaintext(name, NAMES[name], value), *state
 
 
 def differences(engine: ReconcilingEngine, state: ReconcileState) -> dict[str, str]:
@@ -199,7 +199,7 @@ async def test_a_redrive_of_its_batch_brings_the_message_in_the_rows_place(
     kept = engine.rows(rows)
     assert [row[:2] for row in kept] == [(NO_PLACE, AHEAD_OF_CLOCK), (NO_PLACE + 1, AHEAD_OF_CLOCK)]
     name = orjson.loads(kept[0][2])["payload"]["Name"]
-    assert engine.in_clear("Account", "Name", name) == "future"
+    assert engine.in_plaintext("Account", "Name", name) == "future"
     [(lane,)] = engine.rows(f"SELECT lane FROM ops.ledger WHERE batch = '{batch}'")
     road = Road(engine.store, engine.warehouse, engine.catalogue, lane=lane)
     await Replays(road, engine.database, engine.catalogue).run()

@@ -113,7 +113,7 @@ class SmallEngine:
         keys = await asyncio.to_thread(lambda: list(self.store.keys(f"jobs/{self.org}/")))
         return [key for key in keys if key.endswith("/job.json")]
 
-    def in_clear(self, object_name: str, field_name: str, value: Any) -> Any:
+    def in_plaintext(self, object_name: str, field_name: str, value: Any) -> Any:
         """A value of a column as the org has it: decrypted where the catalogue protects the
         field.
         """
@@ -132,7 +132,9 @@ def curated(engine: SmallEngine, table: str) -> dict[str, tuple[Any, ...]]:
     """Of each record by its id: whether it is deleted, whether it is complete, its name."""
     [spec] = [each for each in engine.catalogue.objects.values() if each.table == table]
     rows = engine.rows(f"SELECT record_id, is_deleted, is_complete, name FROM curated.{table}_current")
-    return {record_id: (*state, engine.in_clear(spec.name, "Name", name)) for record_id, *state, name in rows}
+    return {
+        record_id: (*state, engine.in_plaintext(spec.name, "Name", name)) for record_id, *state, name in rows
+    }
 
 
 @asynccontextmanager
