@@ -8,7 +8,7 @@ from clients.retention.parts import RetentionParts
 from clients.retention.sources import Source
 from clients.warehouse.sql import retention as sql
 from schemas.errors import TerminalError
-from schemas.ids import archive_manifest_key, archive_prefix
+from schemas.security.ids import archive_manifest_key, archive_prefix
 from schemas.security.retention import MonthState, RetentionTask, TaskDone
 from transforms.retention.compare_rows import Compared, compare_rows
 from transforms.retention.periods import Month, expires_at

@@ -233,9 +233,7 @@ class RunningEngine:
         if name == "postgres":
             port = _port(self.endpoints.warehouse.dsn.rpartition("/")[0])
             databases = (WAREHOUSE, OPERATIONAL)
-            postgres.start_postgres(
-                group, self.folder / "postgres", port=port, databases=databases, durable=(OPERATIONAL,)
-            )
+            postgres.start_postgres(group, self.folder / "postgres", port=port, databases=databases)
         elif name == "s3":
             port = _port(self.endpoints.s3.endpoint_url)
             objectstore.start_objectstore(group, self.folder / "s3", port=port)
@@ -398,7 +396,7 @@ def fitting_catalogue() -> dict[str, Any]:
             objects[name]["fields"][each] = {"type": kind, "ignore": True}
     rule = {"pattern": "(?!Forbidden).*", "severity": {"pattern": "reject"}}
     objects["Case"]["fields"]["Subject"] |= rule
-    objects["Account"]["fields"]["Name"] |= rule
+    objects["Account"]["fields"]["BillingCity"] |= rule
     objects["Case"]["hold_above"] = 5
     return found
 

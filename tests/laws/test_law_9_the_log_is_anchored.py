@@ -24,7 +24,7 @@ from sandbox import objectstore
 from sandbox.objectstore import AUDIT_BUCKET
 from sandbox.ports import free_port
 from sandbox.processes import ProcessGroup
-from schemas.ids import anchor_key, anchor_prefix
+from schemas.security.ids import anchor_key, anchor_prefix
 from tests.support.builders.anchors import act, anchors_at, forge, stored_rows
 
 pytestmark = pytest.mark.service

@@ -10,7 +10,6 @@ from activities.erasure.scope import ScopeErasure
 from activities.erasure.tables import EraseTables
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.shadow.schemas import shadow_prefix
-from schemas.ids import erasure_scope_key
 from schemas.security.erasure import (
     ErasedPlaces,
     ErasureInput,
@@ -19,6 +18,7 @@ from schemas.security.erasure import (
     StoreCount,
     put_together,
 )
+from schemas.security.ids import erasure_scope_key
 from tests.support.builders.batches import Road
 from tests.support.builders.bus import protector
 from transforms.pii import Protector

@@ -61,7 +61,7 @@ def test_a_route_documents_its_errors_in_the_one_form(name: str) -> None:
     assert "404" in errors or not re.search(r"{|/plan$", name)
     for each in errors.values():
         schema = each["content"]["application/problem+json"]["schema"]
-        assert schema == {"$ref": "#/components/schemas/Problem"}
+        assert schema == {"$ref": "#/components/schemas/ProblemDetails"}
 
 
 @pytest.mark.parametrize("resource", RUNS, ids=lambda each: each.path)
