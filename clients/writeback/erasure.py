@@ -78,6 +78,13 @@ def erase_writebacks(
     )
 
 
+def numbers_of(store: WritebackStore, chosen: ErasedKeys, erasure: str) -> tuple[int, ...]:
+    """Numbers of the records' writebacks, and of those that the erasure took. Blocks."""
+    query = sa.select(WRITEBACK.c.number).where(_is_of(chosen) | (WRITEBACK.c.erased_by == erasure))
+    with store.begin() as connection:
+        return tuple(connection.execute(query).scalars())
+
+
 def _is_of(chosen: ErasedKeys) -> sa.ColumnElement[bool]:
     ids = sa.literal(sorted(chosen.record_ids), sa.ARRAY(sa.Text))
     keys = sa.literal(sorted(chosen.keys), sa.ARRAY(sa.Text))

@@ -27,7 +27,21 @@ OLD = {*RENAMED, *REPLACED} - {"--key", "--reason", "--state"}
 READ_ONLY = {"status", "trace", "plan", "doctor", "audit", "config", "worker", "catalogue", "migrate"}
 LOCAL = {"demo", "up", "sandbox"}
 ACTS = {"start", "pause", "resume", "cancel", "drop", "redrive", "acknowledge", "discard", "release", "move"}
-ACTS |= {"run", "rotate", "reencrypt", "revoke", "pin", "unpin", "submit", "drain", "retry", "undo", "refresh", "drift", "recheck"}
+ACTS |= {
+    "run",
+    "rotate",
+    "reencrypt",
+    "revoke",
+    "pin",
+    "unpin",
+    "submit",
+    "drain",
+    "retry",
+    "undo",
+    "refresh",
+    "drift",
+    "recheck",
+}
 
 
 def walk(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:

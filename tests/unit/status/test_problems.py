@@ -38,7 +38,15 @@ ROOT = Path(__file__).parents[3]
 NAMES = ("salesforce", "temporal", "warehouse", "operational", "s3", "kms")
 ROLES = ("lanes", "batches", "writebacks", "backfill", "any")
 NOTHING = WarehouseFacts(
-    ledger=(), positions=(), holds=(), quarantine=(), reconciled=(), rereads=(), drift=0, quality=(), archive=ArchiveFacts(sources=(), since=None)
+    ledger=(),
+    positions=(),
+    holds=(),
+    quarantine=(),
+    reconciled=(),
+    rereads=(),
+    drift=0,
+    quality=(),
+    archive=ArchiveFacts(sources=(), since=None),
 )
 
 
