@@ -22,6 +22,7 @@ from cli.state import settings_file
 from clients.storage.data_key import org_data_key
 from clients.storage.objects import ObjectStore
 from clients.writeback.attempts.verify import broken_seals
+from clients.writeback.refusal_words import CONTEXT
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.ids import intake_prefix
 from tests.support.builders.waiting import wait_for
@@ -229,7 +230,7 @@ class Search:
         people = self._people
         key = org_data_key(people.engine.org, s3_address(people.settings.s3), people.store)
         protector = Protector(key, people.catalogue)
-        contexts = ["unknown", "erasure", *_contexts(people.catalogue)]
+        contexts = ["unknown", "erasure", CONTEXT, *_contexts(people.catalogue)]
         tokens = {each for body in self._raw_bodies() for each in _TOKEN.findall(body)}
         found = [str(_opened(protector, contexts, token.decode())) for token in tokens]
         return "\n".join(found).encode()
