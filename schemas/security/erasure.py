@@ -56,6 +56,8 @@ class ErasureState(Message):
     """The most places that a pass has found, and values taken by all passes together."""
     pending: tuple[StoreCount, ...] = ()
     """Of the pass under way."""
+    pass_began_at: datetime | None = None
+    """Of the pass under way."""
     paused_because: str = ""
     digest: str = ""
     """SHA-256 of the certificate, hex; empty before there is one."""
@@ -104,6 +106,10 @@ class ErasureStep(Message):
     is_dry: bool = False
     after: str = ""
     """Of raw files: those up to this key were looked at."""
+    pass_began_at: datetime | None = None
+    """A raw file that the erasure has rewritten since then was counted under its former key. None =
+    it is not known.
+    """
 
 
 class ErasedPlaces(Message):

@@ -86,7 +86,7 @@ def erased(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Erased]:
             people.run("reconciliations", object=name, depth="fields")["verdict"]
             for name in ("Contact", "Case")
         ]
-        people.run("replays", shadow="after")
+        people.run("replays", all=True, shadow="after")
         shadow = engine.warehouse(
             "SELECT record_id FROM shadow_after_curated.contact_current WHERE NOT is_deleted AND "
             "(last_name IS NOT NULL OR external_id IS NOT NULL OR outreach_notes IS NOT NULL)"
@@ -99,10 +99,11 @@ def erased(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Erased]:
 def _every_road(people: People) -> None:
     engine = people.engine
     people.run("backfills", object="Contact")
-    people.run("replays", shadow="before")
+    people.run("replays", all=True, shadow="before")
     people.write_back(PEOPLE[:20], "good", Subject="{mark} is written back")
-    people.write_back(PEOPLE[:20], "refused", Subject="{mark} is refused", Status="{mark} is no status")
     engine.settle_writebacks()
+    _are_refused(people, PEOPLE[:1], words=f"{mark(0)} is refused in words of Salesforce")
+    _are_refused(people, PEOPLE[1:20], words="it is refused")
     body = {"object": "Case", "reason": "to have some that wait"}
     engine.ask("POST", "/v1/writebacks/pause", json=body).raise_for_status()
     people.write_back(PEOPLE[:20], "waiting", Subject="{mark} waits")
@@ -115,6 +116,14 @@ def _every_road(people: People) -> None:
         people.change(person, Title=f"A {mark(person)} title")
     people.run("reconciliations", object="Contact", depth="fields")
     _wait_for_writes(people)
+
+
+def _are_refused(people: People, who: range, words: str) -> None:
+    """Their cases' writebacks are refused by the org, which quotes a value maybe."""
+    code = "FIELD_CUSTOM_VALIDATION_EXCEPTION"
+    people.engine.fault(point="row", kind="error", match="Case", times=len(who), code=code, message=words)
+    people.write_back(who, "refused", Subject="{mark} is refused")
+    people.engine.settle_writebacks()
 
 
 def _wait_for_writes(people: People) -> None:

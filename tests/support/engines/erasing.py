@@ -1,6 +1,7 @@
 """An erasure's road without Temporal: its steps, one after the other, in this process."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from temporalio.testing import ActivityEnvironment
 
@@ -70,10 +71,13 @@ class Erasures:
     async def once(self, *, is_dry: bool = False) -> dict[str, StoreCount]:
         """One pass; what each store had."""
         stores: tuple[StoreCount, ...] = ()
+        began_at = datetime.now(UTC)
         for step in self.steps:
             after: str | None = ""
             while after is not None:
-                request = ErasureStep(org=self.org, key=self.key, is_dry=is_dry, after=after)
+                request = ErasureStep(
+                    org=self.org, key=self.key, is_dry=is_dry, after=after, pass_began_at=began_at
+                )
                 found: ErasedPlaces = await ActivityEnvironment().run(step, request)
                 stores, after = put_together(stores, found.stores), found.after
         return {each.store: each for each in stores}

@@ -6,7 +6,6 @@ whatever is left of them, also behind a token.
 """
 
 import itertools
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,13 +24,13 @@ from clients.writeback.attempts.verify import broken_seals
 from clients.writeback.refusal_words import CONTEXT
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.ids import intake_prefix
+from tests.support.builders.tokens import TOKEN
 from tests.support.builders.waiting import wait_for
 from tests.support.engines.real_engine import RealEngine
 from transforms.pii import Protector
 from workers.addresses import s3_address
 from workers.settings import load_settings
 
-_TOKEN = re.compile(rb"tg1x?\.[\w-]+\.[\w=-]+")
 _SYSTEM = ("pg_catalog", "information_schema")
 _PARQUET = b"PAR1"
 
@@ -103,7 +102,7 @@ class People:
 
     def hand_in_file(self, people: Sequence[int]) -> None:
         """Put a file of writebacks into the bucket, and hand it in."""
-        key = f"{intake_prefix(self.engine.org)}people.csv"
+        key = f"{intake_prefix(self.engine.org)}writer/people.csv"
         lines = ["key,external_id,Subject"]
         lines += [f"f{person},{mark(person)}-case,{mark(person)} by file" for person in people]
         self.store.put(key, "\n".join([*lines, ""]).encode())
@@ -231,7 +230,7 @@ class Search:
         key = org_data_key(people.engine.org, s3_address(people.settings.s3), people.store)
         protector = Protector(key, people.catalogue)
         contexts = ["unknown", "erasure", CONTEXT, *_contexts(people.catalogue)]
-        tokens = {each for body in self._raw_bodies() for each in _TOKEN.findall(body)}
+        tokens = {each for body in self._raw_bodies() for each in TOKEN.findall(body)}
         found = [str(_opened(protector, contexts, token.decode())) for token in tokens]
         return "\n".join(found).encode()
 
