@@ -139,6 +139,25 @@ def test_it_counts_what_it_takes_and_finds_nothing_the_second_time(sealed: str) 
     assert again["writebacks"].places == 1
 
 
+def test_an_attempt_at_another_record_that_named_the_erased_one_goes_too(sealed: str) -> None:
+    """By its external id, as a parent."""
+    parent = {"Parent": {"ExternalId__c": "C-1"}}
+    with closing(WritebackIntake(sealed, checks)) as intake, closing(WritebackStore(sealed)) as store:
+        items = [asked(external_id="C-3", key="child", fields={"Subject": "third", **parent})]
+        assert not intake.submit("tests", items).refused
+        tamper(sealed, "DELETE FROM writeback WHERE key = 'later C-1'")
+        batches = WritebackBatches(store)
+        (formed,) = _former(store).form(FormInput(org="o", object="Case", most_open=1)).batches
+        assert batches.begin_sending(formed.batch, sent_at=datetime.now(UTC), before={}, settled={})
+        batches.close(formed.batch, {"Case.ExternalId__c=c-3": _other()}, calls=1)
+    query = "SELECT sent::text FROM writeback_attempt WHERE number = 4"
+    assert "C-1" in rows(sealed, query)[0][0]
+    assert erase(sealed)["writeback attempts"].rewritten == 2
+    assert "C-1" not in rows(sealed, query)[0][0]
+    assert "C-1" not in rows(sealed, "SELECT fields::text FROM writeback WHERE key = 'child'")[0][0]
+    assert broken_seals(sealed) == []
+
+
 def test_what_waited_is_let_go_and_neither_tried_again_nor_undone(sealed: str) -> None:
     erase(sealed)
     assert rows(sealed, "SELECT state, code FROM writeback WHERE key = 'later C-1'") == [
