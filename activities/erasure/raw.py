@@ -116,7 +116,9 @@ class _Files:
         return not manifest.landed.keys().isdisjoint({*self.scope.records, UNREADABLE_OBJECT})
 
     def _is_of_this_pass(self, manifest: Manifest) -> bool:
-        """True when this pass has rewritten the file: its new key may come behind the former one."""
+        """True when this pass has rewritten the file: its new key may come behind the former
+        one.
+        """
         began_at = self.request.pass_began_at
         return began_at is not None and any(
             each.erasure == self.request.key and each.at >= began_at for each in manifest.erasures

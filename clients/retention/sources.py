@@ -43,7 +43,9 @@ class Source(Protocol):
 
     @property
     def protected(self) -> Set[str]:
-        """Columns of which every value is sealed, as a text: those whose values an erasure takes."""
+        """Columns of which every value is sealed, as a text: those whose values an erasure
+        takes.
+        """
 
     @property
     def marks(self) -> Set[str]:

@@ -1,5 +1,6 @@
-"""Law 12, both halves at once: people are erased while their months are archived, dropped and folded
-again. What is under lock cannot be read, months still leave, and every fold gives the erased state.
+"""Law 12, both halves at once: people are erased while their months are archived, dropped and
+folded again. What is under lock cannot be read, months still leave, and every fold gives the
+erased state.
 """
 
 import asyncio

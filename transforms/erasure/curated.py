@@ -1,5 +1,5 @@
-"""Take the values of erased records out of curated rows and bases whose changes have left the log, so
-that no fold can make the rows again.
+"""Take the values of erased records out of curated rows and bases whose changes have left the log,
+so that no fold can make the rows again.
 
 The outcome is the row that a fold over the erased changes would give.
 """

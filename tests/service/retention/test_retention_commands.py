@@ -1,5 +1,5 @@
-"""`tidegate retention` and `tidegate trace` on real parts: what is due, done, on record and verified
-when our clock is 15 months behind.
+"""`tidegate retention` and `tidegate trace` on real parts: what is due, done, on record and
+verified when our clock is 15 months behind.
 """
 
 import asyncio
