@@ -20,7 +20,6 @@ import pyarrow.parquet as pq
 from cli.state import settings_file
 from clients.storage.data_key import org_data_key
 from clients.storage.objects import ObjectStore
-from clients.writeback.attempts.verify import broken_seals
 from clients.writeback.refusal_words import CONTEXT
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.ids import intake_prefix
@@ -127,9 +126,8 @@ class People:
 
     def broken(self) -> list[str]:
         """Breaks of the audit chain and of the seals over attempts."""
-        answer = self.engine.ask("GET", "/v1/audit/verify", "reader")
-        found = list(answer.json().get("problems", [])) if answer.is_success else [answer.text]
-        return [*found, *broken_seals(self.engine.endpoints.operational.dsn)]
+        answer = self.engine.ask("GET", "/v1/audit/verification", "reader")
+        return list(answer.raise_for_status().json()["problems"])
 
     def unbalanced(self) -> list[tuple[Any, ...]]:
         """Rows of the ledger whose changes are not accounted for."""
