@@ -107,7 +107,7 @@ async def open_api_parts(settings: Settings) -> AsyncIterator[Dependencies]:
             ended=stack.enter_context(closing(EndedSessions(dsn))),
             intake=stack.enter_context(writeback_intake(settings, catalogue, store, warehouse)),
             looks=stack.enter_context(closing(WritebackQueries(dsn))),
-            words=refusal_words(settings, catalogue, store),
+            words=refusal_words(settings, catalogue, store, warehouse),
             writebacks=stack.enter_context(closing(WritebackStore(dsn))),
             files=asyncio.Semaphore(settings.api.limits.files),
             look=stack.enter_context(closing(StatusLook(settings, client))),

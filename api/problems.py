@@ -21,12 +21,14 @@ from clients.temporal.runs import RunExistsError
 from schemas.errors import (
     CallRefusedError,
     CredentialsRejectedError,
+    DataKeyMissingError,
     KeyUsedError,
     RateLimitedError,
     TidegateError,
     TransientError,
     UnavailableError,
     UnknownObjectError,
+    WrongDataKeyError,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -132,6 +134,12 @@ def problem_of(error: TidegateError) -> ProblemError:
         return ProblemError(HTTPStatus.CONFLICT, kind, str(error))
     if isinstance(error, CredentialsRejectedError | CallRefusedError):
         return ProblemError(HTTPStatus.BAD_GATEWAY, "refused-by-remote", str(error))
+    if isinstance(error, DataKeyMissingError | WrongDataKeyError):
+        detail = (
+            "Tidegate cannot encrypt or read values now: a data key of the org is missing or is another one. "
+            "An operator finds out more with `tidegate doctor`."
+        )
+        return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, retry_after=COME_AGAIN)
     return unexpected()
 
 

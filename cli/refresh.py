@@ -11,12 +11,11 @@ from cli.options import DEFAULT_HOME, By, Detach, DryRun, Home, ObjectName, Reas
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.runs import Asked, run_to_its_end
 from cli.state import local_settings
-from clients.storage.objects import ObjectStore
+from cli.stores import object_store
 from clients.temporal.run_kinds import REFRESH
 from schemas.drift import RefreshInput, RefreshPlan, RefreshState
 from schemas.errors import SettingsError
 from schemas.run_names import refresh_name
-from workers.addresses import s3_address
 from workers.clients import decided_catalogue, open_warehouse
 from workers.settings import Settings
 
@@ -92,7 +91,7 @@ def _plan(settings: Settings, request: RefreshInput) -> RefreshPlan:
         spec = catalogue.object(request.object)
         if unknown := [name for name in request.fields if name not in spec.fields]:
             raise SettingsError(f"{request.object} has no field {', '.join(unknown)}. Correct the name.")
-        return PlanRefresh(ObjectStore(s3_address(settings.s3)), warehouse, catalogue).plan(request)
+        return PlanRefresh(object_store(settings), warehouse, catalogue).plan(request)
     finally:
         warehouse.close()
 

@@ -6,8 +6,8 @@ start what it is (`install`); the HTTP API says at each request whom it has auth
 
 import logging
 import os
+import platform
 import pwd
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -93,7 +93,7 @@ def caller(name: str) -> Actor:
 
 def command() -> Actor:
     """The user who runs this command, by the operating system and not by the environment."""
-    return Actor(Door.COMMAND, user=operating_user(), host=socket.gethostname())
+    return Actor(Door.COMMAND, user=operating_user(), host=platform.node())
 
 
 def operating_user() -> str:

@@ -333,7 +333,7 @@ def retention_workflow_id(org: str, name: str) -> str:
     return f"retention/{org}/{name}"
 
 
-def key_ring_prefix(org: str, purpose: str) -> str:
+def purpose_keys_prefix(org: str, purpose: str) -> str:
     """Where the data keys of one purpose lie, wrapped by KMS."""
     return f"keys/{org}/{purpose}/"
 

@@ -12,8 +12,8 @@ from temporalio.runtime import Runtime
 from clients.concurrency import run_to_completion
 from clients.database.audit_log import AuditLog
 from clients.dependencies import Clients
-from clients.storage.key_ring import KeyRing
 from clients.storage.objects import ObjectStore
+from clients.storage.purpose_keys import PurposeKeys
 from clients.temporal.codec import PURPOSE as CODEC_PURPOSE, EncryptingCodec, data_converter
 from clients.temporal.connection import Spoken, connect
 from clients.warehouse import Warehouse
@@ -62,7 +62,7 @@ def spoken_with(settings: Settings, runtime: Runtime | None = None) -> Spoken:
     they ask.
     """
     encrypts = settings.temporal.codec
-    ring = KeyRing(s3_address(settings.s3), settings.salesforce.org_id, CODEC_PURPOSE)
+    ring = PurposeKeys(s3_address(settings.s3), settings.salesforce.org_id, CODEC_PURPOSE)
     return Spoken(
         converter=data_converter(EncryptingCodec(ring, encrypts=encrypts), encrypts=encrypts),
         interceptors=[OriginInterceptor()],

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from temporalio.client import Client
 
 from clients.salesforce.describe_cache import Describes
-from clients.storage.data_key import org_key_ring
 from clients.storage.objects import ObjectStore
 from clients.temporal.writeback_queues import WritebackQueues
 from clients.warehouse import Warehouse
@@ -17,7 +16,7 @@ from clients.writeback.refusal_words import RefusalWords
 from schemas.catalogue import Catalogue
 from transforms.pii import Protector
 from transforms.writeback.validate import WritebackChecks
-from workers.addresses import operational_address, s3_address
+from workers.addresses import operational_address
 from workers.security.keys import open_key_ring
 from workers.settings import Settings
 
@@ -46,12 +45,13 @@ def writeback_intake(
         parents.close()
 
 
-def refusal_words(settings: Settings, catalogue: Catalogue, store: ObjectStore) -> RefusalWords:
+def refusal_words(
+    settings: Settings, catalogue: Catalogue, store: ObjectStore, warehouse: Warehouse
+) -> RefusalWords:
     """The part that shows Salesforce's words about refused writebacks. Nothing has to answer
     before the first of them is asked for.
     """
-    org, address = settings.salesforce.org_id, s3_address(settings.s3)
-    return RefusalWords(lambda: Protector(org_key_ring(org, address, store), catalogue))
+    return RefusalWords(lambda: Protector(open_key_ring(settings, store, warehouse, catalogue), catalogue))
 
 
 def writeback_queues(client: Client, settings: Settings) -> WritebackQueues:

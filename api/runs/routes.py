@@ -3,6 +3,7 @@ kind.
 """
 
 import base64
+import hashlib
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -47,6 +48,8 @@ IdempotencyKey = Annotated[
         "answers the same run, and starts nothing again.",
     ),
 ]
+_MARK_BYTES = 6
+"""Bytes before a token that say that a list of these runs gave it."""
 _ACTS: dict[RunAct, tuple[str, str]] = {
     "pause": (names.PAUSE, "Pause it: it does nothing more until it is resumed"),
     "resume": (names.RESUME, "Resume it where it was paused"),
@@ -126,12 +129,12 @@ def _add_list(router: APIRouter, resource: RunResource) -> None:
                 prefix,
                 status=status or "",
                 most=limit,
-                token=_token(page),
+                token=_token(resource, page),
             )
         except UnknownPageError:
             raise _no_page() from None
         listed = [_listed(parts, resource, each) for each in found]
-        return RunPage(runs=listed, next_page=base64.urlsafe_b64encode(token).decode() if token else None)
+        return RunPage(runs=listed, next_page=_page(resource, token))
 
     router.add_api_route(
         "",
@@ -222,11 +225,27 @@ def _listed(parts: Dependencies, resource: RunResource, found: RunDescription) -
     )
 
 
-def _token(page: str) -> bytes | None:
+def _page(resource: RunResource, token: bytes | None) -> str | None:
+    """Temporal's token, with the mark by which `_token` knows it again."""
+    return base64.urlsafe_b64encode(_mark(resource, token) + token).decode() if token else None
+
+
+def _token(resource: RunResource, page: str) -> bytes | None:
+    """The token of a page. Temporal takes some that it never gave for the first page."""
+    if not page:
+        return None
     try:
-        return base64.b64decode(page, altchars=b"-_", validate=True) or None
+        given = base64.b64decode(page, altchars=b"-_", validate=True)
     except ValueError:  # also for what is not ASCII
         raise _no_page() from None
+    mark, token = given[:_MARK_BYTES], given[_MARK_BYTES:]
+    if not token or mark != _mark(resource, token):
+        raise _no_page()
+    return token
+
+
+def _mark(resource: RunResource, token: bytes) -> bytes:
+    return hashlib.sha256(resource.path.encode() + b" " + token).digest()[:_MARK_BYTES]
 
 
 def _no_page() -> ProblemError:

@@ -4,13 +4,12 @@ import asyncio
 
 from activities.backfill.plan import PlanBackfill
 from activities.backfill.rates import BackfillRates
-from clients.storage.objects import ObjectStore
+from cli.stores import object_store
 from schemas.backfill import BackfillInput
 from schemas.catalogue import load_catalogue
 from schemas.ids import ids_key
 from schemas.run_names import id_list_digest
 from transforms.backfill import Estimate, estimate_ids, estimate_parts
-from workers.addresses import s3_address
 from workers.clients import connect_temporal
 from workers.salesforce import open_org
 from workers.settings import Settings
@@ -28,7 +27,7 @@ def estimate(settings: Settings, request: BackfillInput, ids: int | None) -> Est
 
 
 async def _estimate(settings: Settings, request: BackfillInput, ids: int | None) -> Estimate:
-    store = ObjectStore(s3_address(settings.s3))
+    store = object_store(settings)
     rate = await asyncio.to_thread(BackfillRates(store).find, request.org, request.object)
     if ids is not None:
         return estimate_ids(ids, rate)
@@ -49,5 +48,5 @@ def keep_ids(settings: Settings, listed: bytes, *, is_kept: bool) -> str:
     """
     key = ids_key(settings.salesforce.org_id, id_list_digest(listed))
     if is_kept:
-        ObjectStore(s3_address(settings.s3)).put(key, listed)
+        object_store(settings).put(key, listed)
     return key

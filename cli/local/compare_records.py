@@ -17,16 +17,16 @@ import httpx
 import orjson
 import psycopg
 
+from cli.stores import object_store
 from clients.database.address import Database
 from clients.database.connect import connect_postgres
-from clients.storage.data_key import org_data_key
-from clients.storage.objects import ObjectStore
 from clients.warehouse.sql import apply as sql
 from schemas.catalogue import Catalogue, FieldSpec, FieldType, ObjectSpec
 from schemas.tables import field_columns
 from transforms.pii import Protector
-from workers.addresses import s3_address, warehouse_address
+from workers.addresses import warehouse_address
 from workers.clients import decided_catalogue, open_warehouse
+from workers.security.keys import open_key_ring
 from workers.settings import Settings
 
 _SHOWN = 20
@@ -49,10 +49,10 @@ class Comparison:
 
 def compare_engine(control_url: str, settings: Settings) -> Comparison:
     """Compare every object of an engine's catalogue. Changes nothing, and needs the tables."""
-    address, org = s3_address(settings.s3), settings.salesforce.org_id
+    store = object_store(settings)
     with closing(open_warehouse(settings)) as warehouse:
         catalogue = decided_catalogue(settings, warehouse)
-        protector = Protector(org_data_key(org, address, ObjectStore(address)), catalogue)
+        protector = Protector(open_key_ring(settings, store, warehouse, catalogue), catalogue)
         return compare_all(control_url, warehouse_address(settings.warehouse), catalogue, protector)
 
 

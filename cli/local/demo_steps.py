@@ -12,15 +12,15 @@ from typing import Any
 
 from temporalio.client import Client
 
+from cli.stores import object_store
 from clients.database.connect import connect_postgres
-from clients.storage.objects import ObjectStore
 from clients.temporal.run_kinds import BACKFILL, RECONCILE
 from clients.temporal.runs import run_handle, start_run
 from schemas.backfill import BackfillInput
 from schemas.catalogue import load_catalogue
 from schemas.reconcile import Depth, ReconcileInput, ReconcileState, Verdict
 from schemas.writeback.messages import WritebackState
-from workers.addresses import operational_address, s3_address
+from workers.addresses import operational_address
 from workers.clients import connect_temporal, open_warehouse
 from workers.intake import writeback_intake, writeback_queues
 from workers.settings import Settings
@@ -103,7 +103,7 @@ class DemoSteps:
                 }
                 for (external_id,) in rows
             ]
-            store = ObjectStore(s3_address(settings.s3))
+            store = object_store(settings)
             with writeback_intake(settings, catalogue, store, warehouse) as intake:
                 return len(intake.submit("demo", items).accepted)
 

@@ -6,12 +6,11 @@ import orjson
 from rich.table import Table
 
 from cli.output import OUT, print_json
-from clients.storage.objects import ObjectStore
+from cli.stores import object_store
 from clients.warehouse.sql import reconcile as sql
 from schemas.catalogue import load_catalogue
 from schemas.reconcile import Depth, ReconcileState
 from transforms.reconcile.cost import ReconcileCostConfig, calls_needed
-from workers.addresses import s3_address
 from workers.clients import open_warehouse
 from workers.settings import Settings
 
@@ -31,7 +30,7 @@ def report_of(settings: Settings, done: ReconcileState) -> dict[str, Any]:
     """The report in the object store, with every difference; the state alone where none is kept."""
     if done.report_key is None:
         return done.model_dump(mode="json")
-    found: dict[str, Any] = orjson.loads(ObjectStore(s3_address(settings.s3)).get(done.report_key))
+    found: dict[str, Any] = orjson.loads(object_store(settings).get(done.report_key))
     return found
 
 

@@ -8,10 +8,9 @@ from rich.table import Table
 from cli.options import DEFAULT_HOME, Home, SettingsFile, Since, Until, time_range
 from cli.output import EXIT_FAILED, OUT, TALK, AsJson, print_json, say
 from cli.state import local_settings
-from clients.storage.objects import ObjectStore
+from cli.stores import object_store
 from clients.storage.raw_check import RawQuestion, check_raw
 from schemas.raw_check import RawReport
-from workers.addresses import s3_address
 
 _SHOWN = 20
 
@@ -40,7 +39,7 @@ def raw(
     question = RawQuestion(loaded.salesforce.org_id, lane, first, last, reads)
     report = RawReport()
     with TALK.status("checking raw files") as status:
-        for report in check_raw(ObjectStore(s3_address(loaded.s3)), question):
+        for report in check_raw(object_store(loaded), question):
             status.update(f"checking raw files: {report.batches:,}, {report.faults:,} at fault")
     print_json(report.model_dump(mode="json")) if as_json else _show(report)
     if not report.is_whole:

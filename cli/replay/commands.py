@@ -28,8 +28,8 @@ from cli.replay.shadow import add_shadow_commands, compare_with_tables
 from cli.run_control import ShownRun, add_run_control, state_as_json
 from cli.runs import Asked, run_to_its_end
 from cli.state import local_settings
+from cli.stores import object_store
 from clients.storage.landed_batches import LandedBatches
-from clients.storage.objects import ObjectStore
 from clients.temporal.run_kinds import REPLAY
 from clients.temporal.run_views import look
 from clients.warehouse.shadow.compare import shadows_of
@@ -37,7 +37,6 @@ from schemas.catalogue import Catalogue, load_catalogue
 from schemas.errors import SettingsError
 from schemas.ids import READING_LANES
 from schemas.replay import ReplayInput, ReplaySelection, ReplaySize, ReplayState
-from workers.addresses import s3_address
 from workers.clients import connect_temporal, open_warehouse
 from workers.replays import count_replay
 from workers.settings import Settings
@@ -172,7 +171,7 @@ def _show_size(settings: Settings, selection: ReplaySelection, *, as_json: bool)
 
 
 def _sized(settings: Settings, catalogue: Catalogue, selection: ReplaySelection) -> ReplaySize:
-    store, size = ObjectStore(s3_address(settings.s3)), ReplaySize()
+    store, size = object_store(settings), ReplaySize()
     with TALK.status("counting batches") as status, closing(open_warehouse(settings)) as warehouse:
         for size in count_replay(store, warehouse, catalogue, selection):
             status.update(f"counting batches: {size.batches:,}, {size.changes:,} changes")
@@ -184,7 +183,7 @@ def _refuse_unknown_lane(settings: Settings, lane: str) -> None:
     time without a word.
     """
     everything = ReplaySelection(org=settings.salesforce.org_id)
-    known = LandedBatches(ObjectStore(s3_address(settings.s3)), everything).lanes()
+    known = LandedBatches(object_store(settings), everything).lanes()
     listed = []
     for each in known:
         if each == lane:

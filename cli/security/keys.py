@@ -11,10 +11,9 @@ from cli.options import DEFAULT_HOME, By, Detach, Home, NeededReason, SettingsFi
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.runs import Asked, run_to_its_end
 from cli.state import local_settings
-from clients.storage.objects import ObjectStore
+from cli.stores import object_store
 from clients.temporal.run_kinds import ROTATE_KEYS
 from schemas.security.keys import REENCRYPTION, ROTATION, KeyView, RotateInput, RotationState
-from workers.addresses import s3_address
 from workers.clients import decided_catalogue, open_warehouse
 from workers.security.key_looks import KeyLooks
 from workers.settings import Settings
@@ -142,5 +141,5 @@ def _run(loaded: Settings, name: str, by: str, reason: str, *, detach: bool, as_
 @contextmanager
 def _looks(settings: Settings) -> Iterator[KeyLooks]:
     with closing(open_warehouse(settings)) as warehouse:
-        store = ObjectStore(s3_address(settings.s3))
+        store = object_store(settings)
         yield KeyLooks(settings, store, warehouse, decided_catalogue(settings, warehouse))

@@ -11,14 +11,15 @@ from cli.grammar import CommandApp
 from cli.options import DEFAULT_HOME, Home, Most, OfObject, SettingsFile
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.state import local_settings
+from cli.stores import object_store
 from cli.writeback.control import COMMANDS
 from cli.writeback.output import attempts_page, batches_page, latency_page, list_page, shown_text
 from cli.writeback.submit import submit
-from clients.storage.objects import ObjectStore
 from clients.writeback.queries import Row, WritebackFilter, WritebackQueries
 from schemas.catalogue import load_catalogue
 from schemas.writeback.messages import WritebackState
-from workers.addresses import operational_address, s3_address
+from workers.addresses import operational_address
+from workers.clients import open_warehouse
 from workers.intake import refusal_words
 from workers.settings import Settings
 
@@ -99,9 +100,10 @@ def show_writeback(
 
 def _with_words(settings: Settings, rows: list[Row]) -> list[Row]:
     """The rows with Salesforce's words in place of their tokens."""
-    catalogue = load_catalogue(settings.catalogue)
-    said = refusal_words(settings, catalogue, ObjectStore(s3_address(settings.s3)))
-    return [{**row, "words": said.reveal(row["words"])} for row in rows]
+    catalogue, store = load_catalogue(settings.catalogue), object_store(settings)
+    with closing(open_warehouse(settings)) as warehouse:
+        said = refusal_words(settings, catalogue, store, warehouse)
+        return [{**row, "words": said.reveal(row["words"])} for row in rows]
 
 
 @app.command("batches")

@@ -15,11 +15,11 @@ import typer
 from cli.options import DEFAULT_HOME, By, Home, Reason, SettingsFile, acting_user, time_of
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.state import local_settings
+from cli.stores import object_store
 from cli.writeback.dry_run import DryRun, tell
 from cli.writeback.output import refusals_page
 from cli.writeback.read_file import read_file
 from clients.database.audit_log import AuditLog
-from clients.storage.objects import ObjectStore
 from clients.writeback.intake import WritebackIntake
 from clients.writeback.intake_files import FileReading
 from schemas.catalogue import Catalogue
@@ -29,7 +29,7 @@ from schemas.writeback.files import FileFormat, FileIntake, RowDefaults
 from schemas.writeback.messages import Intake, Mode
 from schemas.writeback.preview import Preview
 from transforms.writeback.parse_rows import EMPTIES, RowForm
-from workers.addresses import operational_address, s3_address
+from workers.addresses import operational_address
 from workers.clients import connect_temporal, decided_catalogue, open_warehouse
 from workers.intake import writeback_intake, writeback_queues
 from workers.settings import Settings
@@ -190,7 +190,7 @@ def _deadline(given: str) -> Any:
 @contextmanager
 def _intake(settings: Settings) -> Iterator[tuple[WritebackIntake, Catalogue]]:
     """Where writebacks are accepted, and the catalogue by which they are checked."""
-    store = ObjectStore(s3_address(settings.s3))
+    store = object_store(settings)
     with closing(open_warehouse(settings)) as warehouse:
         catalogue = decided_catalogue(settings, warehouse)
         with writeback_intake(settings, catalogue, store, warehouse) as intake:

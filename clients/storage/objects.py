@@ -59,7 +59,7 @@ class S3Address:
     """None: `endpoint_url`."""
     confirms_puts: bool = True
     """As of the setting of this name."""
-    classes: Mapping[DataClass, Place] = field(default_factory=dict)
+    classes: Mapping[DataClass, Place] = field(default_factory=dict, hash=False)
     """Classes of data with a place of their own. Every other has `bucket` and `kms_key_id`."""
 
     def place(self, key: str) -> Place:

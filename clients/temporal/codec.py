@@ -23,7 +23,7 @@ from temporalio.converter import (
     PayloadCodec,
 )
 
-from clients.storage.key_ring import KeyRing, RingKey
+from clients.storage.purpose_keys import PurposeKey, PurposeKeys
 from schemas.errors import TerminalError
 
 ENCODING: Final = b"binary/encrypted"
@@ -37,7 +37,7 @@ _NONCE_BYTES: Final = 12
 class EncryptingCodec(PayloadCodec):
     """AES-256-GCM with a data key that KMS wraps. The key's id is in the payload's metadata."""
 
-    def __init__(self, ring: KeyRing, *, encrypts: bool) -> None:
+    def __init__(self, ring: PurposeKeys, *, encrypts: bool) -> None:
         """`encrypts` False: payloads are written plain, and read either way."""
         self._ring = ring
         self._encrypts = encrypts
@@ -59,7 +59,7 @@ class EncryptingCodec(PayloadCodec):
         """
         return [await self._decrypted(each) for each in payloads]
 
-    def _encrypted(self, payload: Payload, key: RingKey) -> Payload:
+    def _encrypted(self, payload: Payload, key: PurposeKey) -> Payload:
         nonce, name = os.urandom(_NONCE_BYTES), key.id.encode()
         data = nonce + self._cipher(key.id, key.key).encrypt(nonce, payload.SerializeToString(), name)
         return Payload(metadata={"encoding": ENCODING, KEY_ID: name}, data=data)

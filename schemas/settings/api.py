@@ -88,6 +88,7 @@ class ApiSettings(SettingsGroup):
     """
 
     limits: ApiLimits = ApiLimits()
+    """Bounds of requests and files; what one may cost the process."""
     proxies: tuple[str, ...] = ()
     """Addresses or networks of proxies whose `X-Forwarded-For` names the caller. Default: none, the
     caller is the address that connects.

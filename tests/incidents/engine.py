@@ -398,7 +398,7 @@ def fitting_catalogue() -> dict[str, Any]:
             objects[name]["fields"][each] = {"type": kind, "ignore": True}
     rule = {"pattern": "(?!Forbidden).*", "severity": {"pattern": "reject"}}
     objects["Case"]["fields"]["Subject"] |= rule
-    objects["Account"]["fields"]["Name"] |= rule
+    objects["Account"]["fields"]["BillingCity"] |= rule
     objects["Case"]["hold_above"] = 5
     return found
 

@@ -31,13 +31,16 @@ def test_a_row_that_was_changed_by_hand_is_found_and_repaired(engine: RunningEng
     engine.wait_until_clean()
 
 
+_CITY = {"type": "string", "length": 40, "part_of": "BillingAddress", "part": "City"}
+
+
 def test_changes_that_a_faulty_release_refused_come_back_by_a_replay(engine: RunningEngine) -> None:
     discard = ("quarantine", "discard", "--object", "Account", "--reason", "the test ends")
     engine.undo.callback(engine.tidegate, *discard)
-    record = engine.org.create("Account", Name="Forbidden by a faulty rule")
+    record = engine.org.create("Account", Name="a household", BillingCity="Forbidden by a faulty rule")
     engine.wait_for_problem("quarantine.waiting", "pattern")
 
-    engine.change_catalogue("Account", "Name", {"type": "string", "required": True})
+    engine.change_catalogue("Account", "BillingCity", dict(_CITY))
     engine.restart_workers("batches", "backfill")
     names = {"OBJECT": "Account", "BEGIN": "1h", "END": "0s", "REASON": "the rule is corrected"}
     replayed = engine.runbook("replay-after-a-fault-in-the-code", **names)

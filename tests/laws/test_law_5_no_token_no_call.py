@@ -50,6 +50,7 @@ PAID = {
     "clients/salesforce/bulk/query.py": "reads the status of calls that OrgHttp made",
     "clients/metrics/calls.py": "counts calls that OrgHttp made",
     "clients/oidc.py": "asks the identity provider of the console, never Salesforce",
+    "workers/health.py": "answers /livez and /readyz, and asks nobody",
     "clients/warehouse/status_look.py": "shuts the socket of a connection to the warehouse",
 }
 """The modules that can open a connection, and why each may."""

@@ -169,7 +169,7 @@ async def test_what_was_hidden_while_it_was_unknown_is_as_protected_as_the_catal
         assert row[0] == 5
         assert row[1].startswith("tg1.")
         hidden = connection.execute(b"SELECT hidden FROM curated.case_current").fetchall()
-    assert {value for (value,) in hidden if value is not None and not value.startswith("tg1.")} == set()
+    assert {value for (value,) in hidden if value is not None and not value.startswith("tg2.")} == set()
     assert sum(value is not None for (value,) in hidden) == 2
 
 

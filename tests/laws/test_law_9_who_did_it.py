@@ -18,8 +18,8 @@ from activities.audit import AuditActivities
 from clients.acting import Actor, acting_as, caller, command, installed
 from clients.audit.verify import verify_log
 from clients.database.audit_log import AuditLog
-from clients.storage.key_ring import KeyRing
 from clients.storage.objects import S3Address
+from clients.storage.purpose_keys import PurposeKeys
 from schemas import names
 from schemas.ingest.messages import Act, LaneInput, LaneState, MovePositionInput, PauseInput
 from schemas.security.acting import Door, author
@@ -37,7 +37,7 @@ AUDITOR_GENERAL = "the-auditor-general"
 
 @pytest.fixture(scope="module")
 def keys(s3_address: S3Address) -> ActKeys:
-    return act_keys(KeyRing(s3_address, f"o{uuid.uuid4().hex}", "acts"))
+    return act_keys(PurposeKeys(s3_address, f"o{uuid.uuid4().hex}", "acts"))
 
 
 @pytest.fixture

@@ -1,13 +1,13 @@
 """From settings to the org's data keys; workers, the API and the commands share it."""
 
 import asyncio
-import getpass
 import logging
-import socket
+import platform
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 
+from clients.acting import operating_user
 from clients.concurrency import run_to_completion
 from clients.database.key_register import DataKeyRegister
 from clients.storage.data_key import DataKeys, org_key_ring
@@ -41,7 +41,7 @@ def open_key_ring(
             store,
             register=register,
             has_rows=lambda: has_rows(warehouse, catalogue),
-            by=f"{getpass.getuser()}@{socket.gethostname()}",
+            by=f"{operating_user()}@{platform.node()}",
         )
 
 

@@ -12,7 +12,7 @@ from temporalio.worker import (
 )
 
 from clients.acting import Actor, installed
-from clients.storage.key_ring import KeyRing
+from clients.storage.purpose_keys import PurposeKeys
 from clients.temporal.origins import OriginOutbound
 from schemas.security.acting import Door
 from transforms.proof import ActKeys
@@ -41,7 +41,7 @@ class OriginInterceptor(ClientInterceptor, WorkerInterceptor):
 class _Keys(Mapping[str, bytes]):
     """The keys of a ring; one that is not known yet is looked for in the bucket, or not."""
 
-    def __init__(self, ring: KeyRing, *, asks: bool) -> None:
+    def __init__(self, ring: PurposeKeys, *, asks: bool) -> None:
         self._ring = ring
         self._asks = asks
 
@@ -58,12 +58,12 @@ class _Keys(Mapping[str, bytes]):
         return len(self._ring.all())
 
 
-def act_ring(settings: Settings) -> KeyRing:
+def act_ring(settings: Settings) -> PurposeKeys:
     """The keys that prove acts."""
-    return KeyRing(s3_address(settings.s3), settings.salesforce.org_id, PURPOSE)
+    return PurposeKeys(s3_address(settings.s3), settings.salesforce.org_id, PURPOSE)
 
 
-def act_keys(ring: KeyRing) -> ActKeys:
+def act_keys(ring: PurposeKeys) -> ActKeys:
     """The ring, as proofs take it. Blocks when it is first asked."""
     return ActKeys(ring.present().id, _Keys(ring, asks=True))
 

@@ -14,13 +14,13 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.worker import Worker
 
-from clients.storage.key_ring import KeyRing
 from clients.storage.objects import ObjectStore, S3Address
+from clients.storage.purpose_keys import PurposeKeys
 from clients.temporal.codec import ENCODING, KEY_ID, EncryptingCodec, data_converter
 from clients.temporal.connection import Spoken, TemporalAddress, connect
 from clients.temporal.failures import readable
 from schemas.errors import TerminalError
-from schemas.ids import key_ring_prefix
+from schemas.ids import purpose_keys_prefix
 from tests.support.builders.waiting import until
 
 pytestmark = pytest.mark.service
@@ -29,8 +29,8 @@ QUEUE = "codec"
 
 
 @pytest.fixture
-def ring(s3_address: S3Address) -> KeyRing:
-    return KeyRing(s3_address, f"o{uuid.uuid4().hex}", "temporal")
+def ring(s3_address: S3Address) -> PurposeKeys:
+    return PurposeKeys(s3_address, f"o{uuid.uuid4().hex}", "temporal")
 
 
 @activity.defn(name="fails_with_words")
@@ -70,13 +70,13 @@ class WithWords:
         self._words = words
 
 
-async def client_with(address: str, ring: KeyRing, *, encrypts: bool) -> Client:
+async def client_with(address: str, ring: PurposeKeys, *, encrypts: bool) -> Client:
     converter = data_converter(EncryptingCodec(ring, encrypts=encrypts), encrypts=encrypts)
     return await connect(TemporalAddress(address, "default"), Spoken(converter))
 
 
 @pytest.fixture
-async def on(temporal_address: str, ring: KeyRing) -> Client:
+async def on(temporal_address: str, ring: PurposeKeys) -> Client:
     return await client_with(temporal_address, ring, encrypts=True)
 
 
@@ -115,7 +115,7 @@ async def test_with_the_codec_on_no_word_is_in_a_history(on: Client, said: str) 
     assert ENCODING in raw
 
 
-async def test_with_the_codec_off_histories_are_readable(temporal_address: str, ring: KeyRing) -> None:
+async def test_with_the_codec_off_histories_are_readable(temporal_address: str, ring: PurposeKeys) -> None:
     off = await client_with(temporal_address, ring, encrypts=False)
     result, raw = await ran(off, SECRET)
     assert result == SECRET
@@ -124,7 +124,7 @@ async def test_with_the_codec_off_histories_are_readable(temporal_address: str, 
 
 
 async def test_a_run_that_began_in_plain_goes_on_encrypted_and_the_other_way_round(
-    temporal_address: str, ring: KeyRing
+    temporal_address: str, ring: PurposeKeys
 ) -> None:
     off = await client_with(temporal_address, ring, encrypts=False)
     on = await client_with(temporal_address, ring, encrypts=True)
@@ -138,7 +138,7 @@ async def test_a_run_that_began_in_plain_goes_on_encrypted_and_the_other_way_rou
         assert await handle.result() == SECRET
 
 
-async def test_an_old_key_is_still_read_after_a_new_one_is_made(on: Client, ring: KeyRing) -> None:
+async def test_an_old_key_is_still_read_after_a_new_one_is_made(on: Client, ring: PurposeKeys) -> None:
     codec = on.data_converter.payload_codec
     assert codec is not None
     [old] = await codec.encode([Payload(data=b"old")])
@@ -149,9 +149,9 @@ async def test_an_old_key_is_still_read_after_a_new_one_is_made(on: Client, ring
 
 
 async def test_another_process_reads_a_key_that_was_made_after_its_start(
-    ring: KeyRing, s3_address: S3Address
+    ring: PurposeKeys, s3_address: S3Address
 ) -> None:
-    other = KeyRing(s3_address, ring._org, "temporal")
+    other = PurposeKeys(s3_address, ring._org, "temporal")
     ring.present()
     ring.rotate()
     [payload] = await EncryptingCodec(ring, encrypts=True).encode([Payload(data=b"new")])
@@ -160,20 +160,20 @@ async def test_another_process_reads_a_key_that_was_made_after_its_start(
 
 
 async def test_a_payload_whose_key_is_lost_names_the_key(
-    ring: KeyRing, s3_address: S3Address, store: ObjectStore
+    ring: PurposeKeys, s3_address: S3Address, store: ObjectStore
 ) -> None:
     [payload] = await EncryptingCodec(ring, encrypts=True).encode([Payload(data=b"x")])
     key_id = ring.present().id
-    for key in list(store.keys(key_ring_prefix(ring._org, "temporal"))):
+    for key in list(store.keys(purpose_keys_prefix(ring._org, "temporal"))):
         store.delete(key)
-    after = EncryptingCodec(KeyRing(s3_address, ring._org, "temporal"), encrypts=True)
+    after = EncryptingCodec(PurposeKeys(s3_address, ring._org, "temporal"), encrypts=True)
     with pytest.raises(TerminalError, match=key_id):
         await after.decode([payload])
     [new] = await after.encode([Payload(data=b"y")])
     assert new.metadata[KEY_ID] != payload.metadata[KEY_ID]  # never another key under its name
 
 
-async def test_an_altered_payload_is_refused(ring: KeyRing) -> None:
+async def test_an_altered_payload_is_refused(ring: PurposeKeys) -> None:
     codec = EncryptingCodec(ring, encrypts=True)
     [payload] = await codec.encode([Payload(data=b"x")])
     changed = Payload(metadata=payload.metadata, data=payload.data[:-1] + bytes([payload.data[-1] ^ 1]))

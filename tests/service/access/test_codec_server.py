@@ -11,8 +11,8 @@ import pytest
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import PayloadCodec
 
-from clients.storage.key_ring import KeyRing
 from clients.storage.objects import S3Address
+from clients.storage.purpose_keys import PurposeKeys
 from clients.temporal.codec import PURPOSE, EncryptingCodec
 from tests.support.engines.served_api import ORG, ServedApi
 
@@ -23,7 +23,7 @@ _PATH = "/v1/codec/decode"
 
 @pytest.fixture
 def codec(s3_address: S3Address) -> PayloadCodec:
-    return EncryptingCodec(KeyRing(s3_address, ORG, PURPOSE), encrypts=True)
+    return EncryptingCodec(PurposeKeys(s3_address, ORG, PURPOSE), encrypts=True)
 
 
 def as_json(payload: Payload) -> dict[str, Any]:

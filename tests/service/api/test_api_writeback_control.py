@@ -54,7 +54,9 @@ async def test_a_pause_is_in_force_and_on_record_when_it_is_answered(api: Served
     await until(is_woken)
     assert (await post(api, "resume", all=True))["pauses"] == [pause]
     assert (await post(api, "resume", object="Opportunity"))["pauses"] == []
-    acts = [(each["act"], each["by"], each["target"]) for each in (await api.get("/v1/audit"))["acts"]]
+    listed = (await api.get("/v1/audit"))["acts"]
+    # Each request has an act of its own beside what it did.
+    acts = [(each["act"], each["by"], each["target"]) for each in listed if each["act"] != "api.call"]
     assert acts[:4] == [
         ("writeback.resume", "operator", "writebacks/Opportunity"),
         ("writeback.resume", "operator", "writebacks/*"),

@@ -176,8 +176,8 @@ async def test_the_values_of_a_record_are_an_act_of_who_has_asked_for_them(api: 
     assert await asyncio.to_thread(readings, api, record) == ["operator"]
 
 
-def make_account(api: ServedApi, record: str, name: str) -> None:
-    """A row and the change that it is of."""
+def make_account(api: ServedApi, record: str, kind: str) -> None:
+    """A row and the change that it is of; `kind` is a value that is not encrypted."""
     now = datetime.now(UTC)
     order = {"changed_at": now, "applied_at": now, "record_id": record, "batch": "changes/1"}
     change = order | {"change_order": "1", "change_type": "create", "received_at": now}
@@ -186,7 +186,7 @@ def make_account(api: ServedApi, record: str, name: str) -> None:
         "is_deleted": False,
         "is_complete": True,
         "version": 1,
-        "name": name,
+        "type": kind,
     }
     with api.warehouse.transaction() as transaction:
         for table, values in (("audit.account_change", change), ("curated.account_current", row)):

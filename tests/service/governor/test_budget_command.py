@@ -31,7 +31,7 @@ def settings(tmp_path: Path, temporal_address: str) -> Path:
     nowhere = {"dsn": "postgresql://nobody@127.0.0.1:1/none"}
     values = {
         "salesforce": {"org_id": ORG, "login_url": "http://127.0.0.1:1", "client_id": "tests"},
-        "s3": {"bucket": "b", "kms_key_id": "alias/k"},
+        "s3": {"bucket": "b", "region": "us-east-1", "kms_key_id": "alias/k"},
         "warehouse": nowhere,
         "operational": nowhere,
         "temporal": {"address": temporal_address},

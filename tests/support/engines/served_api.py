@@ -37,6 +37,7 @@ from tests.support.scripted.scripted_governor import governor_worker
 from tests.support.scripted.scripted_preview import ScriptedPreview
 from tests.support.scripted.scripted_queue import ScriptedQueue
 from workers.roles import sandboxed_runner
+from workers.security.keys import open_key_ring
 from workers.settings import Settings
 from workflows import (
     BackfillWorkflow,
@@ -132,6 +133,8 @@ async def served_api(client: Client, temporal: str, dsn: str, s3: S3Address) -> 
     warehouse, audit = PostgresWarehouse(dsn), AuditLog(dsn)
     warehouse.ensure_tables(default_catalogue())
     audit.ensure_tables()
+    # As the first worker does, before there is a row.
+    open_key_ring(settings, ObjectStore(s3), warehouse, default_catalogue())
     decide(warehouse, *DECIDED)
     reader, follower = ScriptedReader(parts=1), ScriptedFollower()
     async with AsyncExitStack() as stack:

@@ -15,7 +15,7 @@ import orjson
 
 from clients.storage.objects import ObjectStore, S3Address, aws_client, translated_s3
 from schemas.errors import TerminalError
-from schemas.ids import key_ring_prefix
+from schemas.ids import purpose_keys_prefix
 
 KEY_BYTES = 32
 _LOOK_AGAIN_SECONDS = 30.0
@@ -23,14 +23,14 @@ _LOOK_AGAIN_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class RingKey:
-    """One key of a ring."""
+class PurposeKey:
+    """One of them."""
 
     id: str
     key: bytes
 
 
-class KeyRing:
+class PurposeKeys:
     """The keys of one org and purpose. They are read when one is first needed. Its methods block;
     threads may share it.
     """
@@ -44,7 +44,7 @@ class KeyRing:
         self._present = ""
         self._looked_at = float("-inf")
 
-    def present(self) -> RingKey:
+    def present(self) -> PurposeKey:
         """The newest key; the first caller makes it.
 
         Raises `CredentialsRejectedError` when KMS or S3 refuse us, `UnavailableError` when they do
@@ -55,7 +55,7 @@ class KeyRing:
                 self._load()
             if not self._present:
                 self._make(1)
-            return RingKey(self._present, self._keys[self._present])
+            return PurposeKey(self._present, self._keys[self._present])
 
     def key(self, key_id: str) -> bytes | None:
         """A key by its id; None = there is no such key."""
@@ -76,9 +76,9 @@ class KeyRing:
         """A key that was read already, without asking anybody; None = not yet."""
         return self._keys.get(key_id)
 
-    def known_present(self) -> RingKey | None:
+    def known_present(self) -> PurposeKey | None:
         """As `present`, without asking anybody; None = it was not read yet."""
-        return RingKey(self._present, self._keys[self._present]) if self._present else None
+        return PurposeKey(self._present, self._keys[self._present]) if self._present else None
 
     def rotate(self) -> str:
         """Make a new key; returns its id. Processes take it at their next start, and read what it
@@ -91,7 +91,7 @@ class KeyRing:
     def _load(self) -> None:
         self._looked_at = time.monotonic()
         store = ObjectStore(self._address)
-        for where in store.keys(key_ring_prefix(self._org, self._purpose)):
+        for where in store.keys(purpose_keys_prefix(self._org, self._purpose)):
             key_id = where.rpartition("/")[2].removesuffix(".json")
             if key_id not in self._keys:
                 self._keys[key_id] = self._opened(key_id, store.get(where))
@@ -114,7 +114,9 @@ class KeyRing:
             )
         key_id = f"{number:04d}-{_digest(made['Plaintext'])}"
         body = orjson.dumps({"format": 1, "wrapped": base64.b64encode(made["CiphertextBlob"]).decode()})
-        ObjectStore(self._address).create(f"{key_ring_prefix(self._org, self._purpose)}{key_id}.json", body)
+        ObjectStore(self._address).create(
+            f"{purpose_keys_prefix(self._org, self._purpose)}{key_id}.json", body
+        )
         # Two processes may make one each at their first start: both are kept, the greater id wins.
         self._load()
         return key_id
