@@ -252,10 +252,12 @@ def kept(sealed: str, s3_address: S3Address, warehouse: PostgresWarehouse) -> It
 
 def attempts_in_archive(kept: RetentionParts, *, sealed: bool) -> dict[int, dict[str, Any]]:
     """Number -> the attempt as it lies in the archive, or opened."""
-    found = {}
+    found: dict[int, dict[str, Any]] = {}
     for month in archived_months(kept.warehouse):
         manifest, files = month.read_files(kept.archive)
-        for file in files if month.source == "store.writeback_attempt" and manifest else ():
+        if manifest is None or month.source != "store.writeback_attempt":
+            continue
+        for file in files:
             rows = kept.archive.read(file) if sealed else kept.archive.open(manifest, file).rows
             found |= {row["number"]: row for row in rows.to_pylist()}
     return found
