@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from activities.apply.erased import erased_named
-from activities.apply.rebuild import logged_by_record, replace_records
+from activities.apply.rebuild import logged_by_record, reformed, replace_records
+from activities.apply.token_keys import table_forms
 from activities.quality.fold_findings import FoldState, record_fold_findings
 from activities.retention.months import Tell
 from clients.retention.archived_months import archived_months
@@ -23,6 +24,7 @@ from schemas.tables import base_columns, change_columns
 from transforms.apply.base_rows import StoredBase, base_table, fingerprint, read_bases
 from transforms.apply.fold import LoggedChange, fold, sum_up
 from transforms.erasure.changes import erase_changes
+from transforms.pii.token_forms import TokenForms
 
 RECORDS_AT_ONCE = 2_000
 _HEAD = (
@@ -67,7 +69,8 @@ def refold(parts: RetentionParts, task: RetentionTask, now: datetime, tell: Tell
         if folded:
             # Asked under the lock: an erasure may have come since the archive was read.
             gone = archived.gone | erased_named(transaction, folded)
-            _fold_in(transaction, spec, folded, _changes(archived.files, spec, gone))
+            changes = _changes(archived.files, spec, gone)
+            _fold_in(transaction, spec, changes, folded, table_forms(transaction, spec, parts.protector))
         _stage(transaction, listed)
         transaction.execute(retention_sql.close_refolds(), [spec.name, now])
     kept = len(listed) - len(folded)
@@ -117,8 +120,9 @@ def _changes(
 def _fold_in(
     transaction: Transaction,
     spec: ObjectSpec,
-    record_ids: Sequence[str],
     archived: Mapping[str, list[LoggedChange]],
+    record_ids: Sequence[str],
+    forms: TokenForms | None,
 ) -> None:
     _stage(transaction, record_ids)
     logged = logged_by_record(transaction.fetch(sql.read_changes(spec)))
@@ -136,7 +140,8 @@ def _fold_in(
         states[name] = FoldState.of(record[-1])
         if (stored := known.get(name)) is not None:
             bases.append(_base(every, spec, stored))
-    replace_records(transaction, spec, versions, {})
+    # The archive's tokens are of the keys of its time.
+    replace_records(transaction, spec, reformed(versions, spec, forms), {})
     transaction.execute(retention_sql.delete_bases(spec))
     transaction.load(sql.base_table(spec), base_columns(spec), base_table(bases, spec))
     record_fold_findings(transaction, spec, states)

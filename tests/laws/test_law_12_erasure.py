@@ -30,7 +30,7 @@ OTHERS = range(10, 50)
 
 SETTINGS = {
     "erasure": {"grace": "PT6S"},
-    "reconciliation": {"comparison_delay": "PT8S"},
+    "reconciliation": {"comparison_delay": "PT5S"},
     # A check of the schema would add the field that the catalogue lacks.
     "drift": {"on": False},
 }
@@ -107,7 +107,7 @@ def erased(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Erased]:
 
 def _every_road(people: People) -> None:
     engine = people.engine
-    people.run("backfills", object="Contact")
+    people.run("backfills", object="Contact", is_repair=True)
     people.run("replays", all=True, shadow="before")
     people.write_back(PEOPLE[:20], "good", Subject="{mark} is written back")
     engine.settle_writebacks()

@@ -19,6 +19,7 @@ from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.ids import retention_workflow_id, schedule_id
 from schemas.security.retention import RetentionInput
+from transforms.pii import Protector
 from workers.addresses import operational_address, s3_address
 from workers.clients import decided_catalogue, open_warehouse
 from workers.settings import Settings
@@ -33,9 +34,16 @@ def archive_address(settings: Settings) -> S3Address:
 
 
 def retention_parts(
-    settings: Settings, store: ObjectStore, warehouse: Warehouse, catalogue: Catalogue
+    settings: Settings,
+    store: ObjectStore,
+    warehouse: Warehouse,
+    catalogue: Catalogue,
+    protector: Protector | None = None,
 ) -> RetentionParts:
-    """The stores that retention works on, over clients that are open. Connects to nothing yet."""
+    """The stores that retention works on, over clients that are open. Connects to nothing yet.
+
+    `protector`: None = only for looks.
+    """
     org = settings.salesforce.org_id
     address = archive_address(settings)
     operational = operational_address(settings.operational)
@@ -49,6 +57,7 @@ def retention_parts(
         archive=Archive(org, ArchiveStore(address), keys),
         lifecycle=Lifecycle(s3_address(settings.s3), org),
         stored=store_sources(operational),
+        protector=protector,
     )
 
 
