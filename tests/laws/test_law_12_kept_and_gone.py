@@ -305,7 +305,7 @@ async def test_a_file_that_somebody_replaced_is_named(
     road = new_road(ObjectStore(s3_with_overlays), warehouse)
     with thirteen_months(road, s3_with_overlays, database) as kept:
         await two_months(road)
-        run_at(kept, within(START.plus(2)), Work.ARCHIVE, Work.VERIFY)
+        run_at(kept, within(START.plus(2)), Work.LIFECYCLE, Work.ARCHIVE, Work.VERIFY)
         row = next(row for row in archived_months(kept.warehouse) if row.source == LOG and row.rows)
         kept.archive.store.objects.put(row.manifest_key, b"{}")
         (found,) = verify_retention(kept, within(START.plus(2))).findings

@@ -37,8 +37,10 @@ def new_road(store: ObjectStore, warehouse: Warehouse, catalogue: Catalogue | No
 def thirteen_months(road: Road, s3: S3Address, dsn: str) -> Iterator[RetentionParts]:
     """Retention of a road, with 13 months of the change log in the warehouse."""
     made = retention(s3, dsn, road.warehouse, road.catalogue, org=road.org)
-    yield replace(made, policy=made.policy.model_copy(update={"warehouse_months": 13}))
-    made.close()
+    try:
+        yield replace(made, policy=made.policy.model_copy(update={"warehouse_months": 13}))
+    finally:
+        made.close()
 
 
 def contact(month: Month, number: int, record: str, *, kind: str = "UPDATE", **fields: Any) -> dict[str, Any]:
