@@ -17,9 +17,9 @@ from clients.warehouse.sql.apply import REFOLD, base_table, change_table
 from schemas.catalogue import Catalogue
 from schemas.errors import TerminalError
 from schemas.security.retention import MonthState, Work
-from tests.service.keys.test_key_rotation import SPEC, TABLES, Rotating, equal_emails, record
+from tests.service.keys.test_key_rotation import TABLES, Rotating, equal_emails, record
 from tests.support.builders.retention import retention, run_at, within
-from tests.support.builders.things import CATALOGUE
+from tests.support.builders.things import CATALOGUE, SPEC
 from transforms.retention.periods import Month
 
 pytestmark = pytest.mark.service

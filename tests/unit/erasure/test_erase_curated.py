@@ -50,7 +50,7 @@ CHANGES = {
 def base_of(rows: list[dict[str, Any]]) -> pa.Table:
     names = [*LoggedChange.__slots__][:-1]
     logged = [
-        LoggedChange(*(row[name] for name in names), [row[name] for name in SPEC.columns.values()])
+        LoggedChange(*(*(row[name] for name in names), [row[name] for name in SPEC.columns.values()]))
         for row in rows
     ]
     base = sum_up(logged, SPEC)
