@@ -133,9 +133,8 @@ def _erasable(parts: RetentionParts, source: Source, opened: OpenedFile) -> Eras
     if source.subject is None:
         return None
     subjects = set(opened.rows[source.subject].to_pylist())
-    gone = opened.gone | parts.archive.keys.destroyed(subjects)
     with parts.warehouse.reading() as reading:
-        gone |= erased_named(reading, subjects)
+        gone = opened.gone | erased_named(reading, subjects)
     return Erasable(source.subject, gone, source.protected | source.marks)
 
 

@@ -46,7 +46,7 @@ class _Archived(NamedTuple):
     files: list[pa.Table]
     """Their rows, opened."""
     gone: frozenset[str]
-    """Records whose key was destroyed."""
+    """Records of which a value cannot be read any more."""
     is_whole: bool
     """False = the archive has no longer every change."""
 
@@ -80,7 +80,7 @@ def refold(parts: RetentionParts, task: RetentionTask, now: datetime, tell: Tell
 
 def _archived(parts: RetentionParts, source: str, record_ids: Sequence[str], tell: Tell) -> _Archived:
     found: list[pa.Table] = []
-    gone = parts.archive.keys.destroyed(record_ids)
+    gone: set[str] = set()
     for row in archived_months(parts.warehouse):
         if row.source != source:
             continue
