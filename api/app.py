@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from dataclasses import dataclass
 
 from fastapi import FastAPI
@@ -74,6 +74,13 @@ def build_api(settings: Settings) -> Api:
                     yield
                     await refusals.close()
 
+    app = _routed(lifespan)
+    served = OnRecord(_doors(settings, app, parts), refusals, audit)
+    return Api(RequestIds(served), app)
+
+
+def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
+    """The FastAPI app with every route and its document."""
     app = FastAPI(
         title="Tidegate",
         version="1",
@@ -94,8 +101,7 @@ def build_api(settings: Settings) -> Api:
     handle_problems(app)
     describe(app)
     app.add_api_route("/v1/docs", _docs_of(app), include_in_schema=False)
-    served = OnRecord(_doors(settings, app, parts), refusals, audit)
-    return Api(RequestIds(served), app)
+    return app
 
 
 def _doors(settings: Settings, app: FastAPI, parts: Callable[[], Dependencies]) -> ASGIApp:

@@ -1,5 +1,6 @@
 """OpenAPI metadata of a route: who may call it, and the errors that it can answer."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -7,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.middleware.auth import needs
-from api.problems import MEDIA_TYPE, Problem
+from api.problems import MEDIA_TYPE, ProblemDetails
 from schemas.security.access import CallerRole
 
 ROLE = "x-tidegate-role"
@@ -15,6 +16,8 @@ ROLE = "x-tidegate-role"
 ALSO = "x-tidegate-also"
 """The extension that names other roles that may call it as well."""
 _SCHEME = "bearer"
+_DURATION = r"^-?P(\d+D)?(T(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?$"
+"""ISO 8601, as answers have it: `PT0.5S`, `P1DT2H`."""
 _MEANS = {
     HTTPStatus.UNAUTHORIZED: "No token, or an unknown one.",
     HTTPStatus.FORBIDDEN: "The token's role does not suffice.",
@@ -25,6 +28,10 @@ _MEANS = {
     HTTPStatus.TOO_MANY_REQUESTS: "Not now; `Retry-After` says when.",
     HTTPStatus.SERVICE_UNAVAILABLE: "Something does not answer; the same request may be sent again.",
 }
+_HEADERS_TOO_LARGE = {
+    "description": "The request's line or headers are too long. It is a text, since nothing was read of the request.",
+    "content": {"text/plain": {"schema": {"type": "string"}}},
+}
 _ALWAYS = (
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN,
@@ -33,16 +40,28 @@ _ALWAYS = (
 )
 
 
-def documented(role: CallerRole, *errors: HTTPStatus, also: tuple[CallerRole, ...] = ()) -> dict[str, Any]:
+def documented(
+    role: CallerRole,
+    *errors: HTTPStatus,
+    also: tuple[CallerRole, ...] = (),
+    answers: Mapping[HTTPStatus, tuple[type, str]] | None = None,
+) -> dict[str, Any]:
     """Arguments of a route's decorator. `errors` are those beside 401, 403, 422 and 503, which any
     route can answer.
 
-    `also`: other roles that may call it; what they see is the route's to say.
+    `also`: other roles that may call it; what they see is the route's to say. `answers`: good ones
+    beside the usual one, each with its model and when it comes.
     """
+    good = {
+        int(status): {"model": model, "description": when}
+        for status, (model, when) in (answers or {}).items()
+    }
     others = {ALSO: [str(each) for each in also]} if also else {}
     return {
         "dependencies": [needs(role, *also)],
-        "responses": {int(status): _problem(status) for status in sorted({*_ALWAYS, *errors})},
+        "responses": good
+        | {int(status): _problem(status) for status in sorted({*_ALWAYS, *errors})}
+        | {int(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE): _HEADERS_TOO_LARGE},
         "openapi_extra": {ROLE: str(role), **others, "security": [{_SCHEME: []}]},
     }
 
@@ -53,8 +72,21 @@ def public() -> dict[str, Any]:
 
 
 def _problem(status: HTTPStatus) -> dict[str, Any]:
-    schema = {"$ref": "#/components/schemas/Problem"}
+    schema = {"$ref": "#/components/schemas/ProblemDetails"}
     return {"description": _MEANS[status], "content": {MEDIA_TYPE: {"schema": schema}}}
+
+
+def _describe_durations(node: Any) -> None:
+    """`duration` of JSON Schema has no fractions of a second (RFC 3339, appendix A); ours have."""
+    if isinstance(node, dict):
+        if node.get("format") == "duration":
+            del node["format"]
+            node["pattern"] = _DURATION
+        for each in node.values():
+            _describe_durations(each)
+    elif isinstance(node, list):
+        for each in node:
+            _describe_durations(each)
 
 
 def describe(app: FastAPI) -> None:
@@ -73,8 +105,8 @@ def describe(app: FastAPI) -> None:
             )
             components = made.setdefault("components", {})
             schemas = components.setdefault("schemas", {})
-            problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas |= problem.pop("$defs") | {"Problem": problem}
+            problem = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas |= problem.pop("$defs") | {"ProblemDetails": problem}
             schemas.pop("HTTPValidationError", None)
             schemas.pop("ValidationError", None)
             components["securitySchemes"] = {
@@ -84,6 +116,7 @@ def describe(app: FastAPI) -> None:
                     "description": "A token made by `tidegate api token`, or one signed by the configured issuer.",
                 }
             }
+            _describe_durations(made)
             app.openapi_schema = made
         return app.openapi_schema
 

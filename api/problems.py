@@ -46,7 +46,7 @@ class FieldProblem(BaseModel):
     message: str
 
 
-class Problem(BaseModel):
+class ProblemDetails(BaseModel):
     """Every error of this API."""
 
     type: str = Field(examples=["urn:tidegate:problem:not-found"])
@@ -139,7 +139,7 @@ def problem_of(error: TidegateError) -> ProblemError:
             "Tidegate cannot encrypt or read values now: a data key of the org is missing or is another one. "
             "An operator finds out more with `tidegate doctor`."
         )
-        return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, retry_after=COME_AGAIN)
+        return ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", detail)
     return unexpected()
 
 
@@ -153,7 +153,7 @@ def unexpected() -> ProblemError:
 
 def response_of(error: ProblemError, request_id: str) -> JSONResponse:
     """The answer that carries the problem."""
-    problem = Problem(
+    problem = ProblemDetails(
         type=f"urn:tidegate:problem:{error.kind}",
         title=HTTPStatus(error.status_code).phrase,
         status=error.status_code,
@@ -193,6 +193,8 @@ def handle_problems(app: FastAPI) -> None:
 
 def _of_routing(error: RoutingError) -> ProblemError:
     status = HTTPStatus(error.status_code)
+    if status is HTTPStatus.BAD_REQUEST:  # Starlette's word for bytes that are no text
+        return invalid("body", "it is not JSON in UTF-8")
     kind = status.phrase.lower().replace(" ", "-")
     problem = ProblemError(status, kind, f"{status.phrase}. /v1/openapi.json lists every path and method.")
     problem.headers = dict(error.headers or {})

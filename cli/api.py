@@ -16,7 +16,7 @@ import typer
 from pydantic import ValidationError
 from rich.table import Table
 
-from cli.grammar import CommandApp
+from cli.language.grammar import CommandApp
 from cli.options import DEFAULT_HOME, By, Home, Reason, SettingsFile, acting_user
 from cli.output import OUT, AsJson, print_json
 from cli.state import local_settings, settings_file
@@ -67,6 +67,17 @@ def serve(
     os.execv(COMMAND[0], COMMAND)  # noqa: S606 -- our own interpreter
 
 
+_Days = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        max=MOST_DAYS,
+        help="Keep its hash in the operational store, for so many days: it counts within seconds. 0 = print an entry "
+        "for the settings instead, and store nothing.",
+    ),
+]
+
+
 @app.command("token")
 def token(
     name: Annotated[str, typer.Argument(help="Whose it is; goes on record with every act.")],
@@ -77,15 +88,7 @@ def token(
             "tokens only; eraser: erase records, and look."
         ),
     ] = CallerRole.READER,
-    days: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            max=MOST_DAYS,
-            help="Keep its hash in the operational store, for so many days: it counts within seconds. 0 = print an entry "
-            "for the settings instead, and store nothing.",
-        ),
-    ] = 0,
+    days: _Days = 0,
     objects: Annotated[
         list[str] | None,
         typer.Option("--object", help="Of a writer: an object that it may write; may be repeated."),
@@ -114,14 +117,7 @@ def token(
             _record(audit, Act(act="api.token", by=kept.made_by, target=name, detail=detail, at=kept.made_at))
         _tell_kept(made, kept, as_json=as_json)
         return
-    if as_json:
-        print_json({"token": made, "entry": entry})
-        return
-    OUT.print(f"token    {made}", markup=False, soft_wrap=True)
-    OUT.print(f"setting  TIDEGATE_API__TOKENS='{json.dumps([entry])}'", markup=False, soft_wrap=True)
-    OUT.print(
-        "The token is shown this once. Where the setting has entries already, add this one to its list."
-    )
+    _tell_entry(made, entry, as_json=as_json)
 
 
 @app.command("tokens")
@@ -225,6 +221,17 @@ def _tell_kept(made: str, kept: StoredToken, *, as_json: bool) -> None:
     OUT.print(f"token    {made}", markup=False, soft_wrap=True)
     until = f"{kept.expires_at:%Y-%m-%d %H:%M} UTC"
     OUT.print(f"It is shown this once, counts within seconds, and expires at {until}.", markup=False)
+
+
+def _tell_entry(made: str, entry: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"token": made, "entry": entry})
+        return
+    OUT.print(f"token    {made}", markup=False, soft_wrap=True)
+    OUT.print(f"setting  TIDEGATE_API__TOKENS='{json.dumps([entry])}'", markup=False, soft_wrap=True)
+    OUT.print(
+        "The token is shown this once. Where the setting has entries already, add this one to its list."
+    )
 
 
 def new_token(name: str, role: CallerRole) -> tuple[str, dict[str, Any]]:

@@ -12,14 +12,14 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from cli.grammar import CommandApp
+from cli.language.grammar import CommandApp
 from cli.options import DEFAULT_HOME, By, Home, Reason, SettingsFile, acting_user
 from cli.output import OUT, AsJson, Every, Watch, print_json, show
 from cli.state import local_settings
 from clients.temporal.governor import recheck_budgets
-from schemas.budget_recheck import RecheckAnswer, RecheckInput
 from schemas.errors import SettingsError, UnavailableError
 from schemas.governor import Budget, Forecast, Slowed, Spender
+from schemas.governor.recheck import RecheckAnswer, RecheckInput
 from workers.budget_summary import (
     NOT_STARTED,
     Budgets,

@@ -10,7 +10,7 @@ import typer
 from pydantic import AliasChoices
 from rich.table import Table
 
-from cli.grammar import CommandApp
+from cli.language.grammar import CommandApp
 from cli.options import DEFAULT_HOME, Home, SettingsFile
 from cli.output import EXIT_REFUSED, OUT, AsJson, print_json, say
 from cli.state import local_settings, settings_file

@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from cli.grammar import CommandApp
+from cli.language.grammar import CommandApp
 from cli.options import DEFAULT_HOME, By, Home, NeededReason, Reason, SettingsFile, acting_user
 from cli.output import OUT, AsJson, print_json, say
 from cli.state import local_settings, workflow_url

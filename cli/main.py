@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.markup import escape
 
-from cli.grammar import CommandApp, Panel
+from cli.language.grammar import CommandApp, Panel
 from cli.output import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED, EXIT_UNAVAILABLE, TALK
 from cli.version import version_text
 from clients.acting import command, install

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cli.grammar import CommandApp
+from cli.language.grammar import CommandApp
 from cli.options import DEFAULT_HOME, By, Home, Most, NeededReason, ObjectName, SettingsFile, acting_user
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.state import local_settings

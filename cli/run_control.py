@@ -10,7 +10,7 @@ import typer
 from rich.console import RenderableType
 from temporalio.client import Client
 
-from cli.grammar import CommandApp
+from cli.language.grammar import CommandApp
 from cli.options import DEFAULT_HOME, By, Home, Most, ObjectName, OfObject, Reason, SettingsFile, acting_user
 from cli.output import OUT, AsJson, print_json, say
 from cli.runs import RunRow, outcome, rows_page

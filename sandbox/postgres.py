@@ -83,15 +83,14 @@ def start_postgres(
     *,
     port: int,
     databases: tuple[str, ...],
-    durable: tuple[str, ...] = (),
     host: str = LOOPBACK,
     logins: Logins | None = None,
 ) -> Child:
     """Start a server on `port` of `host` with `folder` as its data, made at first use; returns when
     `databases` exist.
 
-    In the `durable` ones of them a commit that was answered is kept when the server is killed;
-    of others the last second may be lost. `logins` None: loopback alone may connect, as anybody.
+    When the server is killed, the last second may be lost, but of databases that `make_durable`
+    was given. `logins` None: loopback alone may connect, as anybody.
     """
     user = _prepare_folder(folder)
     if not (folder / "PG_VERSION").exists():
@@ -115,10 +114,18 @@ def start_postgres(
         command += ["-c", f"{name}={value}"]
     child = group.start("postgres", command, user=user, stop_signal=signal.SIGINT)
     wait_until(lambda: _answers(port), child)
-    _create_databases(port, databases, durable)
+    _create_databases(port, databases)
     if logins is not None:
         _create_logins(port, logins)
     return child
+
+
+def make_durable(port: int, databases: tuple[str, ...]) -> None:
+    """Keep each commit that was answered in these databases when the server is killed."""
+    with psycopg.connect(dsn(port, "postgres"), autocommit=True) as connection:
+        for name in databases:
+            durably = sql.SQL("ALTER DATABASE {} SET synchronous_commit = 'on'")
+            connection.execute(durably.format(sql.Identifier(name)))
 
 
 def dsn(port: int, database: str, *, user: str = "postgres") -> str:
@@ -169,7 +176,7 @@ def _answers(port: int) -> bool:
     return True
 
 
-def _create_databases(port: int, databases: tuple[str, ...], durable: tuple[str, ...]) -> None:
+def _create_databases(port: int, databases: tuple[str, ...]) -> None:
     with psycopg.connect(dsn(port, "postgres"), autocommit=True) as connection:
         roles = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
         for name, kind in ((ENGINE_ROLE, "NOLOGIN"), (ENGINE_USER, "LOGIN")):
@@ -180,6 +187,3 @@ def _create_databases(port: int, databases: tuple[str, ...], durable: tuple[str,
         for name in databases:
             if name not in existing:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        for name in durable:
-            durably = sql.SQL("ALTER DATABASE {} SET synchronous_commit = 'on'")
-            connection.execute(durably.format(sql.Identifier(name)))

@@ -44,19 +44,20 @@ def _temporal(group: ProcessGroup, asked: _Request) -> Child:
 
 
 def _postgres(group: ProcessGroup, asked: _Request) -> Child:
-    from sandbox.postgres import Logins, start_postgres
+    from sandbox.postgres import Logins, make_durable, start_postgres
     from sandbox.stack import OPERATIONAL, WAREHOUSE
 
     password = os.environ.get(PASSWORD_VARIABLE)
-    return start_postgres(
+    child = start_postgres(
         group,
         asked.data,
         port=5432,
         databases=(WAREHOUSE, OPERATIONAL),
-        durable=(OPERATIONAL,),
         host=asked.host,
         logins=None if password is None else Logins(password, asked.logins),
     )
+    make_durable(5432, (OPERATIONAL,))
+    return child
 
 
 def _s3(group: ProcessGroup, asked: _Request) -> Child:

@@ -70,7 +70,6 @@ def running_sandbox(
     ports: Ports | None = None,
     fresh: bool = False,
     edition: str = "unlimited",
-    catalogue: Path | None = None,
     allow: Mapping[str, int] | None = None,
     codec_endpoint: str | None = None,
 ) -> Iterator[RunningSandbox]:
@@ -78,7 +77,7 @@ def running_sandbox(
 
     `fresh` forgets what an earlier run left in the folder. `edition` chooses the org's limits
     (developer, enterprise, unlimited); `allow` gives it more or less of single allocations, by
-    meter, such as `{"delivered_events": 4_500_000}`. `catalogue` None takes the one that ships.
+    meter, such as `{"delivered_events": 4_500_000}`.
     `codec_endpoint`: where Temporal's Web UI has payloads decrypted.
     Raises `SettingsError` for a port that is taken or a folder in use, `UnavailableError` when a
     part does not start.
@@ -91,7 +90,7 @@ def running_sandbox(
             forget(folder)
         taken = (ports or Ports()).resolved()
         try:
-            options = _org_options(edition, catalogue, allow or {})
+            options = _org_options(edition, allow or {})
             yield RunningSandbox(_start(group, folder, taken, options, codec_endpoint), group)
         finally:
             group.stop()
@@ -103,10 +102,8 @@ def forget(folder: Path) -> None:
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
-def _org_options(edition: str, catalogue: Path | None, allow: Mapping[str, int]) -> list[str]:
+def _org_options(edition: str, allow: Mapping[str, int]) -> list[str]:
     options = ["--edition", edition]
-    if catalogue is not None:
-        options += ["--catalogue", str(catalogue)]
     for name, maximum in allow.items():
         options += ["--allow", f"{name}={maximum}"]
     return options
@@ -130,11 +127,14 @@ def _start(
         folder / "postgres",
         port=ports.postgres,
         databases=(WAREHOUSE, OPERATIONAL),
-        durable=(OPERATIONAL,),
     )
+    postgres.make_durable(ports.postgres, (OPERATIONAL,))
     objectstore.await_objectstore(objects, port=ports.s3)
     temporal.await_temporal(server, port=ports.temporal)
-    salesforce = _await_salesforce(org, folder / "salesforce", ports)
+    return _endpoints(_await_salesforce(org, folder / "salesforce", ports), ports)
+
+
+def _endpoints(salesforce: SalesforceEndpoint, ports: Ports) -> Endpoints:
     return Endpoints(
         salesforce=salesforce,
         s3=S3Endpoint(

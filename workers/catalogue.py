@@ -22,8 +22,8 @@ from clients.salesforce.session import SessionSource
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.catalogue_check import CatalogueCheck, CatalogueDifference, Costs
 from schemas.doctor import CheckResult, State
-from schemas.drift import DescribedShape
 from schemas.errors import CallRefusedError, CatalogueNotMadeError, UnavailableError
+from schemas.salesforce.object_shape import DescribedShape
 from transforms.catalogue.render import Generated, render_catalogue
 from transforms.drift.check_catalogue import differences_of, missing_object, sorted_differences
 from workers.addresses import salesforce_sessions

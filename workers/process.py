@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from temporalio.client import Client
 
@@ -17,6 +18,10 @@ from workers.security.anchoring import keeping_anchors
 from workers.security.keys import following_keys
 from workers.security.origins import proving_acts_of_workflows
 from workers.settings import Settings
+
+if TYPE_CHECKING:  # a role that has neither does not import it
+    from clients.writeback.store import WritebackStore
+    from workers.salesforce import Org
 
 
 @asynccontextmanager
@@ -40,17 +45,7 @@ async def run_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIterato
         if role.includes(Role.BATCHES):
             workers.append(workflow_worker(client))
             await stack.enter_async_context(workers[-1])
-        org = store = None
-        # A role imports its own parts only: they are a large part of what its start costs.
-        if role is not Role.BATCHES:
-            from workers.salesforce import open_org
-
-            org = await stack.enter_async_context(open_org(client, settings))
-        if role.includes(Role.WRITEBACKS):
-            from clients.writeback.store import WritebackStore
-
-            store = WritebackStore(operational_address(settings.operational))
-            stack.callback(store.close)
+        org, store = await _own_parts(stack, client, settings, role)
         for worker in activity_workers(Process(parts, parts.clients(client), org, store), role):
             workers.append(worker)
             await stack.enter_async_context(worker)
@@ -66,3 +61,24 @@ async def run_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIterato
             await stack.enter_async_context(keeping_queues(client, settings, store))
             await stack.enter_async_context(keeping_describes(org, parts.store, parts.catalogue))
         yield client
+
+
+async def _own_parts(
+    stack: AsyncExitStack, client: Client, settings: Settings, role: Role
+) -> tuple["Org | None", "WritebackStore | None"]:
+    """The org and the writeback store, open until the stack is left; None where the role has no use
+    for it.
+
+    A role imports its own parts only: they are a large part of what its start costs.
+    """
+    org = store = None
+    if role is not Role.BATCHES:
+        from workers.salesforce import open_org
+
+        org = await stack.enter_async_context(open_org(client, settings))
+    if role.includes(Role.WRITEBACKS):
+        from clients.writeback.store import WritebackStore
+
+        store = WritebackStore(operational_address(settings.operational))
+        stack.callback(store.close)
+    return org, store

@@ -22,10 +22,10 @@ from clients.salesforce.session import SessionSource
 from clients.salesforce.streaming.stream import EventAllowance, EventTokens
 from clients.temporal.governor import TemporalGovernor
 from clients.warehouse.live_catalogue import LiveCatalogue
-from schemas.budget_recheck import ASK_AGAIN
 from schemas.catalogue import Catalogue
 from schemas.errors import BudgetSpentError, RateLimitedError
 from schemas.governor import Budget, LeaseClass, Refusal, RefusalKind
+from schemas.governor.recheck import ASK_AGAIN
 from schemas.ingest.messages import FollowInput
 from workers.addresses import pubsub_address, salesforce_sessions
 from workers.settings import Settings

@@ -14,7 +14,6 @@ from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
-    from schemas.budget_recheck import RecheckAnswer, RecheckInput
     from schemas.governor import (
         Budget,
         Exchange,
@@ -22,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
         Reading,
         ReadLimitsInput,
     )
+    from schemas.governor.recheck import RecheckAnswer, RecheckInput
     from schemas.ingest.messages import Act
     from transforms.governor.ledger import BudgetLedger
     from workflows.contracts.governor import READ_LIMITS

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from activities.apply.erased import erased_touched, without_erased
 from activities.apply.holds import TooManyRejectedError, check_hold, hold
-from activities.apply.ledger import BatchSlice, write_ledger
+from activities.apply.ledger import BatchSlice, count_changes, count_rebuilt, write_ledger
 from activities.apply.rebuild import ask_for_refold, refold_records
 from activities.apply.seen import SeenChanges
 from activities.apply.token_keys import table_forms
@@ -32,7 +32,7 @@ from clients.metrics.work import WAREHOUSE_LOCK_SECONDS, WAREHOUSE_SECONDS
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.live_catalogue import check_revision
-from clients.warehouse.sql import apply as sql, ledger as ledger_sql
+from clients.warehouse.sql import apply as sql, ledger as ledger_sql, merge as merge_sql
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import StaleCatalogueError
 from schemas.ingest.change_types import SNAPSHOT
@@ -242,18 +242,14 @@ def apply_changes(
             net = NetRows(fast, spec, applied_at=applied_at, unknown_before=seen.unknown_fields)
             _fold_in(transaction, spec, net, seen.last_orders)
         states = refold_records(transaction, spec, sorted(slow), forms) if slow else {}
-        _count_rebuilt(shares, foldable, slow)
+        count_rebuilt(shares, foldable, slow)
         recorded = record_quality(transaction, spec, catalogue, foldable, seen.last_orders)
         record_fold_findings(transaction, spec, states)
         for share in shares:
             share.isolated += recorded.isolated.get(share.batch, 0)
         shares[0].rereads += recorded.rereads
         shares[0].rereads += reread_incomplete(transaction, spec, foldable, seen.last_orders)
-    _count(shares, incoming, seen.is_new)
-    place = 0
-    for share in shares:
-        count = 0 if share.changes is None else len(share.changes)
-        share.is_new, place = seen.is_new[place : place + count], place + count
+    count_changes(shares, incoming, seen.is_new)
 
 
 def _both(is_new: Sequence[bool], is_behind: Sequence[bool]) -> list[bool]:
@@ -290,28 +286,8 @@ def _fold_in(transaction: Transaction, spec: ObjectSpec, net: NetRows, existing:
 def _merge(transaction: Transaction, spec: ObjectSpec, net: NetRows, more: NDArray[np.bool_]) -> None:
     columns = net_columns(spec)
     if spec.history:
-        transaction.stage(sql.net_stage(spec, "versions"), columns, net.table(more))
-        transaction.execute(sql.close_versions(spec))
-        transaction.execute(sql.open_versions(spec))
-    transaction.stage(sql.net_stage(spec, "latest"), columns, net.table(net.is_latest & more))
-    transaction.execute(sql.merge_current(spec))
-
-
-def _count(shares: Sequence[BatchSlice], incoming: pa.Table, is_new: list[bool]) -> None:
-    by_batch = {share.batch: share for share in shares}
-    for batch, new in zip(incoming["batch"].to_pylist(), is_new, strict=True):
-        if new:
-            by_batch[batch].applied += 1
-        else:
-            by_batch[batch].duplicate += 1
-
-
-def _count_rebuilt(shares: Sequence[BatchSlice], new: pa.Table, slow: set[str]) -> None:
-    if not slow:
-        return
-    by_batch = {share.batch: share for share in shares}
-    counted: set[tuple[str, str]] = set()
-    for pair in zip(new["batch"].to_pylist(), new["record_id"].to_pylist(), strict=True):
-        if pair[1] in slow and pair not in counted:
-            counted.add(pair)
-            by_batch[pair[0]].rebuilt += 1
+        transaction.stage(merge_sql.net_stage(spec, "versions"), columns, net.table(more))
+        transaction.execute(merge_sql.close_versions(spec))
+        transaction.execute(merge_sql.open_versions(spec))
+    transaction.stage(merge_sql.net_stage(spec, "latest"), columns, net.table(net.is_latest & more))
+    transaction.execute(merge_sql.merge_current(spec))

@@ -53,6 +53,34 @@ class BatchSlice:
         )
 
 
+def count_changes(shares: Sequence[BatchSlice], incoming: pa.Table, is_new: list[bool]) -> None:
+    """Tell each share which of its changes are new, and count them. `incoming` holds the changes of
+    all shares, in their order.
+    """
+    by_batch = {share.batch: share for share in shares}
+    for batch, new in zip(incoming["batch"].to_pylist(), is_new, strict=True):
+        if new:
+            by_batch[batch].applied += 1
+        else:
+            by_batch[batch].duplicate += 1
+    place = 0
+    for share in shares:
+        count = 0 if share.changes is None else len(share.changes)
+        share.is_new, place = is_new[place : place + count], place + count
+
+
+def count_rebuilt(shares: Sequence[BatchSlice], new: pa.Table, slow: set[str]) -> None:
+    """Count in each share the records whose new changes had them rebuilt from the log."""
+    if not slow:
+        return
+    by_batch = {share.batch: share for share in shares}
+    counted: set[tuple[str, str]] = set()
+    for pair in zip(new["batch"].to_pylist(), new["record_id"].to_pylist(), strict=True):
+        if pair[1] in slow and pair not in counted:
+            counted.add(pair)
+            by_batch[pair[0]].rebuilt += 1
+
+
 def write_ledger(transaction: Transaction, shares: Sequence[BatchSlice]) -> None:
     """A row a share; raises `LedgerImbalanceError` when law 8 does not hold for one."""
     statement = sql.insert_row(sql.LEDGER, LEDGER_COLUMNS)

@@ -9,8 +9,8 @@ from temporalio import activity
 from clients.database.erasures import ErasureCertificate, Erasures, certificate_digest
 from clients.storage.objects import ObjectStore
 from schemas import names
-from schemas.ids import erasure_scope_key
 from schemas.security.erasure import Certified, CertifyInput
+from schemas.security.ids import erasure_scope_key
 
 
 @dataclass

@@ -23,10 +23,10 @@ from clients.warehouse.sql import apply as sql, erasure as erasure_sql
 from schemas import names
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec
 from schemas.errors import ActRefusedError
-from schemas.ids import erasure_scope_key
 from schemas.ops_tables import ERASED_COLUMNS
 from schemas.salesforce.record_ids import KEY_PREFIX_CHARACTERS
 from schemas.security.erasure import ErasureInput, ErasureScope
+from schemas.security.ids import erasure_scope_key
 from transforms.pii import Protector
 
 _CONTEXT = "erasure"

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from temporalio import activity
 
 from activities.reconcile.read_digests import fields_of, named_ids
+from activities.reconcile.spill_facts import spill_facts, spilled_facts
 from activities.runtime.heartbeat import heartbeating
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse
@@ -40,7 +41,6 @@ from transforms.reconcile.row_digests import (
     Facts,
     facts_of_table,
     field_digests,
-    partition,
     row_digest,
 )
 
@@ -131,12 +131,13 @@ class _Comparison:
         """
         count = -(-self._request.read.rows // self._parent.part_rows)
         for table in self._pages():
-            _spill(facts_of_table(table), count, folder, "org")
+            spill_facts(facts_of_table(table), count, folder, "org")
         with self._parent.warehouse.reading() as reading:
             for facts in self._every(reading):
-                _spill(facts, count, folder, "warehouse")
+                spill_facts(facts, count, folder, "warehouse")
         for number in range(count):
-            yield self._judge(_spilled(folder, "org", number), _spilled(folder, "warehouse", number))
+            org, ours = (spilled_facts(folder, side, number) for side in ("org", "warehouse"))
+            yield self._judge(org, ours)
 
     def _every(self, reading: Transaction) -> Iterator[Facts]:
         """All rows of the warehouse, in the order of their ids. A record's rows are never cut
@@ -291,19 +292,3 @@ def kept_ids(store: ObjectStore, org: str, ids: list[str]) -> str | None:
 
 def _joined(parts: Sequence[Facts]) -> Facts:
     return np.concatenate(parts) if parts else np.empty(0, FACTS)
-
-
-def _spill(facts: Facts, count: int, folder: Path, side: str) -> None:
-    if not len(facts):
-        return
-    numbers = partition(facts, count)
-    order = np.argsort(numbers, kind="stable")
-    bounds = np.searchsorted(numbers[order], np.arange(count + 1))
-    for number in range(count):
-        with (folder / f"{side}-{number}").open("ab") as file:
-            facts[order[bounds[number] : bounds[number + 1]]].tofile(file)
-
-
-def _spilled(folder: Path, side: str, number: int) -> Facts:
-    path = folder / f"{side}-{number}"
-    return np.fromfile(path, FACTS) if path.exists() else np.empty(0, FACTS)

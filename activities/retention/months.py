@@ -13,7 +13,7 @@ from clients.retention.parts import RetentionParts
 from clients.retention.sources import Source, WarehouseSource
 from clients.warehouse.sql import retention as sql
 from schemas.errors import TerminalError
-from schemas.ids import archive_manifest_key, archive_prefix
+from schemas.security.ids import archive_manifest_key, archive_prefix
 from schemas.security.retention import MonthState, RetentionTask, TaskDone
 from transforms.retention.compare_rows import Compared, Erasable, compare_rows
 from transforms.retention.periods import Month, expires_at

@@ -14,8 +14,8 @@ from api.openapi import documented
 from api.problems import ProblemError
 from clients.temporal.governor import recheck_budgets
 from clients.temporal.run_views import translated_temporal
-from schemas.budget_recheck import RecheckAnswer, RecheckInput
 from schemas.governor import Budget, Forecast
+from schemas.governor.recheck import RecheckAnswer, RecheckInput
 from schemas.security.access import CallerRole
 from schemas.security.reason import ReasonText
 from workers.budget_summary import NOT_STARTED, budgets_of

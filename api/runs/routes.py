@@ -37,6 +37,10 @@ from schemas.errors import UnavailableError
 from schemas.ingest.messages import PauseInput
 from schemas.security.access import CallerRole
 
+PageToken = Annotated[
+    str,
+    Query(max_length=4_000, pattern="^[A-Za-z0-9_-]*=*$", description="`next_page` of the page before."),
+]
 IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -119,7 +123,7 @@ def _add_list(router: APIRouter, resource: RunResource) -> None:
         ] = "",
         status: Annotated[Status | None, Query(description="Only those.")] = None,
         limit: Annotated[int, Query(ge=1, le=200, description="Of a page.")] = 50,
-        page: Annotated[str, Query(max_length=4_000, description="`next_page` of the page before.")] = "",
+        page: PageToken = "",
     ) -> RunPage:
         prefix = resource.kind.prefix(parts.org) + (f"{of}/" if of else "")
         try:

@@ -12,7 +12,7 @@ import typer
 from cli.backfill.estimate import estimate, keep_ids
 from cli.backfill.options import read_ids, request_of
 from cli.backfill.output import estimate_as_json, estimate_page, pace, share, state_page
-from cli.grammar import CommandApp
+from cli.language.grammar import CommandApp
 from cli.options import (
     DEFAULT_HOME,
     By,

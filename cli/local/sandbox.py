@@ -9,7 +9,7 @@ from typing import Annotated
 import httpx
 import typer
 
-from cli.grammar import CommandApp
+from cli.language.grammar import CommandApp
 from cli.local.sandbox_packages import require_sandbox_packages
 from cli.local.watch import watching
 from cli.options import DEFAULT_HOME, Home, SettingsFile

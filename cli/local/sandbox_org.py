@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.grammar import CommandApp
+from cli.language.grammar import CommandApp
 from cli.local.sandbox import answered, app
 from cli.options import DEFAULT_HOME, Home
 from cli.output import print_json

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.grammar import CommandApp
+from cli.language.grammar import CommandApp
 from cli.options import DEFAULT_HOME, By, Home, NeededReason, ObjectName, SettingsFile, acting_user
 from cli.output import AsJson, print_json, say
 from cli.planner.output import view_as_json

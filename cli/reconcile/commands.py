@@ -8,7 +8,7 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from cli.grammar import CommandApp
+from cli.language.grammar import CommandApp
 from cli.options import (
     DEFAULT_HOME,
     By,

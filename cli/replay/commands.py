@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cli.grammar import CommandApp
+from cli.language.grammar import CommandApp
 from cli.options import (
     DEFAULT_HOME,
     By,

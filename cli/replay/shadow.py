@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.grammar import CommandApp
+from cli.language.grammar import CommandApp
 from cli.options import DEFAULT_HOME, By, Home, OfObject, Reason, SettingsFile, acting_user
 from cli.output import EXIT_FAILED, OUT, TALK, AsJson, print_json, say
 from cli.replay.shadow_page import differences_page

@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from cli.grammar import CommandApp
+from cli.language.grammar import CommandApp
 from cli.options import DEFAULT_HOME, Home, SettingsFile, Since, Until, time_range
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.state import local_settings

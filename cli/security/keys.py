@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 import typer
 from rich.table import Table
 
-from cli.grammar import CommandApp
+from cli.language.grammar import CommandApp
 from cli.options import DEFAULT_HOME, By, Detach, Home, NeededReason, SettingsFile, acting_user
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.runs import Asked, run_to_its_end

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from activities.retention.due import plan_retention
 from activities.retention.verify import verify_retention
-from cli.grammar import CommandApp
+from cli.language.grammar import CommandApp
 from cli.options import DEFAULT_HOME, By, Detach, DryRun, Home, Reason, SettingsFile, acting_user, moment
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, progress_bar, say
 from cli.runs import Asked, run_to_its_end

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.grammar import CommandApp
+from cli.language.grammar import CommandApp
 from cli.options import DEFAULT_HOME, Home, Most, OfObject, SettingsFile
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.state import local_settings

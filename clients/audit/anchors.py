@@ -17,8 +17,8 @@ from clients.audit.locked_objects import LockedObject, LockedObjects
 from clients.audit.signing import ALGORITHM, AnchorSigner
 from clients.database.audit_chain import ChainRow
 from clients.database.audit_log import AuditLog
-from schemas.ids import anchor_key, anchor_prefix
 from schemas.security.audit import ANCHOR_ROWS, Anchor
+from schemas.security.ids import anchor_key, anchor_prefix
 
 _log = logging.getLogger(__name__)
 _ONE_AT_A_TIME = sa.text("SELECT pg_try_advisory_xact_lock(hashtext('tidegate anchors'))")

@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from clients.storage.objects import S3Address, aws_client, translated_s3
+from clients.storage.objects import S3Address, aws_client
+from clients.storage.s3_errors import translated_s3
 
 _MOST_KEYS = 1_000
 """Keys of one page of a listing.

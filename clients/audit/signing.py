@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from clients.storage.objects import S3Address, aws_client, translated_s3
+from clients.storage.objects import S3Address, aws_client
+from clients.storage.s3_errors import translated_s3
 from schemas.errors import SettingsError
 from schemas.security.audit import Anchor
 

@@ -9,7 +9,8 @@ from clients.database.address import Database
 from clients.database.key_register import DataKeyRegister
 from clients.doctor.object_storage import code_of
 from clients.storage.data_key import DataKeys, checked_keys
-from clients.storage.objects import ObjectStore, S3Address, aws_client, translated_s3
+from clients.storage.objects import ObjectStore, S3Address, aws_client
+from clients.storage.s3_errors import translated_s3
 from schemas.doctor import CheckResult, not_asked, ok, wrong
 from schemas.errors import (
     DataKeyMissingError,
@@ -18,7 +19,7 @@ from schemas.errors import (
     UnavailableError,
     WrongDataKeyError,
 )
-from schemas.ids import data_key_key, data_key_prefix
+from schemas.security.ids import data_key_key, data_key_prefix
 from transforms.pii import KEY_BYTES, KeyRing
 
 _MISSING = {"NotFoundException", "InvalidArnException", "InvalidAliasNameException"}

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from datetime import timedelta
 
-from schemas.budget_recheck import ASK_AGAIN
 from schemas.errors import BudgetSpentError
 from schemas.governor import Budget, GrantedLine, LeaseClass, LeaseLine
+from schemas.governor.recheck import ASK_AGAIN
 
 LeaseKey = tuple[Budget, LeaseClass]
 

@@ -15,7 +15,7 @@ from clients.retention.sources import Source, Span
 from clients.retention.subject_keys import SubjectKeys
 from clients.storage.object_reader import open_object
 from schemas.errors import TerminalError
-from schemas.ids import archive_file_key, archive_manifest_key
+from schemas.security.ids import archive_file_key, archive_manifest_key
 from schemas.security.retention import ArchiveFile, ArchiveManifest
 from transforms.retention.content_digest import content_digest
 from transforms.retention.periods import Month

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from clients.storage.objects import ObjectStore, S3Address, aws_client, is_absent, translated_s3
+from clients.storage.objects import ObjectStore, S3Address, aws_client
+from clients.storage.s3_errors import S3KeyAbsentError, translated_s3
 from schemas.errors import CredentialsRejectedError, ObjectMissingError, SettingsError, TerminalError
 
 _SYSTEM = "S3"
@@ -68,9 +69,7 @@ class ArchiveStore:
         try:
             with translated_s3(_SYSTEM):
                 found = self._s3.head_object(Bucket=self.bucket, Key=key)
-        except Exception as error:
-            if not is_absent(error):
-                raise
+        except S3KeyAbsentError:
             return self.put_locked(key, body, until, sha256)
         lock = _lock(found)
         if found.get("Metadata", {}).get("sha256") == sha256 and lock is not None and lock.holds_until(until):

@@ -8,7 +8,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from clients.storage.objects import S3Address, aws_client, translated_s3
+from clients.storage.objects import S3Address, aws_client
+from clients.storage.s3_errors import translated_s3
 from schemas.security.retention import PREFIX_RULES
 
 _ABORT_DAYS = 7

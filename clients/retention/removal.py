@@ -10,7 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 
 from clients.retention.needed_batches import NeededBatches
-from clients.storage.objects import ObjectEntry, ObjectStore
+from clients.storage.object_facts import ObjectEntry
+from clients.storage.objects import ObjectStore
 from schemas.errors import TerminalError
 from schemas.security.retention import REMOVED_AT_ONCE, PrefixRule
 from transforms.retention.periods import months_before

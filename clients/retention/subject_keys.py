@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from clients.database.address import Database
 from clients.database.engine import open_engine, translated_database
 from clients.database.migrations import ensure_schema
-from clients.storage.objects import S3Address, aws_client, translated_s3
+from clients.storage.objects import S3Address, aws_client
+from clients.storage.s3_errors import translated_s3
 from schemas.errors import SettingsError
 from transforms.pii import KEY_BYTES
 from transforms.retention.seal import SubjectKey

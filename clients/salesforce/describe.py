@@ -10,8 +10,8 @@ from typing import Any
 
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.request import Call
-from schemas.drift import DescribedShape, FieldDescription
 from schemas.governor import LeaseClass
+from schemas.salesforce.object_shape import DescribedShape, FieldDescription
 
 _NOT_MODIFIED = 304
 

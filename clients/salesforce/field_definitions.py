@@ -5,8 +5,8 @@ from typing import Any
 
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.soql_requests import SoqlCalls
-from schemas.drift import DescribedShape, FieldDescription
 from schemas.governor import LeaseClass
+from schemas.salesforce.object_shape import DescribedShape, FieldDescription
 
 _DEFINITIONS = (
     "SELECT QualifiedApiName, ComplianceGroup, SecurityClassification FROM FieldDefinition "

@@ -9,7 +9,6 @@ from typing import Any
 import httpx
 
 from clients.salesforce.safe_words import safe_words
-from schemas.budget_recheck import ASK_AGAIN
 from schemas.errors import (
     CallRefusedError,
     CallTooSlowError,
@@ -21,6 +20,7 @@ from schemas.errors import (
     UnknownOutcomeError,
 )
 from schemas.governor import Budget, Reading, Refusal, RefusalKind
+from schemas.governor.recheck import ASK_AGAIN
 from schemas.salesforce.limits import API_USAGE_LAG
 
 SYSTEM = "Salesforce"

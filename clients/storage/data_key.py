@@ -12,15 +12,17 @@ from typing import Protocol
 import orjson
 from botocore.config import Config
 
-from clients.storage.objects import ObjectStore, S3Address, aws_client, translated_s3
+from clients.storage.objects import ObjectStore, S3Address, aws_client
+from clients.storage.s3_errors import translated_s3
 from schemas.errors import (
     CredentialsRejectedError,
     DataKeyMissingError,
     TerminalError,
     WrongDataKeyError,
 )
-from schemas.ids import chain_prefix, data_key_key, data_key_prefix
+from schemas.ids import chain_prefix
 from schemas.ingest.raw import Manifest
+from schemas.security.ids import data_key_key, data_key_prefix
 from transforms.pii import KEY_BYTES, DataKey, KeyRing
 
 _FIRST = "1"

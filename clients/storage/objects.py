@@ -4,35 +4,23 @@ Every put names the KMS key (SSE-KMS). Calls block; callers run them in threads.
 """
 
 import zlib
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from clients.ca_bundle import ca_bundle
 from clients.metrics.calls import meter_aws
-from schemas.errors import CredentialsRejectedError, ObjectMissingError, TerminalError, UnavailableError
+from clients.storage.object_facts import ObjectEntry, ObjectFacts, hex_checksum
+from clients.storage.s3_errors import S3KeyAbsentError, S3KeyTakenError, translated_s3
+from schemas.errors import ObjectMissingError, TerminalError, UnavailableError
 from schemas.security.data_classes import DataClass, data_class
 
 _SYSTEM = "S3"
-_REFUSED = {
-    "AccessDenied",
-    "InvalidAccessKeyId",
-    "SignatureDoesNotMatch",
-    "ExpiredToken",
-    "InvalidToken",
-    "403",
-}
-_MISSING = {"NoSuchKey", "404"}
-_GARBLED = {"BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"}
-"""The body that S3 received is not the one that was sent."""
-_EXISTS = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
 
 
 @dataclass(frozen=True)
@@ -106,14 +94,6 @@ def _config(address: S3Address) -> Config:
     )
 
 
-class ObjectEntry(NamedTuple):
-    """An object in a listing."""
-
-    key: str
-    written_at: datetime
-    bytes: int
-
-
 class ObjectStore:
     """The objects of one engine: of one bucket, or of a bucket a class of data."""
 
@@ -157,15 +137,14 @@ class ObjectStore:
                 detail=f"{key} was acknowledged, and is not there as it was sent; see whether the store has room",
             )
 
-    def facts(self, key: str) -> "ObjectFacts | None":
+    def facts(self, key: str) -> ObjectFacts | None:
         """Size and kept checksum of an object; None when there is none."""
         try:
             with translated_s3(_SYSTEM):
                 found = self._s3.head_object(Bucket=self.bucket_of(key), Key=key, ChecksumMode="ENABLED")
-        except _AbsentError:
+        except S3KeyAbsentError:
             return None
-        kept = found.get("ChecksumSHA256")
-        return ObjectFacts(int(found["ContentLength"]), _hex(kept))
+        return ObjectFacts(int(found["ContentLength"]), hex_checksum(found.get("ChecksumSHA256")))
 
     def create(self, key: str, body: bytes) -> bool:
         """Write an object only if the key is free; False when it is taken. Of two callers exactly
@@ -174,7 +153,7 @@ class ObjectStore:
         try:
             with translated_s3(_SYSTEM):
                 self._s3.put_object(**self._request(key, body), IfNoneMatch="*")
-        except _TakenError:
+        except S3KeyTakenError:
             return False
         return True
 
@@ -191,7 +170,7 @@ class ObjectStore:
             with translated_s3(_SYSTEM):
                 body: bytes = self._s3.get_object(Bucket=self.bucket_of(key), Key=key)["Body"].read()
                 return body
-        except _AbsentError:
+        except S3KeyAbsentError:
             return None
 
     def size(self, key: str) -> int | None:
@@ -199,7 +178,7 @@ class ObjectStore:
         try:
             with translated_s3(_SYSTEM):
                 return int(self._s3.head_object(Bucket=self.bucket_of(key), Key=key)["ContentLength"])
-        except _AbsentError:
+        except S3KeyAbsentError:
             return None
 
     def modified_at(self, key: str) -> datetime | None:
@@ -208,7 +187,7 @@ class ObjectStore:
             with translated_s3(_SYSTEM):
                 found: datetime = self._s3.head_object(Bucket=self.bucket_of(key), Key=key)["LastModified"]
                 return found
-        except _AbsentError:
+        except S3KeyAbsentError:
             return None
 
     def part(self, key: str, first: int, last: int) -> bytes:
@@ -220,7 +199,7 @@ class ObjectStore:
                 )
                 body: bytes = found["Body"].read()
                 return body
-        except _AbsentError as error:
+        except S3KeyAbsentError as error:
             raise ObjectMissingError(bucket=self.bucket_of(key), key=key) from error
 
     def delete(self, key: str) -> None:
@@ -232,24 +211,16 @@ class ObjectStore:
         """Delete every version of an object, and the marks of deletions; returns how many there
         were. Without versioning that is the object itself.
         """
-        with translated_s3(_SYSTEM):
-            pages = self._s3.get_paginator("list_object_versions").paginate(
-                Bucket=self.bucket_of(key), Prefix=key
-            )
-            found = [
-                {"Key": key, "VersionId": entry["VersionId"]}
-                for page in pages
-                for entry in (*page.get("Versions", []), *page.get("DeleteMarkers", []))
-                if entry["Key"] == key
-            ]
-            for each in found:
-                self._s3.delete_object(Bucket=self.bucket_of(key), **each)
-        if not found:
+        count = self._delete_versions(key)
+        if not count:
             self.delete(key)
-        return len(found)
+        return count
 
     def drop_former_versions(self, key: str) -> int:
         """Delete every version of an object but the latest; returns how many there were."""
+        return self._delete_versions(key, only_former=True)
+
+    def _delete_versions(self, key: str, *, only_former: bool = False) -> int:
         with translated_s3(_SYSTEM):
             pages = self._s3.get_paginator("list_object_versions").paginate(
                 Bucket=self.bucket_of(key), Prefix=key
@@ -258,7 +229,7 @@ class ObjectStore:
                 {"Key": key, "VersionId": entry["VersionId"]}
                 for page in pages
                 for entry in (*page.get("Versions", []), *page.get("DeleteMarkers", []))
-                if entry["Key"] == key and not entry["IsLatest"]
+                if entry["Key"] == key and not (only_former and entry["IsLatest"])
             ]
             for each in found:
                 self._s3.delete_object(Bucket=self.bucket_of(key), **each)
@@ -292,21 +263,11 @@ class ObjectStore:
         """Keys under `prefix` in byte order, those after the key `after` only. The prefix names its
         class of data.
         """
-        with translated_s3(_SYSTEM):
-            pages = self._s3.get_paginator("list_objects_v2").paginate(
-                Bucket=self.bucket_of(prefix), Prefix=prefix, StartAfter=after
-            )
-            for page in pages:
-                yield from (entry["Key"] for entry in page.get("Contents", []))
+        return (entry.key for entry in self.entries(prefix, after=after))
 
     def listed(self, prefix: str, *, after: str = "") -> Iterator[tuple[str, int]]:
         """As `keys`, each with the object's size."""
-        with translated_s3(_SYSTEM):
-            pages = self._s3.get_paginator("list_objects_v2").paginate(
-                Bucket=self.bucket_of(prefix), Prefix=prefix, StartAfter=after
-            )
-            for page in pages:
-                yield from ((entry["Key"], int(entry["Size"])) for entry in page.get("Contents", []))
+        return ((entry.key, entry.bytes) for entry in self.entries(prefix, after=after))
 
     def _request(self, key: str, body: bytes) -> dict[str, Any]:
         crc = zlib.crc32(body).to_bytes(4, "big")
@@ -323,65 +284,3 @@ class ObjectStore:
             "ServerSideEncryption": "aws:kms",
             "SSEKMSKeyId": place.kms_key_id,
         }
-
-
-class ObjectFacts(NamedTuple):
-    """The facts that S3 knows of an object."""
-
-    size: int
-    """Bytes."""
-    sha256: str | None
-    """Hex. None = the object was put without one."""
-
-
-def _hex(checksum: str | None) -> str | None:
-    """A checksum of S3 as hex; None for one of a composite object, which is not of its bytes."""
-    if checksum is None or "-" in checksum:
-        return None
-    return b64decode(checksum).hex()
-
-
-class _TakenError(Exception):
-    pass
-
-
-class _AbsentError(Exception):
-    pass
-
-
-def is_absent(error: BaseException) -> bool:
-    """True for what `translated_s3` makes of an object that is not there."""
-    return isinstance(error, _AbsentError)
-
-
-@contextmanager
-def translated_s3(system: str) -> Iterator[None]:
-    """AWS' errors become ours."""
-    try:
-        yield
-    except NoCredentialsError as error:
-        raise CredentialsRejectedError(
-            system=system,
-            error_code="NoCredentials",
-            detail=str(error),
-            setting="TIDEGATE_S3__ACCESS_KEY or the role",
-        ) from error
-    except ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", ""))
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code in _EXISTS:
-            raise _TakenError from error
-        if code in _MISSING:
-            raise _AbsentError from error
-        if code in _REFUSED:
-            raise CredentialsRejectedError(
-                system=system,
-                error_code=code,
-                detail=str(error),
-                setting="TIDEGATE_S3__ACCESS_KEY and _SECRET_KEY",
-            ) from error
-        if status >= 500 or code in {"SlowDown", "RequestTimeout", "Throttling"} | _GARBLED:
-            raise UnavailableError(system=system, detail=str(error)) from error
-        raise TerminalError(f"{system} refuses: {error}. Check bucket, key and permissions.") from error
-    except BotoCoreError as error:
-        raise UnavailableError(system=system, detail=str(error)) from error

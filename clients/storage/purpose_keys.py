@@ -13,9 +13,10 @@ from typing import Any
 
 import orjson
 
-from clients.storage.objects import ObjectStore, S3Address, aws_client, translated_s3
+from clients.storage.objects import ObjectStore, S3Address, aws_client
+from clients.storage.s3_errors import translated_s3
 from schemas.errors import TerminalError
-from schemas.ids import purpose_keys_prefix
+from schemas.security.ids import purpose_keys_prefix
 
 KEY_BYTES = 32
 _LOOK_AGAIN_SECONDS = 30.0

@@ -6,9 +6,10 @@ from typing import Any
 from botocore.config import Config
 
 from clients.storage.data_key import DataKeys, checked_keys
-from clients.storage.objects import ObjectStore, S3Address, aws_client, translated_s3
+from clients.storage.objects import ObjectStore, S3Address, aws_client
+from clients.storage.s3_errors import translated_s3
 from schemas.errors import UnavailableError
-from schemas.ids import data_key_key
+from schemas.security.ids import data_key_key
 from schemas.status import LOOK_SECONDS
 from transforms.pii import KEY_BYTES
 

@@ -19,9 +19,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from clients.temporal.runs import signal
 from clients.temporal.updates import send_update
 from schemas import names
-from schemas.budget_recheck import RecheckAnswer, RecheckInput
 from schemas.errors import UnavailableError
 from schemas.governor import Budget, Exchange, GovernorConfig, LeaseAnswer
+from schemas.governor.recheck import RecheckAnswer, RecheckInput
 from schemas.ids import governor_workflow_id, planner_workflow_id
 from schemas.ingest.messages import PauseInput
 from transforms.governor.ledger import BudgetLedger

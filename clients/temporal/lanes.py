@@ -22,8 +22,8 @@ from clients.temporal.run_views import list_runs, look, query
 from clients.temporal.runs import signal
 from clients.temporal.updates import send_update
 from schemas import names
-from schemas.budget_recheck import RecheckInput
 from schemas.errors import ActRefusedError, UnavailableError
+from schemas.governor.recheck import RecheckInput
 from schemas.ids import lane_workflow_id
 from schemas.ingest.messages import LaneInput, LaneState, MovePositionInput, PauseInput
 

@@ -16,6 +16,7 @@ from schemas.drift import DriftInput, DriftResult, RefreshInput, RefreshState
 from schemas.message import Message
 from schemas.reconcile import ReconcileInput, ReconcileState
 from schemas.replay import ReplayInput, ReplayState
+from schemas.security import ids as security_ids
 from schemas.security.erasure import ErasureInput, ErasureState
 from schemas.security.keys import ROTATION, RotateInput, RotationState
 from schemas.security.retention import RetentionInput, RetentionState
@@ -182,7 +183,7 @@ RETENTION = RunKind(
     plural="retention-runs",
     workflow_type=names.RETENTION_WORKFLOW,
     state=RetentionState,
-    workflow_id=lambda request: ids.retention_workflow_id(request.org, request.name),
+    workflow_id=lambda request: security_ids.retention_workflow_id(request.org, request.name),
     options=_retention_options,
     repeats=True,
     is_of_object=False,
@@ -204,7 +205,7 @@ ERASURE = RunKind(
     plural="erasures",
     workflow_type=names.ERASURE_WORKFLOW,
     state=ErasureState,
-    workflow_id=lambda request: ids.erasure_workflow_id(request.org, request.key),
+    workflow_id=lambda request: security_ids.erasure_workflow_id(request.org, request.key),
     options=_erasure_options,
     repeats=False,
     acts=("pause", "resume"),
@@ -215,7 +216,7 @@ ROTATE_KEYS = RunKind(
     plural="key-rotations",
     workflow_type=names.ROTATE_KEYS_WORKFLOW,
     state=RotationState,
-    workflow_id=lambda request: ids.rotate_keys_workflow_id(request.org, request.name),
+    workflow_id=lambda request: security_ids.rotate_keys_workflow_id(request.org, request.name),
     options=_rotate_options,
     repeats=True,
     is_of_object=False,

@@ -9,25 +9,18 @@ from clients.database.address import Database
 from clients.database.connect import connect_postgres
 from clients.database.engine import session_options
 from clients.warehouse.making import make, make_view
+from clients.warehouse.postgres_indexes import existing_indexes, wanted_indexes
 from clients.warehouse.psycopg_errors import translated_psycopg
 from clients.warehouse.shadow.schemas import in_schemas, schemas_of
 from clients.warehouse.sql.apply import (
-    LEDGER,
-    QUALITY,
-    QUARANTINE,
     TABLES_OF_OPS,
-    change_table,
-    current_table,
     tables_of,
 )
 from clients.warehouse.sql.scorecard import views
 from schemas.catalogue import Catalogue
 from schemas.column_names import short_name
 from schemas.errors import SettingsError
-from schemas.quality import ParentState
-from schemas.salesforce.record_ids import KEY_PREFIX_CHARACTERS
-from schemas.tables import Column, Kind, quoted
-from transforms.quality.references import looks_at_others, pointers
+from schemas.tables import Column, Kind
 
 SYSTEM = "PostgreSQL"
 INLINE = "WITH (toast_tuple_target = 8160)"
@@ -74,8 +67,8 @@ def ensure_tables(dsn: Database, catalogue: Catalogue, *, prefix: str = "") -> l
             made += _ensure_table(connection, where, columns, existing.get(where))
         for name, statement in views().items():
             make_view(connection, in_schemas(name, prefix), in_schemas(statement, prefix), SYSTEM)
-        present = _existing_indexes(connection, schemas)
-        for name, statement in _indexes(catalogue, prefix).items():
+        present = existing_indexes(connection, schemas)
+        for name, statement in wanted_indexes(catalogue, prefix).items():
             if name in present:
                 continue
             # One a transaction: an index of a large table keeps the writers of that table out, and
@@ -90,63 +83,6 @@ def _missing_schemas(connection: psycopg.Connection, schemas: Sequence[str]) -> 
     rows = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname = ANY(%s)", (list(schemas),))
     there = {str(name) for (name,) in rows}
     return [schema for schema in schemas if schema not in there]
-
-
-def _existing_indexes(connection: psycopg.Connection, schemas: Sequence[str]) -> set[str]:
-    rows = connection.execute("SELECT indexname FROM pg_indexes WHERE schemaname = ANY(%s)", (list(schemas),))
-    return {str(name) for (name,) in rows}
-
-
-_CREATE_INDEX = "CREATE INDEX IF NOT EXISTS "
-
-
-def _indexes(catalogue: Catalogue, prefix: str) -> dict[str, str]:
-    """Name -> statement of the indexes that a table may come to need after it was made."""
-    statements = _index_statements(catalogue, prefix)
-    return {statement.removeprefix(_CREATE_INDEX).split()[0]: statement for statement in statements}
-
-
-def _index_statements(catalogue: Catalogue, prefix: str) -> Iterator[str]:
-    # A parent that comes finds by it what waits.
-    waiting = "(target) WHERE resolved_at IS NULL AND target IS NOT NULL"
-    about_two = "WHERE resolved_at IS NULL AND target IS NOT NULL"
-    parts = {
-        "quality_target": waiting,
-        # Looks ask whether anything is open at all; orphans may be millions.
-        "quality_open_rule": f"(object, rule, field) {about_two}",
-        "quality_awaited": f"(SUBSTRING(target, 1, {KEY_PREFIX_CHARACTERS})) {about_two}",
-        "quality_undecided": f"(object) WHERE resolved_at IS NULL AND state <> '{ParentState.ORPHAN}'",
-    }
-    for name, columns in parts.items():
-        yield f"CREATE INDEX IF NOT EXISTS {name} ON {in_schemas(QUALITY, prefix)} {columns}"
-    # A look at the engine asks for the last hours, of a ledger of years.
-    yield f"CREATE INDEX IF NOT EXISTS ledger_committed ON {in_schemas(LEDGER, prefix)} (committed_at)"
-    open_rows = "(reason, quarantined_at) WHERE resolved_at IS NULL AND acknowledged_at IS NULL"
-    yield f"CREATE INDEX IF NOT EXISTS quarantine_waiting ON {in_schemas(QUARANTINE, prefix)} {open_rows}"
-    for spec in catalogue.objects.values():
-        # Retention reads a month. Rows lie in the order in which they were applied, so some bytes
-        # for each 128 pages tell where it is, and an insert costs nothing (manual, "BRIN Indexes").
-        index, log = short_name(f"{spec.table}_change_month"), in_schemas(change_table(spec), prefix)
-        yield f"CREATE INDEX IF NOT EXISTS {index} ON {log} USING brin (applied_at)"
-        if looks_at_others(spec, catalogue):
-            # What was applied since the last look is read.
-            index, log = short_name(f"{spec.table}_change_applied"), in_schemas(change_table(spec), prefix)
-            yield f"CREATE INDEX IF NOT EXISTS {index} ON {log} (applied_at)"
-        where = in_schemas(current_table(spec), prefix)
-        for name, column in spec.columns.items():
-            if spec.fields[name].external_id:
-                # Records are looked for by their external ids when writebacks of them are accepted.
-                index = short_name(f"{spec.table}_current_{column}")
-                yield f"CREATE INDEX IF NOT EXISTS {index} ON {where} ({quoted(column)})"
-        for name in spec.unique_fields:
-            # A hash takes texts of any length; an ordered index takes 2,700 bytes.
-            index = short_name(f"{spec.table}_current_{spec.columns[name]}_same")
-            yield f"CREATE INDEX IF NOT EXISTS {index} ON {where} USING hash ({quoted(spec.columns[name])})"
-        for pointer in pointers(spec, catalogue):
-            # The children of a deleted parent are looked for.
-            index = short_name(f"{spec.table}_current_{pointer.column}_points")
-            column = quoted(pointer.column)
-            yield f"CREATE INDEX IF NOT EXISTS {index} ON {where} ({column}) WHERE {column} IS NOT NULL"
 
 
 def _tables(catalogue: Catalogue) -> Iterator[tuple[str, tuple[Column, ...]]]:

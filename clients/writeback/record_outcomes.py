@@ -16,6 +16,19 @@ from transforms.writeback.facts import Outcome
 
 _MOST_CODE = 80
 """Characters of the column `code`."""
+_UPDATED = (
+    "state",
+    "code",
+    "reason",
+    "words",
+    "record_id",
+    "created",
+    "attempts",
+    "looks",
+    "not_before",
+    "done_at",
+)
+"""Columns of a writeback that an outcome changes."""
 
 
 def open_in(batch: str) -> sa.ColumnElement[bool]:
@@ -53,22 +66,10 @@ def settle(
         attempts.append(salted(_attempt(row, outcome, sent_at, now) | {"words": words}))
         updates.append(_update(row, outcome, now) | {"new_words": words})
     connection.execute(insert(WRITEBACK_ATTEMPT), attempts)
-    names = (
-        "state",
-        "code",
-        "reason",
-        "words",
-        "record_id",
-        "created",
-        "attempts",
-        "looks",
-        "not_before",
-        "done_at",
-    )
     connection.execute(
         WRITEBACK.update()
         .where(WRITEBACK.c.number == sa.bindparam("of_number"))
-        .values({name: sa.bindparam(f"new_{name}") for name in names}),
+        .values({name: sa.bindparam(f"new_{name}") for name in _UPDATED}),
         updates,
     )
     sa.event.listen(connection, "commit", lambda _: count_settled(settled), once=True)

@@ -9,6 +9,7 @@ from clients.storage.data_key import org_data_key
 from clients.storage.objects import ObjectStore
 from schemas import ids
 from schemas.security.data_classes import DataClass, data_class
+from schemas.security.ids import data_key_key
 from schemas.settings.services import S3Settings
 from workers.addresses import s3_address
 
@@ -64,8 +65,8 @@ def test_the_data_key_is_wrapped_by_the_key_of_its_class(settings: S3Settings, a
     address = s3_address(settings)
     made = org_data_key("o", address, ObjectStore(address))
     assert org_data_key("o", address, ObjectStore(address)).key == made.key
-    assert aws("s3").head_object(Bucket=settings.keys.bucket, Key=ids.data_key_key("o"))
-    assert settings.keys.kms_key_id == address.place(ids.data_key_key("o")).kms_key_id
+    assert aws("s3").head_object(Bucket=settings.keys.bucket, Key=data_key_key("o"))
+    assert settings.keys.kms_key_id == address.place(data_key_key("o")).kms_key_id
 
 
 def test_one_bucket_for_all_is_the_default() -> None:

@@ -233,9 +233,7 @@ class RunningEngine:
         if name == "postgres":
             port = _port(self.endpoints.warehouse.dsn.rpartition("/")[0])
             databases = (WAREHOUSE, OPERATIONAL)
-            postgres.start_postgres(
-                group, self.folder / "postgres", port=port, databases=databases, durable=(OPERATIONAL,)
-            )
+            postgres.start_postgres(group, self.folder / "postgres", port=port, databases=databases)
         elif name == "s3":
             port = _port(self.endpoints.s3.endpoint_url)
             objectstore.start_objectstore(group, self.folder / "s3", port=port)

@@ -25,7 +25,7 @@ from clients.storage.objects import ObjectStore, S3Address, aws_client
 from clients.warehouse.postgres import PostgresWarehouse
 from sandbox.objectstore import ARCHIVE_BUCKET
 from schemas.errors import SettingsError, TerminalError
-from schemas.ids import archive_prefix
+from schemas.security.ids import archive_prefix
 from schemas.security.retention import PREFIX_RULES, MonthState, PrefixRule, Work
 from tests.support.builders.batches import Road
 from tests.support.builders.bus import event

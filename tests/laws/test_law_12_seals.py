@@ -29,8 +29,8 @@ from clients.writeback.store import WritebackStore
 from clients.writeback.undo import Undoing
 from schemas.catalogue import default_catalogue
 from schemas.errors import ActRefusedError, UnavailableError
-from schemas.ids import erasure_scope_key
 from schemas.security.erasure import ErasedPlaces, ErasureStep, StoreCount
+from schemas.security.ids import erasure_scope_key
 from schemas.security.retention import Work
 from schemas.writeback.control import WritebackChoice
 from schemas.writeback.messages import FormInput, WritebackState

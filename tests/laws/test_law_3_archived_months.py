@@ -21,9 +21,9 @@ from clients.storage.objects import ObjectStore, S3Address
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.sql import apply as sql
 from schemas.catalogue import Catalogue
-from schemas.ids import erasure_scope_key
 from schemas.ingest.messages import ApplyInput
 from schemas.security.erasure import ErasureStep
+from schemas.security.ids import erasure_scope_key
 from schemas.security.retention import Work
 from tests.laws.test_law_3_a_change_counts_once import (
     CATALOGUE as OPEN,

@@ -20,7 +20,7 @@ from clients.database.audit_chain import ChainRow, row_hash
 from clients.database.audit_log import AuditLog
 from clients.storage.objects import S3Address, aws_client
 from sandbox.objectstore import AUDIT_BUCKET
-from schemas.ids import anchor_key, anchor_prefix
+from schemas.security.ids import anchor_key, anchor_prefix
 from tests.support.builders.anchors import act, anchors_at, forge, stored_rows
 
 pytestmark = pytest.mark.service

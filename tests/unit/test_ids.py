@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from schemas import ids
+from schemas.security import ids as security_ids
 
 AT = datetime(2026, 9, 21, 23, 59, tzinfo=UTC)
 ORG = "00D000000000001AAA"
@@ -26,7 +27,7 @@ FROZEN = [
     ),
     (ids.staged_key("o", "l", "7", "case"), "staged/o/l/00000000000000000007/case.parquet"),
     (ids.refused_key("o", "l", "7", "Case"), "staged/o/l/00000000000000000007/Case.refused.parquet"),
-    (ids.data_key_key("o"), "keys/o/1.json"),
+    (security_ids.data_key_key("o"), "keys/o/1.json"),
     (ids.describe_key("o", "Case"), "describe/o/Case.json"),
     (ids.writeback_queue_id("o", "Case"), "writebacks/o/Case"),
     (ids.intake_refusals_key("o", "intake/o/a/b.csv"), "intake-refused/o/a/b.csv.ndjson"),

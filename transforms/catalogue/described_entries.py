@@ -9,7 +9,7 @@ import re
 from collections.abc import Container, Iterable
 
 from schemas.catalogue import DIGITS_MAX, FRACTIONS, TEXTS, FieldSpec, FieldType, Pii
-from schemas.drift import FieldDescription
+from schemas.salesforce.object_shape import FieldDescription
 
 COMPOUNDS = frozenset({"address", "location"})
 """Their parts are fields."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from schemas.catalogue import TEXTS, FieldSpec, FieldType, Pii
-from schemas.drift import FieldDescription
+from schemas.salesforce.object_shape import FieldDescription
 from transforms.catalogue.described_entries import described_entry, described_fields
 
 _USUAL_LENGTH = 255

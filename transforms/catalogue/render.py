@@ -9,7 +9,7 @@ import yaml
 
 from schemas.catalogue import STAMPS, Catalogue
 from schemas.column_names import table_names
-from schemas.drift import DescribedShape
+from schemas.salesforce.object_shape import DescribedShape
 from transforms.catalogue.entries import FREE_TEXT, CatalogueEntry, catalogue_entries
 
 _PLAIN = re.compile(r"[A-Za-z_](?:[\w .-]*\w)?", re.ASCII)

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 
 from schemas.catalogue import ObjectSpec
 from schemas.catalogue_check import CatalogueDifference, Costs
-from schemas.drift import DescribedShape, DriftKind, DriftPolicy, FieldDescription, FieldDrift
+from schemas.drift import DriftKind, DriftPolicy, FieldDrift
+from schemas.salesforce.object_shape import DescribedShape, FieldDescription
 from transforms.drift.compare_schema import compare_schema
 
 _COSTS = {

@@ -19,16 +19,9 @@ from schemas.catalogue import (
     FieldSpec,
     ObjectSpec,
 )
-from schemas.drift import (
-    DriftEffect,
-    DriftKind,
-    DriftPolicy,
-    DriftRow,
-    FieldDescription,
-    FieldDrift,
-    text_of,
-)
+from schemas.drift import DriftEffect, DriftKind, DriftPolicy, DriftRow, FieldDrift, text_of
 from schemas.errors import CatalogueError
+from schemas.salesforce.object_shape import FieldDescription
 from transforms.catalogue.described_entries import (
     described_entry,
     described_fields,

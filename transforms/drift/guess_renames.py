@@ -7,11 +7,8 @@ from schemas.catalogue import (
     FieldSpec,
     ObjectSpec,
 )
-from schemas.drift import (
-    DriftKind,
-    FieldDescription,
-    FieldDrift,
-)
+from schemas.drift import DriftKind, FieldDrift
+from schemas.salesforce.object_shape import FieldDescription
 from transforms.catalogue.described_entries import kind_of
 
 

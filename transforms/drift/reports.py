@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from schemas.catalogue import DIGITS_MAX, FieldSpec
-from schemas.drift import DriftEffect, DriftKind, FieldDescription, FieldDrift, entry_text, text_of
+from schemas.drift import DriftEffect, DriftKind, FieldDrift, entry_text, text_of
+from schemas.salesforce.object_shape import FieldDescription
 from transforms.catalogue.described_entries import scale_of
 
 _EXACT_DIGITS = 15

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from schemas.governor import OTHERS, Expected, Forecast, GovernorConfig, LeaseClass, Slowed, Spender
-from transforms.governor.budget import GOVERNOR, BudgetBook
+from transforms.governor.account import GOVERNOR
+from transforms.governor.budget import BudgetBook
 from transforms.governor.projection import Projection, clock_hours, overlap, project_usage
 from transforms.governor.spending import DAY_HOURS, HOUR
 

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel
 
-from schemas.budget_recheck import RecheckedBudget
 from schemas.governor import (
     Budget,
     Exchange,
@@ -15,6 +14,7 @@ from schemas.governor import (
     Reading,
     Refusal,
 )
+from schemas.governor.recheck import RecheckedBudget
 from schemas.salesforce.limits import BULK_INGEST_ROWS, COMETD_CLIENTS, LONG_CALLS_AT_ONCE
 from transforms.governor.budget import BudgetBook
 

@@ -145,11 +145,7 @@ def _changes(
         detail = f"{header.object} is not in the catalogue; add it, or take it out of the channel"
         raise EventRefusedError(UNKNOWN_OBJECT, detail, header.record_ids)
     if header.changed_ms > event.received_ms + _AHEAD_MS:
-        detail = (
-            f"the commit time {_moment(header.changed_ms)} lies ahead of the clock, so the change has no place in its record's order; "
-            "compare the clocks of the org and of the workers, then re-drive or acknowledge it"
-        )
-        raise EventRefusedError(AHEAD_OF_CLOCK, detail, header.record_ids)
+        raise EventRefusedError(AHEAD_OF_CLOCK, _ahead_detail(header.changed_ms), header.record_ids)
     if header.change_type is None:
         detail = f"{header.raw_type} carries no values; the records must be read again"
         raise EventRefusedError(NEEDS_REREAD, detail, header.record_ids)
@@ -173,6 +169,13 @@ def _changes(
     rest = (*origin, event.received_ms, None, told, *values)
     for record_id in header.record_ids:
         yield (record_id, *facts, *rest)
+
+
+def _ahead_detail(changed_ms: int) -> str:
+    return (
+        f"the commit time {_moment(changed_ms)} lies ahead of the clock, so the change has no place in its record's order; "
+        "compare the clocks of the org and of the workers, then re-drive or acknowledge it"
+    )
 
 
 def places_of(event: bytes) -> tuple[tuple[str, ...], str] | None:

@@ -17,7 +17,8 @@ from clients.temporal.schedules import Scheduled, ensure_schedule, remove_schedu
 from clients.warehouse import Warehouse
 from schemas import names
 from schemas.catalogue import Catalogue
-from schemas.ids import retention_workflow_id, schedule_id
+from schemas.ids import schedule_id
+from schemas.security.ids import retention_workflow_id
 from schemas.security.retention import RetentionInput
 from transforms.pii import Protector
 from workers.addresses import operational_address, s3_address

@@ -144,7 +144,12 @@ class WritebackPage(BaseModel):
     description=f"1 to {MOST_OF_A_REQUEST:,}. What is accepted is durable, and is in Salesforce within five minutes, or by its "
     "deadline. The same key with the same content is the same writeback forever, so without an answer send the same again. "
     "When none can be accepted the answer is 422, with every one of them in `errors`.",
-    **documented(CallerRole.WRITER, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.TOO_MANY_REQUESTS),
+    **documented(
+        CallerRole.WRITER,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.TOO_MANY_REQUESTS,
+        answers={HTTPStatus.OK: (Preview, "With `dry_run`: what they would do; nothing was accepted.")},
+    ),
 )
 async def submit(
     body: Submission,

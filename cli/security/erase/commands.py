@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.grammar import CommandApp
+from cli.language.grammar import CommandApp
 from cli.options import DEFAULT_HOME, By, Detach, Home, NeededReason, SettingsFile, acting_user
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.run_control import NamedRun, ShownRun, add_run_control, state_as_json

@@ -8,7 +8,6 @@ parses every statement with sqlglot's Redshift dialect, and another runs it on P
 from collections.abc import Sequence
 
 from schemas.catalogue import ObjectSpec
-from schemas.column_names import short_name
 from schemas.ops_tables import (
     ACKNOWLEDGEMENT_COLUMNS,
     ARCHIVE_COLUMNS,
@@ -29,7 +28,6 @@ from schemas.ops_tables import (
 )
 from schemas.tables import (
     AUDIT,
-    BITS_PER_MASK,
     CHANGE_ORDER,
     CURATED,
     OPS,
@@ -41,7 +39,6 @@ from schemas.tables import (
     current_columns,
     field_columns,
     history_columns,
-    mask_names,
     quoted,
 )
 from transforms.ingest.wide_rows import LARGEST_INLINE, most_bytes_of
@@ -60,13 +57,6 @@ change_order).
 """
 RECORD_LIST: tuple[Column, ...] = (RECORD_ID,)
 RECORD_PLACES: tuple[Column, ...] = (RECORD_ID, CHANGE_ORDER)
-
-
-def net_stage(spec: ObjectSpec, what: str) -> str:
-    """Temporary table of net rows: `what` is `latest` (one a record) or `versions` (one a
-    change).
-    """
-    return short_name(f"stage_{spec.table}_{what}")
 
 
 def change_table(spec: ObjectSpec) -> str:
@@ -217,71 +207,6 @@ def delete_versions_since(spec: ObjectSpec) -> str:
     )
 
 
-def close_versions(spec: ObjectSpec) -> str:
-    """End the open version of each record of the group where the group's first change begins."""
-    return (
-        f"UPDATE {history_table(spec)} AS h SET valid_to = n.changed_at, is_current = FALSE "
-        f"FROM {net_stage(spec, 'versions')} AS n "
-        f"WHERE h.record_id = n.record_id AND h.is_current AND n.version_step = 1"
-    )
-
-
-def open_versions(spec: ObjectSpec) -> str:
-    """One version a change: the row as it was before the group, with what the changes up to it
-    set.
-    """
-    expressions = {
-        "record_id": "n.record_id",
-        **{
-            column.name: _merged(spec, column, place, "c") for place, column in enumerate(field_columns(spec))
-        },
-        **_merged_state("c"),
-        "valid_from": "n.changed_at",
-        "valid_to": "n.valid_to",
-        "is_current": "n.is_current",
-        **{name: f"n.{name}" for name in ("change_order", "changed_at", "applied_at", "batch")},
-    }
-    columns = history_columns(spec)
-    return (
-        f"INSERT INTO {history_table(spec)} ({', '.join(column.sql for column in columns)}) "
-        f"SELECT {', '.join(expressions[column.name] for column in columns)} "
-        f"FROM {net_stage(spec, 'versions')} AS n LEFT JOIN {current_table(spec)} AS c ON c.record_id = n.record_id"
-    )
-
-
-def merge_current(spec: ObjectSpec) -> str:
-    """Bring the latest state of each record of the group up to date; run it after
-    `open_versions`.
-    """
-    target = f"{spec.table}_current"
-    columns = current_columns(spec)
-    stamps = {"last_change_order": "n.change_order"} | {
-        n: f"n.{n}" for n in ("changed_at", "applied_at", "batch")
-    }
-    fields = field_columns(spec)
-    update = {
-        **{column.name: _merged(spec, column, place, target) for place, column in enumerate(fields)},
-        **_merged_state(target),
-        **stamps,
-    }
-    insert = {
-        "record_id": "n.record_id",
-        **{column.name: f"n.{column.sql}" for column in fields},
-        "is_deleted": "n.is_deleted",
-        "is_complete": "n.is_complete",
-        "unknown_fields": "n.unknown_fields",
-        "version": "n.version_step",
-        **stamps,
-    }
-    return (
-        f"MERGE INTO {current_table(spec)} USING {net_stage(spec, 'latest')} AS n "
-        f"ON {target}.record_id = n.record_id "
-        f"WHEN MATCHED THEN UPDATE SET {', '.join(f'{quoted(name)} = {value}' for name, value in update.items())} "
-        f"WHEN NOT MATCHED THEN INSERT ({', '.join(column.sql for column in columns)}) "
-        f"VALUES ({', '.join(insert[column.name] for column in columns)})"
-    )
-
-
 def delete_rebuilt(table: str) -> str:
     """Remove the records to rebuild from a curated table; their new rows are loaded in the same
     transaction.
@@ -308,18 +233,3 @@ def insert_row(table: str, columns: Sequence[Column]) -> str:
     """Insert one row given as parameters."""
     names = ", ".join(column.sql for column in columns)
     return f"INSERT INTO {table} ({names}) VALUES ({', '.join(['%s'] * len(columns))})"
-
-
-def _merged(spec: ObjectSpec, column: Column, place: int, before: str) -> str:
-    mask = mask_names(spec)[place // BITS_PER_MASK]
-    bit = 1 << (place % BITS_PER_MASK)
-    return f"CASE WHEN (n.{mask} & {bit}) <> 0 THEN n.{column.sql} ELSE {before}.{column.sql} END"
-
-
-def _merged_state(before: str) -> dict[str, str]:
-    return {
-        "is_deleted": f"CASE WHEN n.sets_deleted THEN n.is_deleted ELSE COALESCE({before}.is_deleted, FALSE) END",
-        "unknown_fields": "n.unknown_fields",
-        "is_complete": f"n.is_complete OR COALESCE({before}.is_complete, FALSE)",
-        "version": f"COALESCE({before}.version, 0) + n.version_step",
-    }

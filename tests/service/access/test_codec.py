@@ -20,7 +20,7 @@ from clients.temporal.codec import ENCODING, KEY_ID, EncryptingCodec, data_conve
 from clients.temporal.connection import Spoken, TemporalAddress, connect
 from clients.temporal.failures import readable
 from schemas.errors import TerminalError
-from schemas.ids import purpose_keys_prefix
+from schemas.security.ids import purpose_keys_prefix
 from tests.support.builders.waiting import until
 
 pytestmark = pytest.mark.service

@@ -10,8 +10,8 @@ import pytest
 
 from clients.temporal.governor import recheck_budgets
 from clients.temporal.lanes import resume_lane
-from schemas.budget_recheck import RecheckInput
 from schemas.governor import Budget
+from schemas.governor.recheck import RecheckInput
 from schemas.ids import ORIGIN
 from schemas.ingest.messages import PauseInput
 from tests.support.builders.waiting import until

@@ -30,7 +30,7 @@ from clients.storage.chain import Chain, RowFacts
 from clients.storage.objects import ObjectStore
 from clients.warehouse import redshift_sql
 from clients.warehouse.postgres import PostgresWarehouse
-from clients.warehouse.sql import apply as sql
+from clients.warehouse.sql import apply as sql, merge as merge_sql
 from clients.warehouse.sql.apply import current_table, history_table, tables_of
 from sandbox.org.data.exact import exact
 from sandbox.org.data.model import Org
@@ -305,9 +305,14 @@ def check_statements(spec: ObjectSpec) -> None:
         assert all(len(column.name) <= MOST_NAME_BYTES for column in columns)
         assert len({column.name for column in columns}) == len(columns)
         parsed(made)
-    parsed([redshift_sql.stage_statement(sql.net_stage(spec, "latest"), net_columns(spec))])
+    parsed([redshift_sql.stage_statement(merge_sql.net_stage(spec, "latest"), net_columns(spec))])
     parsed(
-        [sql.close_versions(spec), sql.open_versions(spec), sql.merge_current(spec), sql.read_changes(spec)]
+        [
+            merge_sql.close_versions(spec),
+            merge_sql.open_versions(spec),
+            merge_sql.merge_current(spec),
+            sql.read_changes(spec),
+        ]
     )
 
 

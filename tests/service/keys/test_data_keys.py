@@ -20,8 +20,8 @@ from clients.storage.status_look import KeyLook
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.doctor import State
 from schemas.errors import DataKeyMissingError, WrongDataKeyError
-from schemas.ids import data_key_key
 from schemas.ingest.raw import RAW_SCHEMA, Manifest
+from schemas.security.ids import data_key_key
 from tests.support.builders.batches import Road
 from tests.support.builders.things import CATALOGUE, event
 from workers.security.keys import has_rows

@@ -11,7 +11,8 @@ from temporalio.service import RPCError
 
 from clients.temporal.failed_runs import failed_runs
 from schemas import names
-from schemas.ids import retention_workflow_id, schedule_id
+from schemas.ids import schedule_id
+from schemas.security.ids import retention_workflow_id
 from schemas.security.retention import RetentionInput, RetentionState
 from schemas.settings.retention import RetentionSettings
 from tests.support.builders.waiting import until

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cli import main
-from cli.grammar import split_example
+from cli.language.grammar import split_example
 from cli.output import EXIT_FAILED, EXIT_REFUSED, EXIT_UNAVAILABLE
 from clients.storage.objects import S3Address
 from tests.support.command_line import settings_file_of

@@ -20,7 +20,7 @@ from clients.storage.objects import S3Address
 from clients.temporal.governor import TemporalGovernor, read_books
 from schemas import names
 from schemas.doctor import TOTAL_SECONDS, Remote, State
-from schemas.ids import data_key_key
+from schemas.security.ids import data_key_key
 from tests.databases import new_database
 from tests.support.engines.estate import ATTRIBUTES, Estate, problems, running_estate
 from tests.support.faults.s3_proxy import s3_proxy

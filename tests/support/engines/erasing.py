@@ -15,7 +15,6 @@ from clients.retention.subject_keys import SubjectKeys
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.shadow.schemas import shadow_prefix
 from clients.writeback.store import WritebackStore
-from schemas.ids import erasure_scope_key
 from schemas.security.erasure import (
     ErasedPlaces,
     ErasureInput,
@@ -24,6 +23,7 @@ from schemas.security.erasure import (
     StoreCount,
     put_together,
 )
+from schemas.security.ids import erasure_scope_key
 from tests.support.builders.batches import Road
 from tests.support.builders.bus import protector
 from transforms.pii import Protector

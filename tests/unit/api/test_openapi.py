@@ -57,11 +57,12 @@ def test_a_route_documents_its_errors_in_the_one_form(name: str) -> None:
     found = CLOSED[name]
     assert found["security"] == [{"bearer": []}]
     errors = {status: each for status, each in found["responses"].items() if status >= "4"}
+    assert "text/plain" in errors.pop("431")["content"], "it is answered before the request is read"
     assert {"401", "403", "422", "503"} <= set(errors)
     assert "404" in errors or not re.search(r"{|/plan$", name)
     for each in errors.values():
         schema = each["content"]["application/problem+json"]["schema"]
-        assert schema == {"$ref": "#/components/schemas/Problem"}
+        assert schema == {"$ref": "#/components/schemas/ProblemDetails"}
 
 
 @pytest.mark.parametrize("resource", RUNS, ids=lambda each: each.path)

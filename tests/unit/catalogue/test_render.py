@@ -11,7 +11,8 @@ import yaml
 from hypothesis import given, settings, strategies as st
 
 from schemas.catalogue import STAMPS, Catalogue, FieldType, Pii, load_catalogue
-from schemas.drift import DescribedShape, DriftPolicy, FieldDescription
+from schemas.drift import DriftPolicy
+from schemas.salesforce.object_shape import DescribedShape, FieldDescription
 from transforms.catalogue.described_entries import COMPOUNDS, NOT_KEPT
 from transforms.catalogue.render import render_catalogue
 from transforms.drift.compare_schema import compare_schema

@@ -11,9 +11,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from cli.grammar import Command, CommandGroup, Panel, split_example
+from cli.language.grammar import Command, CommandGroup, Panel, split_example
+from cli.language.old_spellings import RENAMED, REPLACED, respelled
 from cli.main import command_app
-from cli.old_spellings import RENAMED, REPLACED, respelled
 from cli.output import EXIT_CODES
 
 app = command_app()

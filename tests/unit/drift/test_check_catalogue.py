@@ -10,7 +10,8 @@ from rich.console import Console
 from cli.catalogue import check_page
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.catalogue_check import CatalogueCheck, CatalogueDifference, Costs
-from schemas.drift import DescribedShape, DriftKind, FieldDescription
+from schemas.drift import DriftKind
+from schemas.salesforce.object_shape import DescribedShape, FieldDescription
 from transforms.drift.check_catalogue import _COSTS, differences_of, sorted_differences
 
 ENTRIES: dict[str, dict[str, Any]] = {

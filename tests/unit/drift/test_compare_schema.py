@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from schemas.catalogue import Catalogue, FieldSpec, FieldType, Pii
-from schemas.drift import DriftEffect, DriftKind, DriftPolicy, DriftRow, FieldDescription, FieldDrift
+from schemas.drift import DriftEffect, DriftKind, DriftPolicy, DriftRow, FieldDrift
+from schemas.salesforce.object_shape import FieldDescription
 from transforms.catalogue.described_entries import NOT_KEPT
 from transforms.drift.compare_schema import compare_schema, overlaid, with_fields
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from clients.governor.leases import Leases
-from schemas.budget_recheck import ASK_AGAIN
 from schemas.errors import BudgetSpentError, UnavailableError
 from schemas.governor import (
     Budget,
@@ -20,6 +19,7 @@ from schemas.governor import (
     Refusal,
     RefusalKind,
 )
+from schemas.governor.recheck import ASK_AGAIN
 from tests.support.engines.local_governor import GREEDY, LocalGovernor
 
 CALLS, LONG = Budget.API_CALLS, Budget.LONG_CALLS

@@ -21,7 +21,7 @@ from clients.storage.objects import ObjectStore
 from clients.warehouse import redshift, redshift_sql
 from clients.warehouse.psycopg_errors import translated_psycopg
 from clients.warehouse.redshift import RedshiftWarehouse
-from clients.warehouse.sql import apply as sql, ledger as ledger_sql
+from clients.warehouse.sql import apply as sql, ledger as ledger_sql, merge as merge_sql
 from clients.warehouse.sql.erasure import find_erased_touched
 from clients.warehouse.sql.quality import find_open_findings
 from clients.warehouse.sql.scorecard import find_counts, insert_counts, views
@@ -189,7 +189,7 @@ def test_copy_quotes_its_literals() -> None:
 
 
 def test_merge_text() -> None:
-    assert sql.merge_current(THING) == (
+    assert merge_sql.merge_current(THING) == (
         "MERGE INTO curated.thing_current USING stage_thing_latest AS n "
         "ON thing_current.record_id = n.record_id "
         "WHEN MATCHED THEN UPDATE SET "
@@ -354,7 +354,7 @@ def test_one_applied_batch(warehouse: RedshiftWarehouse, store: NotedStore, said
     said.answers[sql.find_last_orders(THING)] = [("a0x000000000001AAA", "0", None)]
     (result,) = Applier(warehouse, store, CATALOGUE).apply([an_update(store)])
     assert result.applied == 1
-    versions, latest = sql.net_stage(THING, "versions"), sql.net_stage(THING, "latest")
+    versions, latest = merge_sql.net_stage(THING, "versions"), merge_sql.net_stage(THING, "latest")
     assert said == [
         SVV_COLUMNS,
         "BEGIN",
@@ -368,11 +368,11 @@ def test_one_applied_batch(warehouse: RedshiftWarehouse, store: NotedStore, said
         *loaded("audit.thing_change", change_columns(THING), 2),
         redshift_sql.stage_statement(versions, net_columns(THING)),
         *loaded(versions, net_columns(THING), 3),
-        sql.close_versions(THING),
-        sql.open_versions(THING),
+        merge_sql.close_versions(THING),
+        merge_sql.open_versions(THING),
         redshift_sql.stage_statement(latest, net_columns(THING)),
         *loaded(latest, net_columns(THING), 4),
-        sql.merge_current(THING),
+        merge_sql.merge_current(THING),
         find_open_findings(),
         find_counts("Thing__c", datetime.now(UTC).date()),
         insert_counts("Thing__c", datetime.now(UTC).date(), CHECKED),

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from cli.old_spellings import respelled
+from cli.language.old_spellings import respelled
 from cli.output import say
 
 F = TypeVar("F", bound=Callable[..., Any])

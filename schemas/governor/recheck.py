@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from schemas.governor import Budget
+from schemas.governor.budgets import Budget
 from schemas.message import Message
 from schemas.security.words import Words
 

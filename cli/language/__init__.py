@@ -1,0 +1,1 @@
+"""How the command line speaks: its help, its groups, its errors, and old spellings."""
