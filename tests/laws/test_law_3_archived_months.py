@@ -60,11 +60,12 @@ def kept(
     made.close()
 
 
-EXAMPLES = {"max_examples": 10, "deadline": None}
-settings.register_profile("archived", suppress_health_check=[HealthCheck.function_scoped_fixture], **EXAMPLES)
+EXAMPLES = settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
-@settings(settings.get_profile("archived"))
+@EXAMPLES
 @given(delivery=deliveries(), seed=st.integers(0, 2**16), history=st.booleans())
 def test_months_that_left_the_log_change_nothing(
     applier: Applier, kept: RetentionParts, delivery, seed: int, history: bool
@@ -77,7 +78,7 @@ def test_months_that_left_the_log_change_nothing(
     assert_folded(applier, expected, history)
 
 
-@settings(settings.get_profile("archived"))
+@EXAMPLES
 @given(delivery=deliveries(), seed=st.integers(0, 2**16), history=st.booleans())
 def test_records_that_were_erased_meanwhile_are_folded_without_their_values(
     applier: Applier, kept: RetentionParts, delivery, seed: int, history: bool
