@@ -6,7 +6,7 @@ whatever is left of them, also behind a token.
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ from workers.settings import load_settings
 
 _SYSTEM = ("pg_catalog", "information_schema")
 _PARQUET = b"PAR1"
+BEHIND = ", behind tokens"
+"""After the name of a place: it is in what its tokens hide."""
 
 
 def mark(person: int) -> str:
@@ -176,9 +178,14 @@ class Search:
     def __init__(self, people: People) -> None:
         self._people = people
         self.kept: dict[str, bytes] = {}
+        self._opened: dict[bytes, str] = {}
+        open_token = self._opener()
         for name, body in itertools.chain(self._objects(), self._tables(), self._files()):
             self.kept[name] = self.kept.get(name, b"") + body.lower()
-        self.kept["behind tokens"] = self._behind_tokens().lower()
+            # Tokens have capitals, which the kept bodies have lost.
+            behind = "\n".join(map(open_token, set(TOKEN.findall(body)))).encode().lower()
+            place = f"{name}{BEHIND}"
+            self.kept[place] = self.kept.get(place, b"") + behind
 
     def places(self, person: int) -> list[str]:
         """Names of what holds something of a person."""
@@ -222,20 +229,19 @@ class Search:
                 if file.is_file():
                     yield f"file {file.relative_to(folder)}", file.read_bytes()
 
-    def _behind_tokens(self) -> bytes:
-        """Everything that the org's key opens."""
+    def _opener(self) -> Callable[[bytes], str]:
+        """Gives what the org's key opens; "" for a token of no field."""
         people = self._people
         key = org_data_key(people.engine.org, s3_address(people.settings.s3), people.store)
         protector = Protector(key, people.catalogue)
         contexts = ["unknown", "erasure", CONTEXT, *_contexts(people.catalogue)]
-        tokens = {each for body in self._raw_bodies() for each in TOKEN.findall(body)}
-        found = [str(_opened(protector, contexts, token.decode())) for token in tokens]
-        return "\n".join(found).encode()
 
-    def _raw_bodies(self) -> Iterator[bytes]:
-        # Tokens have capitals, which the kept bodies have lost.
-        for _, body in itertools.chain(self._objects(), self._tables()):
-            yield body
+        def opened(token: bytes) -> str:
+            if token not in self._opened:
+                self._opened[token] = str(_opened(protector, contexts, token.decode()))
+            return self._opened[token]
+
+        return opened
 
 
 def _contexts(catalogue: Catalogue) -> Iterator[str]:
