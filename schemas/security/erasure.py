@@ -14,9 +14,11 @@ from schemas.salesforce.record_ids import whole_id
 
 MOST_RECORDS = 200
 """Records that one erasure names."""
+HEARD_EVERY = timedelta(seconds=5)
+"""Time between two looks of a process at the list of erased records."""
 GRACE = timedelta(seconds=60)
 """Between two passes: every process has heard of the erased records by then, and what was under way
-has landed. A process reads the list every 5 seconds (`schemas.drift.RELOAD_EVERY`).
+has landed.
 """
 MOST_PASSES = 8
 """Passes after which an erasure that still finds values waits for an operator."""

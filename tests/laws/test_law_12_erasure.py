@@ -29,8 +29,7 @@ OTHERS = range(10, 50)
 
 
 SETTINGS = {
-    # Processes read the list of erased records every five seconds, and a busy one some seconds later.
-    "erasure": {"grace": "PT15S"},
+    "erasure": {"grace": "PT10S"},
     "reconciliation": {"comparison_delay": "PT5S"},
     # A check of the schema would add the field that the catalogue lacks.
     "drift": {"on": False},
