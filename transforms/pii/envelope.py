@@ -25,7 +25,7 @@ def _text(pattern: str) -> _Form:
 
 
 def _repeated(pattern: str) -> _Form:
-    """As `_text`, of what comes again and again: a look-up costs a fifth of a match."""
+    """As `_text`, of words that recur: a look-up costs a fifth of a match."""
     matches = lru_cache(maxsize=4_096)(re.compile(pattern, re.ASCII).fullmatch)
     return lambda value: value.__class__ is str and matches(value)
 

@@ -3,6 +3,7 @@ the texts themselves would have.
 """
 
 import os
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, strategies as st
@@ -43,7 +44,7 @@ def versions(texts: list[str], catalogue: Catalogue, forms: TokenForms | None, *
             changed="c",
             diffs="c",
         )
-        for n, (before, after) in enumerate(zip(texts, texts[1:], strict=False))
+        for n, (before, after) in enumerate(pairwise(texts))
     ]
     return fold([first, *steps], spec, sealed=forms)
 
