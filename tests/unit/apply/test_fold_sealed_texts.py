@@ -32,7 +32,7 @@ def sealed(pii: str) -> tuple[Catalogue, TokenForms]:
 
 
 def versions(texts: list[str], catalogue: Catalogue, forms: TokenForms | None, *, key: str) -> list[Version]:
-    """A record whose text becomes one after the other, each by a diff that was sealed with a key."""
+    """A record whose text becomes one after the other, each by a diff that `key` sealed."""
     spec = catalogue.object("Thing__c")
     sealing = TokenForms(Protector(KeyRing([OLD, NEW]), catalogue), spec, key)
     first = change(1, CREATE, (1, 2, sealing.seal_text("c", texts[0], RECORD)))
