@@ -140,6 +140,7 @@ class ObjectStatus(Message):
     freshness_p50: timedelta | None = None
     """Commit to curated, of the slowest change of each recent batch; None: no recent batch."""
     freshness_p95: timedelta | None = None
+    """The same of 95 % of these batches. None in a report of an older release, too."""
     freshness_p99: timedelta | None = None
     freshness_max: timedelta | None = None
     newest_change_at: AwareDatetime | None = None
@@ -198,4 +199,4 @@ class EngineStatus(Message):
     writebacks: WritebackTotals | None = None
     """None: the operational store did not answer."""
     budgets: tuple[BudgetUse, ...] | None = None
-    """Of the limits that the org was asked for. None: the governor did not answer."""
+    """Of the limits that the org was asked for. None: no governor answers."""

@@ -144,7 +144,7 @@ async def served_api(client: Client, temporal: str, dsn: str, s3: S3Address) -> 
         for worker in _workers(client, audit, reader, follower, ScriptedPreview(ObjectStore(s3))):
             await stack.enter_async_context(worker)
         await stack.enter_async_context(governor_worker(client, maximum=10_000))
-        url = await stack.enter_async_context(_serving(settings))
+        url = await stack.enter_async_context(serving_api(settings))
         http = await stack.enter_async_context(
             httpx.AsyncClient(base_url=url, timeout=20 * SLOWNESS, trust_env=False)
         )
@@ -191,9 +191,10 @@ def _workers(
 
 
 @asynccontextmanager
-async def _serving(settings: Settings) -> AsyncIterator[str]:
+async def serving_api(settings: Settings, *, port: int = 0) -> AsyncIterator[str]:
+    """Serve an API with these settings; yields its URL. `port` 0: any that is free."""
     config = uvicorn.Config(
-        build_api(settings).served, **{**server_options(settings.api), "port": 0, "loop": "none"}
+        build_api(settings).served, **{**server_options(settings.api), "port": port, "loop": "none"}
     )
     server = QuietServer(config)
     serving = asyncio.create_task(server.serve())
