@@ -100,9 +100,9 @@ def silent(good: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
     wrong = good["url"].replace("127.0.0.1", "localhost")
     with silent_address() as address:
         yield [
-            {"name": "frozen", "url": f"http://{address}", "token": "t", "timeout": 1},
+            {"name": "frozen", "url": f"http://{address}", "token": "tg_none", "timeout": 1},
             {"name": "refused", "url": wrong, "token": "tg_wrong", **PATIENT},
-            {"name": "closed", "url": f"http://127.0.0.1:{free_port()}", "token": "t", **PATIENT},
+            {"name": "closed", "url": f"http://127.0.0.1:{free_port()}", "token": "tg_none", **PATIENT},
         ]
 
 
@@ -149,9 +149,7 @@ async def test_every_org_has_its_line_and_unknown_stands_between_pages_and_the_g
     assert lines["refused"]["why"] == "it refuses the token (401)"
     assert lines["closed"]["why"].startswith("its API cannot be reached (ConnectError")
     assert all(lines[each["name"]]["remedy"] for each in silent)
-    assert not [
-        each["token"] for each in (good, troubled, *silent) if each["token"] in ended.stdout.split('"')
-    ]
+    assert "tg_" not in ended.stdout
 
 
 async def test_check_ends_as_the_worst_org(
@@ -247,7 +245,7 @@ async def test_the_console_begins_with_the_fleet_and_shows_no_token(
         assert f'href="{troubled["url"]}/console"' in text
         assert 'data-copy="tidegate fleet status"' in text
         assert "1 org with a problem for now" in text
-        assert not [each["name"] for each in members if f'{each["token"]}"' in text or "tg_" in text]
+        assert "tg_" not in text
         assert "style=" not in text
     assert '<a href="/console/overview"' in first.text
     assert "<h1>Overview</h1>" in overview.text
@@ -279,7 +277,7 @@ async def test_the_table_names_every_org_on_a_narrow_terminal(
 async def test_a_look_of_many_waits_for_the_slowest_and_not_for_their_sum() -> None:
     with silent_address() as address:
         members = [
-            {"name": f"org {number}", "url": f"http://{address}/{number}", "token": "t", "timeout": 2}
+            {"name": f"org {number}", "url": f"http://{address}/{number}", "token": "tg_none", "timeout": 2}
             for number in range(40)
         ]
         async with looking(fleet_of(*members)) as look:

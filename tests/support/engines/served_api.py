@@ -58,6 +58,7 @@ NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 class ServedApi:
     """The API as its callers see it, and what lies behind it."""
 
+    settings: Settings
     client: Client
     http: httpx.AsyncClient
     tokens: dict[str, str]
@@ -148,7 +149,7 @@ async def served_api(client: Client, temporal: str, dsn: str, s3: S3Address) -> 
         http = await stack.enter_async_context(
             httpx.AsyncClient(base_url=url, timeout=20 * SLOWNESS, trust_env=False)
         )
-        yield ServedApi(client, http, tokens, ObjectStore(s3), warehouse, audit, reader, follower)
+        yield ServedApi(settings, client, http, tokens, ObjectStore(s3), warehouse, audit, reader, follower)
 
 
 def _workers(

@@ -1,7 +1,7 @@
 """An HTTP server of others: it counts requests, and gives every one the same bytes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 
@@ -17,12 +17,12 @@ class CannedServer:
 
 @asynccontextmanager
 async def canned_http(
-    body: bytes = b"", *, status: str = "200 OK", head: str = "", drips: bool = False
+    body: bytes | Callable[[], bytes] = b"", *, status: str = "200 OK", head: str = "", drips: bool = False
 ) -> AsyncIterator[CannedServer]:
     """Serve `body`.
 
     Args:
-        body: Of every answer.
+        body: Of every answer, or what makes it.
         status: Its status line, after the version.
         head: A further line of its head.
         drips: Send a byte now and again, without an end, after the head.
@@ -36,9 +36,10 @@ async def canned_http(
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with closing(writer), suppress(OSError, asyncio.IncompleteReadError):
             made.requests.append((await reader.readuntil(b"\r\n\r\n")).decode())
+            sent = body() if callable(body) else body
             lines = [f"HTTP/1.1 {status}", "Connection: close", *([head] if head else [])]
-            lines += [] if drips else [f"Content-Length: {len(body)}"]
-            writer.write("\r\n".join([*lines, "", ""]).encode() + body)
+            lines += [] if drips else [f"Content-Length: {len(sent)}"]
+            writer.write("\r\n".join([*lines, "", ""]).encode() + sent)
             while drips:
                 writer.write(b" ")
                 await writer.drain()
