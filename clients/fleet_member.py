@@ -13,7 +13,7 @@ from schemas.status import EngineStatus
 _LARGEST: Final = 8 * 1024 * 1024
 """Bytes of a report. One of a thousand objects has 400 KB."""
 _LONGEST_SECONDS: Final = 30.0
-"""A member has at most so long."""
+"""The longest time of a member."""
 _DETAIL: Final = 160
 """Characters of a reason."""
 _PATH: Final = "/v1/status"

@@ -54,7 +54,7 @@ class LastKnown(Message):
     """The last report of an org that does not answer any more. It says nothing of now."""
 
     at: AwareDatetime
-    trouble: Verdict | None
+    verdict: Verdict | None
     """The worst that it had; None: it named no page, ticket or unknown part."""
     problem: Problem | None = None
     """The worst problem that it had."""
@@ -73,9 +73,9 @@ class MemberStatus(Message):
     problem: Problem | None = None
     """Its first problem; None: it has none, or gave no report."""
     why: str = ""
-    """What is not known, or why there is no report; empty: everything is known."""
+    """Parts that are not known, or why there is no report; empty: everything is known."""
     remedy: str = ""
-    """What to do about `why`."""
+    """Step to take about `why`."""
     since: AwareDatetime | None = None
     """Begin of the first problem, or the last report of an org that gives none; None: not known."""
     freshness_p95: timedelta | None = None

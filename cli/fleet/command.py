@@ -27,7 +27,7 @@ Check = Annotated[
     bool,
     typer.Option(
         "--check",
-        help="A line an org in trouble; ends with 0 OK, 1 ticket, 2 page or 3 unknown, of the worst.",
+        help="A line an org with problems; ends with 0 OK, 1 ticket, 2 page or 3 unknown, of the worst.",
     ),
 ]
 EachTime = Annotated[float, typer.Option("--every", min=0.5, help="Seconds between two looks of --watch.")]

@@ -54,7 +54,9 @@ def fleet_page(found: FleetStatus) -> Group:
 
 
 def check_lines(found: FleetStatus) -> Iterator[str]:
-    """Lines for a monitor: an org in trouble each; one that says so when there is none."""
+    """Lines for a monitor: one an org with problems or unknown; one that says so when there is
+    none.
+    """
     troubled = [each for each in found.members if each.worst.rank <= Verdict.TICKET.rank]
     for each in troubled:
         yield f"{str(each.worst).upper()} {each.name}: {problem_text(each, found.at)} -> {_remedy(each)}"
@@ -80,10 +82,10 @@ def problem_text(member: MemberStatus, now: datetime) -> str:
 
 def _last(last: LastKnown, now: datetime) -> str:
     said = f"last report {_when(last.at, now)}"
-    if last.trouble is None:
+    if last.verdict is None:
         return said
     problem = "" if last.problem is None else f" {last.problem.code} {last.problem.subject}".rstrip()
-    return f"{said}, then {str(last.trouble).upper()}{problem}"
+    return f"{said}, then {str(last.verdict).upper()}{problem}"
 
 
 def _when(at: datetime, now: datetime) -> str:

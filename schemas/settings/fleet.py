@@ -92,7 +92,7 @@ def _safe_url(url: str) -> str:
     if not parts.hostname or parts.query or parts.fragment or parts.username or parts.password:
         raise ValueError("give scheme and host, and a path at most, as https://tidegate.example.org")
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname)):
-        raise ValueError("the token would travel in clear: give https; http is for the loopback only")
+        raise ValueError("the token would travel in plaintext: give https; http is for the loopback only")
     return url.rstrip("/")
 
 

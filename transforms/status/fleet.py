@@ -1,4 +1,6 @@
-"""The lines of the fleet: one an org, from its report or from why there is none, the worst first."""
+"""The lines of the fleet: one an org, from its report or from why there is none, the worst
+first.
+"""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -13,17 +15,17 @@ _PARTS_REMEDY = "tidegate doctor"
 
 
 def worst_first(members: Iterable[MemberStatus]) -> tuple[MemberStatus, ...]:
-    """By verdict; then the trouble that was last known, more pages, more tickets, the older
+    """By verdict; then the verdict that was last known, more pages, more tickets, the older
     problem, the name.
     """
     return tuple(sorted(members, key=_badness))
 
 
 def _badness(member: MemberStatus) -> tuple[int, int, int, int, datetime, str]:
-    trouble = member.last.trouble if member.last is not None else None
+    last = member.last.verdict if member.last is not None else None
     return (
         member.worst.rank,
-        len(Verdict) if trouble is None else trouble.rank,
+        len(Verdict) if last is None else last.rank,
         -member.counts.page,
         -member.counts.ticket,
         member.since or _LATER,
@@ -86,11 +88,11 @@ def unreported(member: FleetMember, why: str, remedy: str, last: MemberStatus | 
 def _last_known(last: MemberStatus) -> LastKnown | None:
     if last.reported_at is None:
         return None
-    is_trouble = last.worst in (Verdict.PAGE, Verdict.UNKNOWN, Verdict.TICKET)
+    is_bad = last.worst in (Verdict.PAGE, Verdict.UNKNOWN, Verdict.TICKET)
     return LastKnown(
         at=last.reported_at,
-        trouble=last.worst if is_trouble else None,
-        problem=last.problem if is_trouble else None,
+        verdict=last.worst if is_bad else None,
+        problem=last.problem if is_bad else None,
     )
 
 

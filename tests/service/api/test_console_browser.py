@@ -136,7 +136,7 @@ def good_report() -> bytes:
 
 @asynccontextmanager
 async def fleet_console(api: ServedApi) -> AsyncIterator[str]:
-    """The same console with a fleet: one in trouble, two that are silent, one that is well."""
+    """The same console with a fleet: one with problems, two that are silent, one that is well."""
     async with AsyncExitStack() as stack:
         well = await stack.enter_async_context(canned_http(good_report))
         frozen = stack.enter_context(silent_address())

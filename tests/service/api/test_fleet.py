@@ -1,4 +1,4 @@
-"""A fleet over real APIs: one well, one in trouble, one frozen, one that refuses the token, one
+"""A fleet over real APIs: one well, one with problems, one frozen, one that refuses the token, one
 closed.
 """
 
@@ -188,7 +188,7 @@ async def test_an_org_that_falls_silent_is_unknown_with_its_last_report_and_good
         [line] = (await look.look()).members
         assert (line.worst, line.reported_at) == (Verdict.UNKNOWN, None)
         assert line.last is not None
-        assert line.last.trouble is None
+        assert line.last.verdict is None
         assert line.since == line.last.at
         async with serving_api(well.settings, port=port):
             await until(is_good, seconds=60)

@@ -43,7 +43,7 @@ def status(**changed: Any) -> EngineStatus:
 
 MOMENTS = st.timedeltas(timedelta(0), timedelta(days=300)).map(lambda age: NOW - age)
 COUNTS = st.builds(ProblemCounts, page=st.integers(0, 3), ticket=st.integers(0, 3), notice=st.integers(0, 3))
-LAST = st.builds(LastKnown, at=MOMENTS, trouble=st.sampled_from([None, *TROUBLE]))
+LAST = st.builds(LastKnown, at=MOMENTS, verdict=st.sampled_from([None, *TROUBLE]))
 LINES = st.lists(
     st.builds(
         MemberStatus,
@@ -125,7 +125,7 @@ def test_an_org_without_a_report_is_unknown_however_it_was(before: EngineStatus)
     assert line.reported_at is None
     assert line.last is not None
     assert line.last.at == line.since == before.at
-    assert line.last.trouble in (None, *TROUBLE)
+    assert line.last.verdict in (None, *TROUBLE)
     numbers = (line.freshness_p95, line.writebacks_waiting, line.writebacks_dead, line.budget_spent)
     assert numbers == (None,) * 4
 
