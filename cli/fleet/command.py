@@ -53,8 +53,8 @@ def fleet_status(
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Show every org: its worst problem and remedy, freshness, writebacks, budgets. An org that
-    does not answer is unknown, never good.
+    """Show every org, the worst first: its first problem, remedy and numbers. An org that does not
+    answer is unknown, never good.
 
     Example: tidegate fleet status --watch
     """

@@ -109,21 +109,30 @@ class FleetLook:
         """
         seconds = member.timeout.total_seconds()
         try:
+            token = await self._token(member)
             async with asyncio.timeout(seconds):
-                token = await self._tokens[member.name].ask(lambda: token_of(member))
                 status = await read_status(self._http, member.url, token)
         except NoReportError as error:
             if error.is_refused:
                 SECRETS.forget()  # a token that was rotated is read again by the next look
             raise
-        except (TimeoutError, StillAskedError):
+        except TimeoutError:
             remedy = "Look at its API: its process, its load, the network to it."
             raise NoReportError(f"no answer within {seconds:g} s", remedy) from None
-        except TidegateError as error:
-            raise NoReportError("its token cannot be read", str(error)) from error
         except Exception as error:  # a fault of ours: it may quote a token, so its name is enough
             remedy = "Report it, with the command line that shows it."
             raise NoReportError(f"asking failed: {type(error).__name__}", remedy) from error
         if faults := faults_of(member, status, datetime.now(UTC)):
             raise NoReportError(*faults)
         return status
+
+    async def _token(self, member: FleetMember) -> str:
+        seconds = member.timeout.total_seconds()
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._tokens[member.name].ask(lambda: token_of(member))
+        except (TimeoutError, StillAskedError):
+            why = f"its token could not be read within {seconds:g} s"
+            raise NoReportError(why, "Look at the store that keeps the token.") from None
+        except TidegateError as error:
+            raise NoReportError("its token cannot be read", str(error)) from error
