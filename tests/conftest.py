@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Generator, Iterator
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -143,6 +144,15 @@ def s3_address(s3_port: int) -> S3Address:
         access_key=objectstore.ACCESS_KEY,
         secret_key=objectstore.SECRET_KEY,
     )
+
+
+@pytest.fixture
+def s3_with_overlays(tmp_path: Path, s3_address: S3Address) -> Iterator[S3Address]:
+    """S3 that lets another version be put over a locked one, as AWS does."""
+    group, port = ProcessGroup(tmp_path), free_port()
+    objectstore.start_objectstore(group, tmp_path / "s3", port=port, overlays=True)
+    yield replace(s3_address, endpoint_url=objectstore.endpoint(port))
+    group.stop()
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ def dumps_deep(value: Any) -> bytes:
     try:
         return exact_json.dumps(value)
     except orjson.JSONEncodeError as error:
-        if not is_too_deep(error):
+        if "Recursion limit" not in str(error):  # orjson has no class for it
             raise
     levels = [[value]]
     while inner := [each for outer in levels[-1] for _, each in _members(outer) if _is_nested(each)]:
@@ -34,11 +34,6 @@ def dumps_deep(value: Any) -> bytes:
                 if _is_nested(each):
                     outer[place] = orjson.Fragment(exact_json.dumps(each))
     return exact_json.dumps(value)
-
-
-def is_too_deep(error: orjson.JSONEncodeError) -> bool:
-    """True when a value was refused for its levels alone; orjson has no class for it."""
-    return "Recursion limit" in str(error)
 
 
 def _members(outer: Any) -> chain[tuple[Any, Any]]:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
+from datetime import timedelta
 
 from temporalio.client import Client
 from temporalio.runtime import Runtime
@@ -27,6 +28,7 @@ from clients.warehouse.stored_names import keep_names
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.drift import RELOAD_EVERY
 from schemas.errors import SettingsError, StatementError, TidegateError
+from schemas.security.erasure import HEARD_EVERY
 from transforms.catalogue.warehouse_names import within
 from transforms.pii import Protector
 from workers.addresses import operational_address, s3_address, temporal_address, warehouse_address
@@ -159,21 +161,24 @@ async def following(catalogue: LiveCatalogue, erased: ErasedRecords | None = Non
     """Go by what is decided about the schema, and by the list of erased records, some seconds after
     it was. `erased` None: of a process that writes no values.
     """
-    parts: list[Callable[[], object]] = [catalogue.follow, *([erased.follow] if erased else [])]
+    looks: list[tuple[Callable[[], object], timedelta]] = [(catalogue.follow, RELOAD_EVERY)]
+    if erased is not None:
+        # An erasure waits for every process to have heard: more often than a schema is decided.
+        looks.append((erased.follow, HEARD_EVERY))
 
-    async def follow() -> None:
+    async def follow(look: Callable[[], object], every: timedelta) -> None:
         while True:
-            for part in parts:
-                try:
-                    await run_to_completion(asyncio.to_thread(part))
-                except TidegateError as error:
-                    level = logging.DEBUG if _is_before_first_worker(error) else logging.WARNING
-                    _log.log(level, "what the warehouse decides cannot be read now: %s", error)
-            await asyncio.sleep(RELOAD_EVERY.total_seconds())
+            try:
+                await run_to_completion(asyncio.to_thread(look))
+            except TidegateError as error:
+                level = logging.DEBUG if _is_before_first_worker(error) else logging.WARNING
+                _log.log(level, "what the warehouse decides cannot be read now: %s", error)
+            await asyncio.sleep(every.total_seconds())
 
-    task = asyncio.create_task(follow())
+    tasks = [asyncio.create_task(follow(*each)) for each in looks]
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -83,6 +83,7 @@ class ErasureWorkflow:
         """Go through every store once; True when it was the last pass."""
         self._show("erasing")
         if not self._state.after:
+            self._set(pass_began_at=workflow.now())
             self._found(await self._step(ERASE_WRITEBACKS, self._at(), "writebacks and attempts"))
             self._found(await self._step(ERASE_FILES, self._at(), "files beside the batches"))
         while True:
@@ -136,8 +137,14 @@ class ErasureWorkflow:
         self._show("done")
 
     def _at(self) -> ErasureStep:
-        request = self._request
-        return ErasureStep(org=request.org, key=request.key, is_dry=request.is_dry, after=self._state.after)
+        request, state = self._request, self._state
+        return ErasureStep(
+            org=request.org,
+            key=request.key,
+            is_dry=request.is_dry,
+            after=state.after,
+            pass_began_at=state.pass_began_at,
+        )
 
     def _found(self, found: ErasedPlaces) -> None:
         self._set(pending=put_together(self._state.pending, found.stores))

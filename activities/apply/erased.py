@@ -2,6 +2,8 @@
 are not written.
 """
 
+from collections.abc import Iterable
+
 import pyarrow as pa
 
 from clients.warehouse import Transaction
@@ -20,19 +22,25 @@ def erased_touched(transaction: Transaction) -> frozenset[str]:
     return frozenset(row[0] for row in transaction.fetch(sql.find_erased_touched()))
 
 
-def without_erased(transaction: Transaction, refused: pa.Table, catalogue: Catalogue) -> pa.Table:
-    """Refused changes (columns of `REFUSED_SCHEMA`) without the values of erased records."""
-    named = sorted({each for each in refused["record_id"].to_pylist() if each is not None})
+def erased_named(transaction: Transaction, record_ids: Iterable[str]) -> frozenset[str]:
+    """Those of some records that were erased."""
+    named = sorted(set(record_ids))
     erased: set[str] = set()
     for first in range(0, len(named), _AT_ONCE):
         some = named[first : first + _AT_ONCE]
         erased |= {row[0] for row in transaction.fetch(sql.find_erased_named(len(some)), some)}
+    return frozenset(erased)
+
+
+def without_erased(transaction: Transaction, refused: pa.Table, catalogue: Catalogue) -> pa.Table:
+    """Refused changes (columns of `REFUSED_SCHEMA`) without the values of erased records."""
+    erased = erased_named(transaction, filter(None, refused["record_id"].to_pylist()))
     if not erased:
         return refused
     rows = refused.to_pylist()
     for row in rows:
         spec = catalogue.objects.get(row["object"])
-        event = erase_quarantined(row["event"], row["record_id"], spec, frozenset(erased), _opens_nothing)
+        event = erase_quarantined(row["event"], row["record_id"], spec, erased, _opens_nothing)
         if event != row["event"]:
             row |= {"event": event, "detail": DETAIL}
     return pa.Table.from_pylist(rows, schema=refused.schema)

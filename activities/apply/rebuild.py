@@ -49,8 +49,7 @@ def refold_records(
         logged = logged_by_record(transaction.fetch(sql.read_changes(spec)))
         bases = read_bases(transaction.fetch(sql.read_bases(spec)), spec)
         versions = [_fold(logged.get(name, []), spec, bases.get(name)) for name in {**logged, **bases}]
-        formed = versions if forms is None else _reformed(versions, spec, forms)
-        replace_records(transaction, spec, formed, bases)
+        replace_records(transaction, spec, reformed(versions, spec, forms), bases)
         states |= {record[-1].record_id: FoldState.of(record[-1]) for record in versions}
     return states
 
@@ -88,7 +87,12 @@ def _fold(changes: list[LoggedChange], spec: ObjectSpec, stored: StoredBase | No
     return fold(changes, spec, None if stored is None else stored.base)
 
 
-def _reformed(versions: list[list[Version]], spec: ObjectSpec, forms: TokenForms) -> list[list[Version]]:
+def reformed(
+    versions: list[list[Version]], spec: ObjectSpec, forms: TokenForms | None
+) -> list[list[Version]]:
+    """The versions with every token in the tables' form; None = as they are."""
+    if forms is None:
+        return versions
     places = forms.places([column.name for column in field_columns(spec)])
     return [
         [replace(each, values=forms.row(each.record_id, each.values, places)) for each in record]

@@ -43,6 +43,6 @@ def activities(
         EraseFiles(store, protector).erase_files,
         EraseRaw(store, clients.warehouse, catalogue, protector).erase_raw,
         EraseTables(clients.warehouse, store, catalogue, protector, open_shadow, rewrites).erase_tables,
-        EraseArchive(subject_keys, store, protector).erase_archive,
+        EraseArchive(subject_keys, writebacks, store, protector).erase_archive,
         CertifyErasure(erasures, store).certify_erasure,
     ]

@@ -12,8 +12,11 @@ from temporalio import activity
 
 from activities.erasure.scope import read_scope
 from activities.runtime.heartbeat import heartbeating
+from clients.retention.store_source import attempt_subjects
 from clients.retention.subject_keys import SubjectKeys
 from clients.storage.objects import ObjectStore
+from clients.writeback.erasure import ErasedKeys, numbers_of
+from clients.writeback.store import WritebackStore
 from schemas import names
 from schemas.security.erasure import ErasedPlaces, ErasureStep, StoreCount
 from transforms.pii import Protector
@@ -26,6 +29,7 @@ class EraseArchive:
     """The activity and what it needs; one for a process."""
 
     subject_keys: SubjectKeys
+    writebacks: WritebackStore
     store: ObjectStore
     protector: Protector
 
@@ -37,10 +41,14 @@ class EraseArchive:
 
     def _erase(self, request: ErasureStep) -> ErasedPlaces:
         scope = read_scope(self.store, self.protector, request.org, request.key)
-        gone_before = len(self.subject_keys.destroyed(scope.ids))
+        chosen = ErasedKeys(scope.ids, scope.keys)
+        # An attempt at a record that nobody knew has a subject of its own.
+        nameless = attempt_subjects(numbers_of(self.writebacks, chosen, request.key))
+        subjects = scope.ids | nameless
+        gone_before = len(self.subject_keys.destroyed(subjects))
         if request.is_dry:
-            fresh = len(self.subject_keys.read(scope.ids))
+            fresh = len(self.subject_keys.read(subjects))
         else:
-            fresh = self.subject_keys.destroy(scope.ids)
+            fresh = self.subject_keys.destroy(subjects)
         count = StoreCount(store=STORE, places=max(fresh, gone_before), rewritten=fresh)
         return ErasedPlaces(stores=(count,))

@@ -107,13 +107,22 @@ class _Files:
         manifest = None if found is None else Manifest.model_validate_json(found)
         if manifest is None or manifest.raw_key != key:
             self._orphan(key, manifest)
-        elif self._may_hold(manifest):
+        elif self._may_hold(manifest) and not self._is_of_this_pass(manifest):
             self._batch(manifest)
 
     def _may_hold(self, manifest: Manifest) -> bool:
         # An object that the catalogue lacked was landed under its name; what was unreadable under
         # none.
         return not manifest.landed.keys().isdisjoint({*self.scope.records, UNREADABLE_OBJECT})
+
+    def _is_of_this_pass(self, manifest: Manifest) -> bool:
+        """True when this pass has rewritten the file: its new key may come behind the former
+        one.
+        """
+        began_at = self.request.pass_began_at
+        return began_at is not None and any(
+            each.erasure == self.request.key and each.at >= began_at for each in manifest.erasures
+        )
 
     def _batch(self, manifest: Manifest) -> None:
         parent, request = self.parent, self.request

@@ -115,8 +115,11 @@ class ScopeErasure:
             keys |= {f"{name}.Id={each.lower()}" for each in ids}
             keys |= set(_external_ids(reading, spec))
             ((received_at, created_at),) = reading.fetch(erasure_sql.find_first_seen(spec))
-            times.append(None if received_at is None else min(filter(None, (received_at, created_at))))
-        # A record that the log has never seen may lie in raw all the same.
+            ((left,),) = reading.fetch(erasure_sql.count_rows(sql.base_table(spec)))
+            is_known = received_at is not None and not left
+            times.append(min(filter(None, (received_at, created_at))) if is_known else None)
+        # A record that the log has never seen, or of which older changes have left it, may lie in
+        # raw all the same.
         since = None if None in times else min(filter(None, times), default=None)
         return tuple(sorted(keys)), since
 

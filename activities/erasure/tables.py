@@ -1,8 +1,8 @@
 """erase_tables: take the records' values out of the warehouse's tables and of every shadow's.
 
 Of the change log the rows stay with their places, so counts, ledger and replays do not change. The
-curated rows follow from the log as always; where the log no longer has all of a record's changes,
-its curated rows are emptied as they are.
+curated rows follow from the log as always. Where older changes have left the log, the record's base
+and the rows that they made are emptied as they are.
 """
 
 import asyncio
@@ -25,10 +25,19 @@ from clients.warehouse.sql import apply as sql, erasure as erasure_sql
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.security.erasure import ErasedPlaces, ErasureStep, StoreCount
-from schemas.tables import Column, arrow_schema, change_columns, current_columns, history_columns
+from schemas.tables import (
+    Column,
+    arrow_schema,
+    base_columns,
+    change_columns,
+    current_columns,
+    history_columns,
+)
+from transforms.apply.base_rows import read_bases
 from transforms.erasure.changes import erase_changes
+from transforms.erasure.curated import erase_rows
 from transforms.erasure.events import DETAIL, erase_quarantined
-from transforms.erasure.fields import erased_columns, kept_fields, unknown_after_erasure
+from transforms.erasure.fields import erased_columns, kept_fields
 from transforms.pii import Protector
 
 _AT_ONCE = 500
@@ -153,35 +162,28 @@ class _Work:
         return is_changed
 
     def _fold_again(self, transaction: Transaction) -> None:
-        derived = {sql.change_table(self.spec), sql.current_table(self.spec), sql.history_table(self.spec)}
-        for table, columns in sql.tables_of(self.spec).items():
-            if table not in derived:
-                # What a fold begins with, where older changes have left the log.
-                self._empty(transaction, table, columns)
-        logged = {row[0]: row[1] for row in transaction.fetch(erasure_sql.count_log(self.spec))}
-        versions = transaction.fetch(erasure_sql.read_versions(sql.current_table(self.spec)))
+        spec = self.spec
+        # A fold begins with the base, where older changes have left the log.
+        self._empty(transaction, sql.base_table(spec), base_columns(spec))
+        logged = {row[0]: row[1] for row in transaction.fetch(erasure_sql.count_log(spec))}
+        based = read_bases(transaction.fetch(sql.read_bases(spec)), spec).keys()
+        versions = transaction.fetch(erasure_sql.read_versions(sql.current_table(spec)))
         short = sorted(record_id for record_id, version in versions if logged.get(record_id, 0) < version)
-        whole = sorted(set(logged) - set(short))
-        if whole:
-            rebuild_records(transaction, self.spec, whole)
         if short:
+            # No fold makes these versions again.
             stage_ids(transaction, short)
-            self._empty(transaction, sql.current_table(self.spec), current_columns(self.spec))
-            if self.spec.history:
-                self._empty(transaction, sql.history_table(self.spec), history_columns(self.spec))
+            if spec.history:
+                self._empty(transaction, sql.history_table(spec), history_columns(spec))
+            self._empty(transaction, sql.current_table(spec), current_columns(spec))
+        foldable = sorted((set(logged) - set(short)) | based)
+        if foldable:
+            rebuild_records(transaction, spec, foldable)
 
     def _empty(self, transaction: Transaction, table: str, columns: Sequence[Column]) -> None:
-        """Rows without values, of records whose log is no longer whole."""
+        """Take the values out of rows as they are."""
         rows = _table(transaction.fetch(erasure_sql.read_curated(table, columns)), columns)
-        erased = erased_columns(self.spec)
-        for place, column in enumerate(columns):
-            if column.name in erased:
-                rows = rows.set_column(place, rows.schema.field(place), pa.nulls(len(rows), column.arrow))
-            elif column.name == "unknown_fields":
-                texts = [unknown_after_erasure(text, erased) for text in rows[column.name].to_pylist()]
-                rows = rows.set_column(place, rows.schema.field(place), pa.array(texts, column.arrow))
         transaction.execute(sql.delete_rebuilt(table))
-        transaction.load(table, columns, rows)
+        transaction.load(table, columns, erase_rows(rows, self.spec))
 
     def _quarantine(self, transaction: Transaction, ids: Sequence[str]) -> None:
         likes = [f"%{each[:_ID_SHOWN]}%" for each in ids]

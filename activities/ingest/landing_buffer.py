@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from clients.salesforce.streaming.stream import StreamMessage
 from schemas.ingest.raw import RAW_SCHEMA, UNREADABLE_OBJECT
-from transforms import deep_json, exact_json
+from transforms import exact_json
 from transforms.erasure.events import erase_event
 from transforms.ingest.decode_events import BROKEN
 from transforms.pii import HEADER, Protector
@@ -161,10 +161,13 @@ def protected_events(data: dict[str, Any], protector: Protector) -> list[tuple[s
     """As `protected_event`: one, or several where a record of the event was erased and another was
     not.
     """
+    is_erased = bool(protector.erased) and _names_one_of(data, protector.erased)
     name, changes, event = protected_event(data, protector)
-    if not protector.erased or not _names_one_of(data, protector.erased):
+    if not is_erased:
         return [(name, changes, event)]
-    parts, _ = erase_event(event.decode(), protector.specs.get(name), protector.erased)
+    parts, _ = erase_event(
+        event.decode(), protector.specs.get(name), protector.erased, protector.open_unknown
+    )
     return [(name, count, text.encode()) for text, count in parts]
 
 
@@ -176,24 +179,17 @@ def _names_one_of(data: dict[str, Any], record_ids: frozenset[str]) -> bool:
 
 
 def protected_event(data: dict[str, Any], protector: Protector) -> tuple[str, int, bytes]:
-    """Object, changes and JSON of an event, safe to write.
-
-    One that is nested too deep to be written comes as a broken message: only its header or an
-    unknown part of it can be, because a field's value is encrypted, and therefore flat.
+    """Object, changes and JSON of an event, safe to write: what is nested was encrypted, so
+    nothing is nested too deep.
     """
     if BROKEN in data:
         return _broken(data[BROKEN], data, protector)
     name = protector.protect_event(data)
     try:
-        changes = max(1, len(data["payload"][HEADER]["recordIds"]))
+        ids = data["payload"][HEADER]["recordIds"]
     except (KeyError, TypeError):
-        changes = 1
-    try:
-        return name, changes, exact_json.dumps(data)
-    except orjson.JSONEncodeError as error:
-        if not deep_json.is_too_deep(error):
-            raise
-        return _broken(deep_json.dumps_deep(data).decode(), data, protector)
+        ids = None
+    return name, max(1, len(ids)) if isinstance(ids, list) else 1, exact_json.dumps(data)
 
 
 def _broken(text: object, data: dict[str, Any], protector: Protector) -> tuple[str, int, bytes]:

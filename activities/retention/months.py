@@ -3,14 +3,19 @@
 from collections.abc import Callable
 from datetime import datetime
 
+import pyarrow as pa
+
+from activities.apply.erased import erased_named
+from activities.apply.token_keys import table_forms
+from clients.retention.archive import OpenedFile
 from clients.retention.archived_months import ArchivedMonth, archived_months, keep_month
 from clients.retention.parts import RetentionParts
-from clients.retention.sources import Source
+from clients.retention.sources import Source, WarehouseSource
 from clients.warehouse.sql import retention as sql
 from schemas.errors import TerminalError
 from schemas.security.ids import archive_manifest_key, archive_prefix
 from schemas.security.retention import MonthState, RetentionTask, TaskDone
-from transforms.retention.compare_rows import Compared, compare_rows
+from transforms.retention.compare_rows import Compared, Erasable, compare_rows
 from transforms.retention.periods import Month, expires_at
 
 Tell = Callable[[str], None]
@@ -100,8 +105,9 @@ def compare_month(parts: RetentionParts, row: ArchivedMonth, tell: Tell) -> Comp
     for file in files:
         check_lock(parts, file.key, file.version_id, manifest.locked_until)
         opened = parts.archive.open(manifest, file)
-        live = source.read((file.first_at, file.until_at))
-        found = compare_rows(opened.rows, live, keys=source.keys, subject=source.subject, gone=opened.gone)
+        forms = _forms(parts, source)
+        ours, theirs = forms(opened.rows), forms(source.read((file.first_at, file.until_at)))
+        found = compare_rows(ours, theirs, keys=source.keys, erasable=_erasable(parts, source, opened))
         if not found.is_safe:
             raise TerminalError(
                 f"{row.source} of {row.month}: {file.key} lacks {found.missing} rows of the table and has {found.differing} "
@@ -110,6 +116,26 @@ def compare_month(parts: RetentionParts, row: ArchivedMonth, tell: Tell) -> Comp
         total = Compared(*(one + other for one, other in zip(total, found, strict=True)))
         tell(file.key)
     return total
+
+
+def _forms(parts: RetentionParts, source: Source) -> Callable[[pa.Table], pa.Table]:
+    """Bring rows' tokens into one form: a rotation may have re-encrypted the table's since."""
+    spec = source.spec if isinstance(source, WarehouseSource) else None
+    with parts.warehouse.transaction() as transaction:
+        forms = table_forms(transaction, spec, parts.protector)
+    return forms.table if forms is not None else lambda rows: rows
+
+
+def _erasable(parts: RetentionParts, source: Source, opened: OpenedFile) -> Erasable | None:
+    """The values of a file that may differ from the table's: an erasure has taken them there, or it
+    has destroyed the key with which they can be read here.
+    """
+    if source.subject is None:
+        return None
+    subjects = set(opened.rows[source.subject].to_pylist())
+    with parts.warehouse.reading() as reading:
+        gone = opened.gone | erased_named(reading, subjects)
+    return Erasable(source.subject, gone, source.protected | source.marks)
 
 
 def check_lock(parts: RetentionParts, key: str, version_id: str | None, until: datetime) -> None:

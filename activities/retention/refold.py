@@ -2,14 +2,16 @@
 log.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from activities.apply.rebuild import logged_by_record, replace_records
+from activities.apply.erased import erased_named
+from activities.apply.rebuild import logged_by_record, reformed, replace_records
+from activities.apply.token_keys import table_forms
 from activities.quality.fold_findings import FoldState, record_fold_findings
 from activities.retention.months import Tell
 from clients.retention.archived_months import archived_months
@@ -18,9 +20,11 @@ from clients.warehouse import Transaction
 from clients.warehouse.sql import apply as sql, retention as retention_sql
 from schemas.catalogue import ObjectSpec
 from schemas.security.retention import MonthState, RetentionTask, TaskDone
-from schemas.tables import base_columns
+from schemas.tables import base_columns, change_columns
 from transforms.apply.base_rows import StoredBase, base_table, fingerprint, read_bases
 from transforms.apply.fold import LoggedChange, fold, sum_up
+from transforms.erasure.changes import erase_changes
+from transforms.pii.token_forms import TokenForms
 
 RECORDS_AT_ONCE = 2_000
 _HEAD = (
@@ -36,21 +40,37 @@ _HEAD = (
 )
 
 
+class _Archived(NamedTuple):
+    """The archived changes of some records."""
+
+    files: list[pa.Table]
+    """Their rows, opened."""
+    gone: frozenset[str]
+    """Records of which a value cannot be read any more."""
+    is_whole: bool
+    """False = the archive has no longer every change."""
+
+
 def refold(parts: RetentionParts, task: RetentionTask, now: datetime, tell: Tell) -> TaskDone:
-    """Fold the records on the list. A record of which the archive has no longer every change, or
-    whose values were erased, keeps its base: its late change stays in the log without effect.
+    """Fold the records on the list. One that was erased is folded from what is left of its changes.
+
+    Where the archive has no longer every change, a record keeps its base: its late change stays in
+    the log without effect.
     """
     source = parts.change_log(task.target)
     spec = source.spec
     assert spec is not None  # noqa: S101 -- of a change log
     with parts.warehouse.reading() as reading:
         listed = [row[0] for row in reading.fetch(retention_sql.list_refolds(RECORDS_AT_ONCE), [spec.name])]
-    archived, whole = _archived(parts, task.target, listed, spec, tell)
+    archived = _archived(parts, task.target, listed, tell)
+    folded = listed if archived.is_whole else []
     with parts.warehouse.transaction() as transaction:
         transaction.lock_object(spec.table)
-        folded = [name for name in listed if name in whole]
         if folded:
-            _fold_in(transaction, spec, folded, archived)
+            # Asked under the lock: an erasure may have come since the archive was read.
+            gone = archived.gone | erased_named(transaction, folded)
+            changes = _changes(archived.files, spec, gone)
+            _fold_in(transaction, spec, changes, folded, table_forms(transaction, spec, parts.protector))
         _stage(transaction, listed)
         transaction.execute(retention_sql.close_refolds(), [spec.name, now])
     kept = len(listed) - len(folded)
@@ -58,39 +78,51 @@ def refold(parts: RetentionParts, task: RetentionTask, now: datetime, tell: Tell
     return TaskDone(task=task, rows=len(folded), kept=kept, note=note)
 
 
-def _archived(
-    parts: RetentionParts, source: str, record_ids: Sequence[str], spec: ObjectSpec, tell: Tell
-) -> tuple[dict[str, list[LoggedChange]], set[str]]:
-    """The archived changes of some records, and the records of which it has all."""
-    found: dict[str, list[LoggedChange]] = {}
-    whole = set(record_ids)
+def _archived(parts: RetentionParts, source: str, record_ids: Sequence[str], tell: Tell) -> _Archived:
+    found: list[pa.Table] = []
+    gone: set[str] = set()
     for row in archived_months(parts.warehouse):
         if row.source != source:
             continue
         if row.state == MonthState.EXPIRED:
-            return {}, set()
+            return _Archived([], frozenset(), is_whole=False)
         manifest, _ = row.read_files(parts.archive)
         for opened in parts.archive.find(manifest, record_ids) if manifest is not None else ():
-            whole -= opened.gone
-            for change in _changes(opened.rows, spec):
-                found.setdefault(change.record_id, []).append(change)
+            gone |= opened.gone
+            found.append(opened.rows)
         tell(row.month)
-    return found, whole
+    return _Archived(found, frozenset(gone), is_whole=True)
 
 
-def _changes(rows: pa.Table, spec: ObjectSpec) -> Iterable[LoggedChange]:
-    there = set(rows.column_names)
+def _changes(
+    files: Iterable[pa.Table], spec: ObjectSpec, gone: Collection[str]
+) -> dict[str, list[LoggedChange]]:
+    """record_id -> its archived changes; those of erased records as an erasure leaves them in the
+    log.
+    """
+    kinds = {column.name: column.arrow for column in change_columns(spec)}
     columns = [*_HEAD, *spec.columns.values()]
-    values = [rows[name].to_pylist() if name in there else [None] * len(rows) for name in columns]
-    for row in zip(*values, strict=True):
-        yield LoggedChange(*(*row[: len(_HEAD)], row[len(_HEAD) :]))
+    found: dict[str, list[LoggedChange]] = {}
+    for file in files:
+        rows = erase_changes(file, spec, gone)
+        there = set(rows.column_names)
+        values = [
+            # A number whose values are sealed is archived as a text.
+            rows[name].cast(kinds[name]).to_pylist() if name in there else [None] * len(rows)
+            for name in columns
+        ]
+        for row in zip(*values, strict=True):
+            change = LoggedChange(*(*row[: len(_HEAD)], row[len(_HEAD) :]))
+            found.setdefault(change.record_id, []).append(change)
+    return found
 
 
 def _fold_in(
     transaction: Transaction,
     spec: ObjectSpec,
-    record_ids: Sequence[str],
     archived: Mapping[str, list[LoggedChange]],
+    record_ids: Sequence[str],
+    forms: TokenForms | None,
 ) -> None:
     _stage(transaction, record_ids)
     logged = logged_by_record(transaction.fetch(sql.read_changes(spec)))
@@ -108,7 +140,8 @@ def _fold_in(
         states[name] = FoldState.of(record[-1])
         if (stored := known.get(name)) is not None:
             bases.append(_base(every, spec, stored))
-    replace_records(transaction, spec, versions, {})
+    # The archive's tokens are of the keys of its time.
+    replace_records(transaction, spec, reformed(versions, spec, forms), {})
     transaction.execute(retention_sql.delete_bases(spec))
     transaction.load(sql.base_table(spec), base_columns(spec), base_table(bases, spec))
     record_fold_findings(transaction, spec, states)

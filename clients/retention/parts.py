@@ -15,6 +15,7 @@ from clients.warehouse import Warehouse
 from schemas.catalogue import Catalogue
 from schemas.errors import TerminalError
 from schemas.security.retention import PREFIX_RULES, PrefixRule, RetentionPolicy
+from transforms.pii import Protector
 
 _KNOWN_SECONDS = 60
 """A task a month does not look up every column of the warehouse again."""
@@ -33,6 +34,8 @@ class RetentionParts:
     lifecycle: Lifecycle
     stored: tuple[StoreSource, ...] = ()
     """The tables of the operational store."""
+    protector: Protector | None = None
+    """Of the org's data keys. None = no rows are compared or folded, as by a command that looks."""
     _known: dict[str, tuple[float, list[Source]]] = field(default_factory=dict, compare=False, repr=False)
 
     def close(self) -> None:

@@ -12,7 +12,9 @@ from clients.warehouse.sql import retention as sql
 from clients.warehouse.sql.apply import LEDGER, change_table
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ops_tables import LEDGER_COLUMNS
-from schemas.tables import Column, Kind, change_columns, quoted
+from schemas.tables import Column, change_columns, quoted
+from transforms.erasure.changes import MARKS
+from transforms.erasure.fields import erased_columns
 
 Span = tuple[datetime, datetime]
 """From when, and until when; the second is not in it."""
@@ -41,7 +43,13 @@ class Source(Protocol):
 
     @property
     def protected(self) -> Set[str]:
-        """Columns of which every value is sealed."""
+        """Columns of which every value is sealed, as a text: those whose values an erasure
+        takes.
+        """
+
+    @property
+    def marks(self) -> Set[str]:
+        """Further columns that an erasure changes: they say which values are gone."""
 
     @property
     def leaves_early(self) -> bool:
@@ -78,6 +86,7 @@ class WarehouseSource:
     protected: frozenset[str] = frozenset()
     others: tuple[str, ...] = field(default=())
     """Columns of fields that the catalogue has no more; they are archived as texts."""
+    marks: frozenset[str] = frozenset()
 
     @property
     def subject(self) -> str | None:
@@ -124,12 +133,17 @@ class WarehouseSource:
         columns = [f"c.{quoted(name)}" for name in known]
         columns += [f"CAST(c.{name} AS VARCHAR(65535)) AS {name}" for name in others]
         found = reading.fetch(sql.read_span(self.name, columns, self.time_column), list(span))
-        return arrow_rows(found, self.schema()).sort_by([(key, "ascending") for key in self.keys])
+        fields = [(column.name, column.arrow) for column in self.columns]
+        fields += [(name, pa.large_string()) for name in self.others]
+        typed = arrow_rows(found, pa.schema(fields)).cast(self.schema())
+        return typed.sort_by([(key, "ascending") for key in self.keys])
 
     def schema(self) -> pa.Schema:
         """Of `read`'s rows. Nothing is required: what the table lets be null is archived so."""
-        fields = [pa.field(column.name, column.arrow) for column in self.columns]
-        return pa.schema(fields + [pa.field(name, pa.large_string()) for name in self.others])
+        text = pa.large_string()
+        # An external id may be a number, and only a text has room for a sealed value.
+        fields = [(each.name, text if each.name in self.protected else each.arrow) for each in self.columns]
+        return pa.schema(fields + [(name, text) for name in self.others])
 
 
 def arrow_rows(rows: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.Table:
@@ -153,7 +167,7 @@ def warehouse_sources(warehouse: Warehouse, catalogue: Catalogue) -> list[Wareho
 def _change_log(warehouse: Warehouse, spec: ObjectSpec, existing: Set[str]) -> WarehouseSource:
     columns = tuple(column for column in change_columns(spec) if not existing or column.name in existing)
     names = {column.name for column in columns}
-    protected = {column for name, column in spec.columns.items() if spec.fields[name].is_protected}
+    others = frozenset(existing - names)
     return WarehouseSource(
         warehouse,
         change_table(spec),
@@ -161,6 +175,8 @@ def _change_log(warehouse: Warehouse, spec: ObjectSpec, existing: Set[str]) -> W
         ("record_id", "change_order"),
         columns,
         spec,
-        frozenset(protected & {column.name for column in columns if column.kind is Kind.TEXT}),
-        tuple(sorted(existing - names)),
+        # An erasure takes these from the table, and by the subject's key from the archive.
+        (erased_columns(spec) & names) | others,
+        tuple(sorted(others)),
+        MARKS,
     )

@@ -2,6 +2,7 @@
 writebacks that it seals.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -14,10 +15,13 @@ from sqlalchemy.dialects.postgresql import JSONB
 from clients.database.address import Database
 from clients.database.engine import open_engine, translated_database
 from clients.retention.sources import Span
+from clients.writeback.attempts.values import VALUES
 from transforms.retention.seal import json_text
 
 SUBJECT = "subject"
 """A column of the archive alone: whose values the row holds."""
+_NAMELESS = "writeback/"
+"""Before the number of a writeback of which no record is known."""
 
 
 @dataclass
@@ -31,6 +35,7 @@ class StoreSource:
     subject_sql: str = ""
     """The subject of a row; "" = its rows hold no protected values."""
     protected: frozenset[str] = frozenset()
+    marks: frozenset[str] = frozenset()
     leaves_early: bool = False
 
     @property
@@ -126,10 +131,17 @@ def store_sources(dsn: Database) -> tuple[StoreSource, ...]:
             "writeback_attempt",
             "known_at",
             ("number", "attempt"),
-            "COALESCE(record_id, 'writeback/' || CAST(number AS TEXT))",
-            frozenset({"sent", "before", "reason"}),
+            f"COALESCE(record_id, '{_NAMELESS}' || CAST(number AS TEXT))",
+            # With a salt at hand, its digest tells a value to somebody who tries them all.
+            frozenset({*VALUES, "salt"}),
+            frozenset({"erased_by"}),
         ),
     )
+
+
+def attempt_subjects(numbers: Iterable[int]) -> set[str]:
+    """The subjects of attempts at writebacks of which no record was known."""
+    return {f"{_NAMELESS}{number}" for number in numbers}
 
 
 def _arrow(kind: sa.types.TypeEngine[Any]) -> pa.DataType:

@@ -59,9 +59,10 @@ def erase_writebacks(
         rows = list(connection.execute(sa.select(WRITEBACK).where(_is_of(chosen)).with_for_update()))
         fresh = [row for row in rows if row.erased_by is None]
         numbers = [row.number for row in rows]
-        attempts = _attempts(connection, numbers)
-        fresh_attempts = [row for row in attempts if row.erased_by is None]
         naming = _naming(connection, chosen, numbers)
+        attempts = _attempts(connection, numbers)
+        attempts += _attempts_naming(connection, chosen, [row.number for row in naming])
+        fresh_attempts = [row for row in attempts if row.erased_by is None]
         if not is_dry:
             _refuse_under_way(fresh)
             _erase_attempts(connection, fresh_attempts, erasure)
@@ -76,6 +77,13 @@ def erase_writebacks(
         StoreCount(store="writeback attempts", places=len(attempts), rewritten=len(fresh_attempts)),
         StoreCount(store="writebacks that name it", places=len(naming), rewritten=len(naming)),
     )
+
+
+def numbers_of(store: WritebackStore, chosen: ErasedKeys, erasure: str) -> tuple[int, ...]:
+    """Numbers of the records' writebacks, and of those that the erasure took. Blocks."""
+    query = sa.select(WRITEBACK.c.number).where(_is_of(chosen) | (WRITEBACK.c.erased_by == erasure))
+    with store.begin() as connection:
+        return tuple(connection.execute(query).scalars())
 
 
 def _is_of(chosen: ErasedKeys) -> sa.ColumnElement[bool]:
@@ -96,6 +104,22 @@ def _naming(connection: sa.Connection, chosen: ErasedKeys, numbers: Sequence[int
     query = sa.select(WRITEBACK).where(WRITEBACK.c.parents.overlap(keys))
     mine = set(numbers)
     return [row for row in connection.execute(query) if row.number not in mine]
+
+
+def _attempts_naming(
+    connection: sa.Connection, chosen: ErasedKeys, numbers: Sequence[int]
+) -> list[sa.Row[Any]]:
+    """Attempts at these that sent the external id of an erased parent. They go whole: a part of
+    what is sealed cannot be taken.
+    """
+    rows = _attempts(connection, numbers)
+    return [row for row in rows if any(_is_named(value, chosen) for value in row.sent.values())]
+
+
+def _is_named(value: Any, chosen: ErasedKeys) -> bool:
+    """True for a parent's external id, of one of the erased."""
+    ends = {key.partition("=")[2] for key in chosen.keys}
+    return isinstance(value, dict) and any(str(each).lower() in ends for each in value.values())
 
 
 def _refuse_under_way(rows: Sequence[sa.Row[Any]]) -> None:
@@ -128,13 +152,7 @@ def _names_only(values: Mapping[str, Any] | None) -> Any:
 
 def _unname(connection: sa.Connection, row: sa.Row[Any], chosen: ErasedKeys) -> None:
     """Take the external id of an erased parent out of another record's writeback."""
-    ends = {key.partition("=")[2] for key in chosen.keys}
-    fields = {
-        name: None
-        if isinstance(value, dict) and any(str(each).lower() in ends for each in value.values())
-        else value
-        for name, value in row.fields.items()
-    }
+    fields = {name: None if _is_named(value, chosen) else value for name, value in row.fields.items()}
     values: dict[str, Any] = {
         "parents": [each for each in row.parents if each not in set(chosen.keys)],
         "fields": fields,

@@ -14,9 +14,11 @@ from schemas.salesforce.record_ids import whole_id
 
 MOST_RECORDS = 200
 """Records that one erasure names."""
+HEARD_EVERY = timedelta(seconds=5)
+"""Time between two looks of a process at the list of erased records."""
 GRACE = timedelta(seconds=60)
 """Between two passes: every process has heard of the erased records by then, and what was under way
-has landed. A process reads the list every 5 seconds (`schemas.drift.RELOAD_EVERY`).
+has landed.
 """
 MOST_PASSES = 8
 """Passes after which an erasure that still finds values waits for an operator."""
@@ -55,6 +57,8 @@ class ErasureState(Message):
     stores: tuple[StoreCount, ...] = ()
     """The most places that a pass has found, and values taken by all passes together."""
     pending: tuple[StoreCount, ...] = ()
+    """Of the pass under way."""
+    pass_began_at: datetime | None = None
     """Of the pass under way."""
     paused_because: str = ""
     digest: str = ""
@@ -104,6 +108,10 @@ class ErasureStep(Message):
     is_dry: bool = False
     after: str = ""
     """Of raw files: those up to this key were looked at."""
+    pass_began_at: datetime | None = None
+    """A raw file that the erasure has rewritten since then was counted under its former key. None =
+    it is not known.
+    """
 
 
 class ErasedPlaces(Message):

@@ -4,15 +4,15 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from schemas.security.erasure import GRACE
+from schemas.security.erasure import GRACE, HEARD_EVERY
 from schemas.settings.base import SettingsGroup
 
 
 class ErasureSettings(SettingsGroup):
     """How values of erased records are taken out of the stores."""
 
-    grace: timedelta = Field(default=GRACE, ge=timedelta(0), le=timedelta(hours=1))
-    """How long to wait between two passes. Every process reads the list of erased records within 5
+    grace: timedelta = Field(default=GRACE, ge=2 * HEARD_EVERY, le=timedelta(hours=1))
+    """How long to wait between two passes. Every process reads the list of erased records each 5
     seconds; what was under way before lands in this time.
     """
     rewrite_tables: bool = False

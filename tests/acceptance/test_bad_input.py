@@ -143,7 +143,9 @@ def test_one_odd_field_lands_without_its_value_and_a_bad_event_is_quarantined_wi
     ).fetchone()
     assert isolated is not None
     assert diffs is not None
-    assert isolated[0] - diffs[0] == 3
+    # A record whose text changed twice has one finding.
+    assert isolated[0] - 3 >= diffs[0]
+    assert (isolated[0] > 3) == (diffs[0] > 0)
     # The org knows nothing of the injected records. That of the gap, read again, is a deleted one.
     strangers = {f"Case {record_id} is not in the org" for record_id in (*ids.values(), "500Tg000000zz06AAA")}
     wait_until_equal(endpoints, opened, but=strangers)

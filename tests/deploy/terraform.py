@@ -10,8 +10,8 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 TREE = ROOT / "deploy" / "terraform"
-MIRROR = Path(os.environ.get("TIDEGATE_TERRAFORM_MIRROR", "/opt/tf-plugins"))
-"""A folder of providers, for machines that cannot reach a registry. Not there = Terraform's own
+MIRROR = os.environ.get("TIDEGATE_TERRAFORM_MIRROR", "")
+"""A folder of providers, for machines that cannot reach a registry. Empty = Terraform's own
 ways.
 """
 _TIMEOUT = 900
@@ -56,7 +56,7 @@ class Terraform:
         cache = self.tree.parent / "providers"
         cache.mkdir(exist_ok=True)
         settings = {"TF_PLUGIN_CACHE_DIR": str(cache), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
-        if MIRROR.exists():
+        if MIRROR:
             file = self.tree.parent / "terraform.rc"
             file.write_text(
                 f'provider_installation {{\n  filesystem_mirror {{\n    path = "{MIRROR}"\n  }}\n}}\n'

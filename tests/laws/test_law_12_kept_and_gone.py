@@ -6,8 +6,7 @@ by it, one that began now is not.
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 import duckdb
 import psycopg
@@ -26,24 +25,32 @@ from clients.storage.objects import ObjectStore, S3Address, aws_client
 from clients.warehouse.postgres import PostgresWarehouse
 from sandbox.objectstore import ARCHIVE_BUCKET
 from schemas.errors import SettingsError, TerminalError
-from schemas.ingest.raw import Manifest
 from schemas.security.ids import archive_prefix
 from schemas.security.retention import PREFIX_RULES, MonthState, PrefixRule, Work
 from tests.support.builders.batches import Road
 from tests.support.builders.bus import event
-from tests.support.builders.retention import EIGHT_YEARS_AGO, retention, run_at, within
+from tests.support.builders.retention import run_at, within
+from tests.support.engines.keeping import (
+    CONTACTS,
+    LATER,
+    LOG,
+    START,
+    committed,
+    contact,
+    curated,
+    new_road,
+    rows,
+    send,
+    states,
+    thirteen_months,
+    two_months,
+)
 from transforms.retention.periods import Month
 from transforms.retention.seal import is_sealed
 from workers.record_trace import trace_record
 from workers.settings import Settings
 
 pytestmark = pytest.mark.service
-ORG = "road"
-START = EIGHT_YEARS_AGO
-CONTACTS = [f"003{number:015d}" for number in range(1, 4)]
-LOG = "audit.contact_change"
-LATER = START.plus(16)
-"""Both months have left the warehouse, which has them 13 months here."""
 
 
 class KilledError(Exception):
@@ -57,72 +64,17 @@ def database(database_with_tables: str) -> str:
 
 @pytest.fixture
 def road(warehouse: PostgresWarehouse, store: ObjectStore) -> Road:
-    return Road(store, warehouse)
+    return new_road(store, warehouse)
 
 
 @pytest.fixture
-def kept(
-    road: Road, s3_address: S3Address, database: str, warehouse: PostgresWarehouse, store: ObjectStore
-) -> Iterator[RetentionParts]:
-    for prefix in (f"raw/{ORG}/", f"staged/{ORG}/", f"chain/{ORG}/"):
-        for key in list(store.keys(prefix)):
-            store.delete(key)
-    made = retention(s3_address, database, warehouse, road.catalogue, org=ORG)
-    yield replace(made, policy=made.policy.model_copy(update={"warehouse_months": 13}))
-    made.close()
-
-
-def contact(month: Month, number: int, record: str, *, kind: str = "UPDATE", **fields: Any) -> dict[str, Any]:
-    """A change that was committed shortly before it is sent in that month."""
-    made = event(number, fields, object_name="Contact", change_type=kind, record_ids=[record])
-    return committed(made, month, number)
-
-
-def committed(made: dict[str, Any], month: Month, number: int) -> dict[str, Any]:
-    moment = within(month) - timedelta(minutes=5) + timedelta(seconds=number)
-    made["payload"]["ChangeEventHeader"]["commitTimestamp"] = round(moment.timestamp() * 1_000)
-    return made
-
-
-async def send(road: Road, month: Month, events: list[dict[str, Any]]) -> Manifest:
-    """One batch, landed and applied in the middle of a month."""
-    with time_machine.travel(within(month), tick=False):
-        manifest = road.land(events)
-        for item in (await road.stage(manifest)).values():
-            road.applier(road.warehouse).apply([item])
-    return manifest
-
-
-async def two_months(road: Road) -> list[Manifest]:
-    """Three contacts in the first month; two of them change in the second."""
-    first = [
-        contact(START, n, each, kind="CREATE", LastName=f"Person {n}") for n, each in enumerate(CONTACTS, 1)
-    ]
-    later = [
-        contact(START.plus(1), 11, CONTACTS[0], LastName="Person One"),
-        contact(START.plus(1), 12, CONTACTS[1], Title="Captain"),
-    ]
-    return [await send(road, START, first), await send(road, START.plus(1), later)]
-
-
-def rows(dsn: str, query: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(dsn) as connection:
-        return connection.execute(query.encode()).fetchall()
-
-
-def curated(dsn: str) -> list[list[tuple[Any, ...]]]:
-    return [
-        rows(dsn, f"SELECT * FROM curated.contact_{name} ORDER BY 1, changed_at")
-        for name in ("current", "history")
-    ]
-
-
-def states(kept: RetentionParts, source: str = LOG) -> dict[str, str]:
-    return {row.month: row.state for row in archived_months(kept.warehouse) if row.source == source}
+def kept(road: Road, s3_address: S3Address, database: str) -> Iterator[RetentionParts]:
+    with thirteen_months(road, s3_address, database) as made:
+        yield made
 
 
 def held(road: Road, *prefixes: str) -> set[str]:
-    return {key for prefix in prefixes for key in road.store.keys(f"{prefix}/{ORG}/{road.lane}")}
+    return {key for prefix in prefixes for key in road.store.keys(f"{prefix}/{road.org}/{road.lane}")}
 
 
 async def test_after_14_months_raw_is_gone_and_everything_else_is_readable(
@@ -179,11 +131,11 @@ def test_no_rule_can_reach_a_key_a_manifest_or_the_archive(kept: RetentionParts,
     for prefix in ("keys/", "keys/{org}/", "chain/{org}/", "archive/", "", "{other}/"):
         rule = PrefixRule(name="wrong", prefix=prefix, keep_days=1, why="a slip")
         with pytest.raises((TerminalError, KeyError)):
-            Removal(store, kept.removal("raw")._needed, rule, ORG)
+            Removal(store, kept.removal("raw")._needed, rule, kept.org)
     assert {rule.prefix.split("/")[0] for rule in PREFIX_RULES}.isdisjoint({"keys", "chain", "archive"})
     removal = kept.removal("previews")
     with pytest.raises(TerminalError, match="is not below"):
-        removal._delete([f"keys/{ORG}/1.json"])
+        removal._delete([f"keys/{kept.org}/1.json"])
 
 
 async def test_a_month_that_left_changes_no_curated_row_and_is_traced_in_the_archive(
@@ -198,7 +150,7 @@ async def test_a_month_that_left_changes_no_curated_row_and_is_traced_in_the_arc
     assert {states(kept)[str(START.plus(n))] for n in (0, 1)} == {MonthState.DROPPED}
 
     # The same changes once more are duplicates, a new one goes on from the base.
-    again = Road(road.store, road.warehouse, road.catalogue)
+    again = Road(road.store, road.warehouse, road.catalogue, org=road.org)
     (result,) = (
         await again.send([contact(START, 1, CONTACTS[0], kind="CREATE", LastName="Person 1")])
     ).values()
@@ -223,7 +175,7 @@ async def test_a_trace_goes_on_into_the_archive(
             "login_url": "https://login.example",
             "client_id": "id",
             "client_secret": "s",
-            "org_id": ORG,
+            "org_id": road.org,
         },
         s3={
             "bucket": s3_address.bucket,
@@ -242,7 +194,7 @@ async def test_a_trace_goes_on_into_the_archive(
         ("create", f"month={START}"),
         ("update", f"month={START.plus(1)}"),
     ]
-    assert all(step["raw_file"].startswith(f"raw/{ORG}/") for step in found["steps"])
+    assert all(step["raw_file"].startswith(f"raw/{road.org}/") for step in found["steps"])
 
 
 async def test_duckdb_reads_the_archive_and_personal_values_stay_sealed(
@@ -250,7 +202,7 @@ async def test_duckdb_reads_the_archive_and_personal_values_stay_sealed(
 ) -> None:
     await two_months(road)
     run_at(kept, within(LATER))
-    prefix = archive_prefix(ORG, LOG, "x").partition("month=")[0]
+    prefix = archive_prefix(kept.org, LOG, "x").partition("month=")[0]
     for key in kept.archive.store.objects.keys(prefix):
         where = tmp_path / key
         where.parent.mkdir(parents=True, exist_ok=True)
@@ -299,7 +251,7 @@ async def test_nothing_under_lock_can_be_deleted_shortened_or_expired_early(
     lock = store.lock_of(file.key, file.version_id)
     assert lock is not None
     assert lock.until == month.plus(84).end
-    for version in store.versions(archive_prefix(ORG, LOG, row.month)):
+    for version in store.versions(archive_prefix(kept.org, LOG, row.month)):
         with pytest.raises(TerminalError, match="is locked until"):
             store.delete_version(version)
     s3 = aws_client("s3", replace(s3_address, bucket=ARCHIVE_BUCKET))
@@ -323,7 +275,7 @@ async def test_after_8_years_the_archive_is_gone_and_the_records_are_not(
     run_at(kept, within(START.plus(96)))
     assert {states(kept)[str(START.plus(n))] for n in (0, 1)} == {MonthState.EXPIRED}
     for month in (START, START.plus(1)):
-        assert list(kept.archive.store.versions(archive_prefix(ORG, LOG, str(month)))) == []
+        assert list(kept.archive.store.versions(archive_prefix(kept.org, LOG, str(month)))) == []
     assert rows(database, f"SELECT 1 FROM {LOG}") == []
     assert curated(database)[0] == current
     # Open versions stay, those that ended more than seven years ago do not.
@@ -347,12 +299,16 @@ async def test_a_month_that_somebody_altered_is_not_dropped(
     assert len(rows(database, f"SELECT 1 FROM {LOG}")) == 5
 
 
-async def test_a_file_that_somebody_replaced_is_named(road: Road, kept: RetentionParts) -> None:
-    await two_months(road)
-    run_at(kept, within(START.plus(2)), Work.ARCHIVE, Work.VERIFY)
-    row = next(row for row in archived_months(kept.warehouse) if row.source == LOG and row.rows)
-    kept.archive.store.objects.put(row.manifest_key, b"{}")
-    (found,) = verify_retention(kept, within(START.plus(2))).findings
+async def test_a_file_that_somebody_replaced_is_named(
+    warehouse: PostgresWarehouse, s3_with_overlays: S3Address, database: str
+) -> None:
+    road = new_road(ObjectStore(s3_with_overlays), warehouse)
+    with thirteen_months(road, s3_with_overlays, database) as kept:
+        await two_months(road)
+        run_at(kept, within(START.plus(2)), Work.LIFECYCLE, Work.ARCHIVE, Work.VERIFY)
+        row = next(row for row in archived_months(kept.warehouse) if row.source == LOG and row.rows)
+        kept.archive.store.objects.put(row.manifest_key, b"{}")
+        (found,) = verify_retention(kept, within(START.plus(2))).findings
     assert "is not the file that was archived" in found.what
 
 

@@ -2,14 +2,21 @@
 emptied by hand is no erasure.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
+from temporalio.testing import ActivityEnvironment
 
+from activities.erasure.archive import EraseArchive
+from activities.erasure.scope import Scope, ScopeErasure
+from clients.retention.archived_months import archived_months
+from clients.retention.parts import RetentionParts
+from clients.storage.objects import S3Address
+from clients.warehouse.postgres import PostgresWarehouse
 from clients.writeback.attempts import seal as audit_seal
 from clients.writeback.attempts.verify import broken_seals
 from clients.writeback.batch_former import BatchFormer
@@ -22,26 +29,34 @@ from clients.writeback.store import WritebackStore
 from clients.writeback.undo import Undoing
 from schemas.catalogue import default_catalogue
 from schemas.errors import ActRefusedError, UnavailableError
-from schemas.security.erasure import StoreCount
+from schemas.security.erasure import ErasedPlaces, ErasureStep, StoreCount
+from schemas.security.ids import erasure_scope_key
+from schemas.security.retention import Work
 from schemas.writeback.control import WritebackChoice
 from schemas.writeback.messages import FormInput, WritebackState
+from tests.support.builders.bus import protector
+from tests.support.builders.retention import retention, run_at, within
 from tests.support.builders.writebacks import asked, checks
+from transforms.retention.periods import Month
+from transforms.retention.seal import is_sealed
 from transforms.writeback.batching import BatchingConfig
 from transforms.writeback.facts import Outcome
 
 pytestmark = pytest.mark.service
 
 RECORD = "500000000000001AAA"
-DONE = Outcome(WritebackState.DONE, record_id=RECORD, created=True)
-MINE = ErasedKeys([RECORD], ["Case.ExternalId__c=c-1"])
 SECRET = "Zq7Secret"
+WORDS = f"{SECRET} is no subject"
+"""Salesforce's own."""
+DONE = Outcome(WritebackState.DONE, record_id=RECORD, created=True, words=WORDS)
+MINE = ErasedKeys([RECORD], ["Case.ExternalId__c=c-1"])
 
 
 @pytest.fixture
 def sealed(database: str) -> str:
     """A store with a closed batch of two records, and a writeback of the first that waits."""
     with closing(WritebackIntake(database, checks)) as intake, closing(WritebackStore(database)) as store:
-        batches = WritebackBatches(store)
+        batches = WritebackBatches(store, lambda words: words)
         _submit(intake, ("C-1", "C-2"))
         (formed,) = _former(store).form(FormInput(org="o", object="Case", most_open=1)).batches
         before = {
@@ -60,7 +75,7 @@ def _former(store: WritebackStore) -> BatchFormer:
 
 
 def _other() -> Outcome:
-    return Outcome(WritebackState.DONE, record_id="500000000000002AAA", created=True)
+    return Outcome(WritebackState.DONE, record_id="500000000000002AAA", created=True, words=WORDS)
 
 
 def _submit(intake: WritebackIntake, external_ids: Sequence[str], key: str = "first") -> None:
@@ -106,6 +121,14 @@ def test_values_are_gone_and_the_others_are_not(sealed: str) -> None:
     ]
 
 
+def test_salesforces_words_about_an_attempt_go_with_its_values(sealed: str) -> None:
+    query = "SELECT words FROM writeback_attempt UNION ALL SELECT words FROM writeback"
+    assert [row[0] for row in rows(sealed, query)].count(WORDS) == 4
+    erase(sealed)
+    assert [row[0] for row in rows(sealed, query)].count(WORDS) == 2
+    assert broken_seals(sealed) == []
+
+
 def test_it_counts_what_it_takes_and_finds_nothing_the_second_time(sealed: str) -> None:
     dry = erase(sealed, is_dry=True)
     assert dry == erase(sealed)
@@ -114,6 +137,25 @@ def test_it_counts_what_it_takes_and_finds_nothing_the_second_time(sealed: str) 
     assert [each.rewritten for each in again.values()] == [0, 0, 0]
     # Its key is gone with its external id: by its record's id it is still found.
     assert again["writebacks"].places == 1
+
+
+def test_an_attempt_at_another_record_that_named_the_erased_one_goes_too(sealed: str) -> None:
+    """By its external id, as a parent."""
+    parent = {"Parent": {"ExternalId__c": "C-1"}}
+    with closing(WritebackIntake(sealed, checks)) as intake, closing(WritebackStore(sealed)) as store:
+        items = [asked(external_id="C-3", key="child", fields={"Subject": "third", **parent})]
+        assert not intake.submit("tests", items).refused
+        tamper(sealed, "DELETE FROM writeback WHERE key = 'later C-1'")
+        batches = WritebackBatches(store)
+        (formed,) = _former(store).form(FormInput(org="o", object="Case", most_open=1)).batches
+        assert batches.begin_sending(formed.batch, sent_at=datetime.now(UTC), before={}, settled={})
+        batches.close(formed.batch, {"Case.ExternalId__c=c-3": _other()}, calls=1)
+    query = "SELECT sent::text FROM writeback_attempt WHERE number = 4"
+    assert "C-1" in rows(sealed, query)[0][0]
+    assert erase(sealed)["writeback attempts"].rewritten == 2
+    assert "C-1" not in rows(sealed, query)[0][0]
+    assert "C-1" not in rows(sealed, "SELECT fields::text FROM writeback WHERE key = 'child'")[0][0]
+    assert broken_seals(sealed) == []
 
 
 def test_what_waited_is_let_go_and_neither_tried_again_nor_undone(sealed: str) -> None:
@@ -140,6 +182,10 @@ def test_one_that_is_on_its_way_is_waited_for(sealed: str) -> None:
     [
         (
             "UPDATE writeback_attempt SET sent = '{}', before = NULL, reason = NULL, salt = NULL WHERE number = 2",
+            "attempt 1 of writeback 2 in batch 1.0 has other values",
+        ),
+        (
+            "UPDATE writeback_attempt SET words = NULL WHERE number = 2",
             "attempt 1 of writeback 2 in batch 1.0 has other values",
         ),
         (
@@ -190,3 +236,57 @@ def test_a_batch_of_before_whose_seal_is_broken_is_not_sealed_anew(sealed_before
     tamper(sealed_before, "UPDATE writeback_attempt SET outcome = 'dead' WHERE number = 2")
     with pytest.raises(ActRefusedError, match="are not those that were sealed"):
         erase(sealed_before)
+
+
+@pytest.fixture
+def kept(sealed: str, s3_address: S3Address, warehouse: PostgresWarehouse) -> Iterator[RetentionParts]:
+    """The attempts are archived; of one of the person's nobody knew the record."""
+    tamper(sealed, "UPDATE writeback_attempt SET record_id = NULL WHERE number = 1")
+    tamper(sealed, "UPDATE writeback SET record_id = NULL WHERE number = 1")
+    warehouse.ensure_tables(default_catalogue())
+    made = retention(s3_address, sealed, warehouse, default_catalogue())
+    run_at(made, within(Month.of(datetime.now(UTC)).plus(1)), Work.ARCHIVE, Work.VERIFY)
+    yield made
+    made.close()
+
+
+def attempts_in_archive(kept: RetentionParts, *, sealed: bool) -> dict[int, dict[str, Any]]:
+    """Number -> the attempt as it lies in the archive, or opened."""
+    found: dict[int, dict[str, Any]] = {}
+    for month in archived_months(kept.warehouse):
+        manifest, files = month.read_files(kept.archive)
+        if manifest is None or month.source != "store.writeback_attempt":
+            continue
+        for file in files:
+            rows = kept.archive.read(file) if sealed else kept.archive.open(manifest, file).rows
+            found |= {row["number"]: row for row in rows.to_pylist()}
+    return found
+
+
+async def test_nothing_of_an_erased_persons_attempts_can_be_read_in_the_archive(
+    kept: RetentionParts, sealed: str
+) -> None:
+    lying = attempts_in_archive(kept, sealed=True)
+    assert SECRET not in str(lying)
+    assert all(is_sealed(row[name]) for row in lying.values() for name in ("sent", "words", "salt"))
+    opened = attempts_in_archive(kept, sealed=False)
+    assert [opened[number]["words"] for number in (1, 2)] == [WORDS, WORDS]
+    found = await erase_archived(kept, sealed)
+    assert found.stores[0].rewritten == 1
+    opened = attempts_in_archive(kept, sealed=False)
+    assert SECRET not in str(opened[1])
+    assert opened[1]["salt"] is None
+    assert opened[2]["words"] == WORDS
+
+
+async def erase_archived(kept: RetentionParts, sealed: str) -> ErasedPlaces:
+    """The erasure's steps over writebacks and the archive."""
+    erase(sealed)
+    scope = Scope({"Case": (RECORD,)}, tuple(MINE.keys), None)
+    scoping = ScopeErasure(kept.warehouse, kept.store, kept.catalogue, protector())
+    kept.store.put(erasure_scope_key(kept.org, "ids-1"), scoping._written(scope))
+    with closing(WritebackStore(sealed)) as store:
+        step = EraseArchive(kept.archive.keys, store, kept.store, protector())
+        request = ErasureStep(org=kept.org, key="ids-1")
+        made: ErasedPlaces = await ActivityEnvironment().run(step.erase_archive, request)
+    return made

@@ -60,6 +60,7 @@ def test_what_was_not_touched_is_as_it_was_sealed(sealed: str) -> None:
         "caller = 'eve'",
         "outcome = 'dead'",
         "reason = 'none'",
+        "words = 'others'",
         "record_id = NULL",
         "looked_up = true",
         "sent_at = sent_at + interval '1 second'",

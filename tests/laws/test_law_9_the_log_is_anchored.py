@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -20,10 +19,7 @@ from clients.audit.verify import verify_log
 from clients.database.audit_chain import ChainRow, row_hash
 from clients.database.audit_log import AuditLog
 from clients.storage.objects import S3Address, aws_client
-from sandbox import objectstore
 from sandbox.objectstore import AUDIT_BUCKET
-from sandbox.ports import free_port
-from sandbox.processes import ProcessGroup
 from schemas.security.ids import anchor_key, anchor_prefix
 from tests.support.builders.anchors import act, anchors_at, forge, stored_rows
 
@@ -139,15 +135,6 @@ def test_an_anchor_that_the_key_has_not_signed_counts_for_nothing(
     assert "not signed by the key" in found
     assert "rows 8 to 10 cut off the end" in found
     assert signed_digest(forged) != signed_digest(stored.anchor)
-
-
-@pytest.fixture
-def s3_with_overlays(tmp_path: Path, s3_address: S3Address) -> Iterator[S3Address]:
-    """S3 that lets another version be put over a locked one, as AWS does."""
-    group, port = ProcessGroup(tmp_path), free_port()
-    objectstore.start_objectstore(group, tmp_path / "s3", port=port, overlays=True)
-    yield replace(s3_address, endpoint_url=objectstore.endpoint(port))
-    group.stop()
 
 
 def test_an_anchor_that_was_hidden_still_counts(

@@ -168,10 +168,10 @@ async def test_a_poller_that_dies_anywhere_is_followed_without_a_gap(
 class _DyingStore(ObjectStore):
     step = ""
 
-    def put(self, key: str, body: bytes) -> None:
+    def put_confirmed(self, key: str, body: bytes, sha256: str) -> None:
         if self.step == "put":
             raise UnavailableError(system="S3", detail="it dies")
-        super().put(key, body)
+        super().put_confirmed(key, body, sha256)
 
     def create(self, key: str, body: bytes) -> bool:
         if self.step == "create":

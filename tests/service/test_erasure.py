@@ -3,7 +3,6 @@ again.
 """
 
 import io
-import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,6 +23,7 @@ from schemas.ingest.raw import Manifest
 from tests.support.builders.batches import Road
 from tests.support.builders.bus import event, protector, stamps
 from tests.support.builders.catalogues import strict
+from tests.support.builders.tokens import TOKEN
 from tests.support.engines.erasing import Erasures
 from tests.support.engines.replaying import Replays
 from transforms.ingest.row_pages import page_of_records, protect_page
@@ -144,7 +144,7 @@ def _behind(body: bytes, catalogue: Catalogue) -> bytes:
     key, opened = protector(catalogue), []
     contexts = ["unknown", "erasure", "Contact.Strange__c"]
     contexts += [f"{spec.name}.{name}" for spec in catalogue.objects.values() for name in spec.fields]
-    for token in set(re.findall(rb"tg1x?\.[\w-]+\.[\w=-]+", body)):
+    for token in set(TOKEN.findall(body)):
         for context in contexts:
             try:
                 opened.append(str(key.decrypt(context, token.decode())))

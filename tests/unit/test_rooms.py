@@ -67,7 +67,7 @@ CAPABILITIES: dict[str, dict[str, set[str]]] = {
         "governor": {"metrics"},
         "metrics": set(),
         "oidc": set(),
-        "retention": {"database", "storage", "warehouse"},
+        "retention": {"database", "storage", "warehouse", "writeback"},
         "salesforce": {"ca_bundle", "concurrency", "governor", "metrics", "storage", "telemetry"},
         "secrets": {"aws_region", "ca_bundle"},
         "storage": {"ca_bundle", "metrics"},

@@ -11,10 +11,13 @@ import pyarrow.compute as pc
 
 from schemas.catalogue import ObjectSpec
 from schemas.ingest.change_types import DELETE
+from transforms.erasure.curated import without_erased_names
 from transforms.erasure.fields import erased_columns, unknown_after_erasure
 from transforms.quality import findings
 
-_OURS = frozenset({"isolated_fields", "diff_fields", "field_findings"})
+MARKS = frozenset({"isolated_fields", "diff_fields"})
+"""Columns of a logged change that say which of its values are gone."""
+_OURS = MARKS | {"field_findings"}
 
 
 def erase_changes(changes: pa.Table, spec: ObjectSpec, ids: Collection[str]) -> pa.Table:
@@ -26,7 +29,7 @@ def erase_changes(changes: pa.Table, spec: ObjectSpec, ids: Collection[str]) -> 
         return changes
     erased = erased_columns(spec)
     isolated = _isolated(changes, erased)
-    diffs = _without(changes["diff_fields"], erased)
+    diffs = [without_erased_names(text, erased) for text in changes["diff_fields"].to_pylist()]
     new = {"isolated_fields": isolated, "diff_fields": diffs}
     if "field_findings" in changes.column_names:
         new["field_findings"] = [_found(text, erased) for text in changes["field_findings"].to_pylist()]
@@ -47,13 +50,6 @@ def _isolated(changes: pa.Table, erased: frozenset[str]) -> list[str | None]:
     return [
         isolated if kind == DELETE else unknown_after_erasure(isolated, erased)
         for kind, isolated in zip(kinds, before, strict=True)
-    ]
-
-
-def _without(column: pa.ChunkedArray, erased: frozenset[str]) -> list[str | None]:
-    return [
-        None if text is None else ",".join(name for name in text.split(",") if name not in erased) or None
-        for text in column.to_pylist()
     ]
 
 

@@ -4,6 +4,7 @@ An event of several records says the same of each. It is divided, so that the er
 goes and the others' stays: the changes of the file remain as many, and in their order.
 """
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -22,6 +23,8 @@ DETAIL = "the values of the record were erased"
 """In place of a detail about one of its values."""
 _PARTS = frozenset({"schema", "payload", "event"})
 _SHORT_ID = 15
+_HIDDEN_IDS = r'"recordIds":\s*\["?[^\]]*"tg'
+"""Record ids of which one was none, and was encrypted when it came."""
 Opens = Callable[[str], str]
 """From a token of something unreadable to its text; raises `ValueError` for what is none."""
 
@@ -60,7 +63,7 @@ def erase_events(
         if name == UNREADABLE_OBJECT:
             parts, found = _unreadable(before, records, opens)
         else:
-            parts, found = erase_event(before, specs.get(name), records)
+            parts, found = erase_event(before, specs.get(name), records, opens)
         changes += found
         if [text for text, _ in parts] == [before]:
             continue
@@ -97,12 +100,15 @@ def _assembled(raw: pa.Table, places: list[int], counts: list[int], texts: list[
 
 def _suspects(raw: pa.Table, ids: Collection[str]) -> list[int]:
     """Rows that may be of the records: they name one, or nobody knows whom they name."""
-    named = pc.match_substring_regex(raw["event"], "|".join(sorted(each[:_SHORT_ID] for each in ids)))
+    patterns = [*sorted(each[:_SHORT_ID] for each in ids), _HIDDEN_IDS]
+    named = pc.match_substring_regex(raw["event"], "|".join(patterns))
     unreadable = pc.equal(raw["object"], UNREADABLE_OBJECT)
     return [int(row) for row in np.flatnonzero(np.asarray(pc.or_(named, unreadable)))]
 
 
-def erase_event(text: str, spec: ObjectSpec | None, ids: frozenset[str]) -> tuple[list[tuple[str, int]], int]:
+def erase_event(
+    text: str, spec: ObjectSpec | None, ids: frozenset[str], opens: Opens | None = None
+) -> tuple[list[tuple[str, int]], int]:
     """An event's JSON as one or more, each with its number of changes; and the changes of the
     records in it.
 
@@ -110,6 +116,7 @@ def erase_event(text: str, spec: ObjectSpec | None, ids: frozenset[str]) -> tupl
         text: The event's JSON, as it is in raw.
         spec: Its object; None: the catalogue lacks it, so nothing of its payload is kept.
         ids: Records.
+        opens: Reads what was encrypted in the place of a record id. None = nothing was.
     """
     data = exact_json.loads_where_needed(text.encode())
     payload = data.get("payload") if isinstance(data, dict) else None
@@ -117,7 +124,11 @@ def erase_event(text: str, spec: ObjectSpec | None, ids: frozenset[str]) -> tupl
     if not isinstance(payload, dict) or not isinstance(header, dict):
         return [(text, 1)], 0
     record_ids = header.get("recordIds")
-    if not isinstance(record_ids, list) or not all(isinstance(each, str) for each in record_ids):
+    if (
+        not isinstance(record_ids, list)
+        or not all(isinstance(each, str) for each in record_ids)
+        or (opens is not None and _names_hidden(record_ids, ids, opens))
+    ):
         # Nobody can say whose it is, and one of the records is in it.
         erased = _without_values(data, payload, {**header, ERASED_MARK: True}, spec)
         return [(text if header.get(ERASED_MARK) else _written(erased), 1)], 1
@@ -146,7 +157,9 @@ def _without_values(
     for name, value in payload.items():
         parts = compounds.get(name)
         if name == HEADER:
-            left[name] = header
+            left[name] = {
+                part: value if part == "recordIds" else _told(value) for part, value in header.items()
+            }
         elif parts is not None and isinstance(value, dict):
             left[name] = {
                 part: inner if parts.get(part) in kept and _is_clear(inner) else None
@@ -154,8 +167,25 @@ def _without_values(
             }
         else:
             left[name] = value if name in kept and _is_clear(value) else None
-    rest = {part: value if part in _PARTS else None for part, value in data.items()}
+    rest = {
+        part: _told(value) if part in _PARTS else None for part, value in data.items() if part != "payload"
+    }
     return {**rest, "payload": left}
+
+
+def _names_hidden(record_ids: list[str], ids: frozenset[str], opens: Opens) -> bool:
+    """True when one of the records is named in what was encrypted in the place of an id."""
+    words = "".join(_opened(each, opens) for each in record_ids if is_any_token(each))
+    return any(each[:_SHORT_ID] in words for each in ids)
+
+
+def _told(value: Any) -> Any:
+    """A part of the event's envelope, without what was encrypted because it had not its form."""
+    if isinstance(value, dict):
+        return {name: _told(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [each for each in value if not is_any_token(each)]
+    return None if is_any_token(value) else value
 
 
 def _is_clear(value: object) -> bool:
@@ -211,12 +241,13 @@ def erase_quarantined(
         ids: Records.
         opens: As of `erase_events`.
     """
-    if not any(each[:_SHORT_ID] in event for each in ids) and record_id is not None:
+    is_named = any(each[:_SHORT_ID] in event for each in ids) or re.search(_HIDDEN_IDS, event)
+    if not is_named and record_id is not None:
         return event
     if record_id is None and spec is None:
         parts, found = _unreadable(event, ids, opens)
     else:
-        parts, found = erase_event(event, spec, ids)
+        parts, found = erase_event(event, spec, ids, opens)
     if not found:
         return event
     of_row = [text for text, _ in parts if record_id is not None and record_id in text]

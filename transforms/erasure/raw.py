@@ -10,9 +10,6 @@ from transforms.erasure.events import ErasedRaw, erase_events
 from transforms.erasure.pages import erase_page
 from transforms.pii import Protector
 
-_UNKNOWN = "unknown"
-"""The context of what was encrypted whole."""
-
 
 def erase_raw(
     raw: pa.Table, manifest: Manifest, catalogue: Catalogue, protector: Protector, ids: Collection[str]
@@ -23,4 +20,4 @@ def erase_raw(
     if manifest.form is Form.ROWS:
         (name,) = manifest.landed
         return erase_page(raw, catalogue.objects.get(name), ids)
-    return erase_events(raw, catalogue.objects, ids, lambda token: str(protector.decrypt(_UNKNOWN, token)))
+    return erase_events(raw, catalogue.objects, ids, protector.open_unknown)

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.catalogue import TEXTS, Catalogue, ObjectSpec
+from transforms.pii.envelope import hide_odd_parts
 from transforms.pii.key_ring import DataKey, KeyRing
 from transforms.pii.seals import Seal, seal_of
 from transforms.pii.tokens import (
@@ -38,10 +39,11 @@ Large Text Fields").
 """
 
 HEADER = "ChangeEventHeader"
+_UNKNOWN = "unknown"
+"""The context of values that nobody can name."""
 _WRITEBACK = "writeback:"
 """Before the context of what writebacks store: no token of the warehouse opens there."""
 _NESTED: frozenset[type] = frozenset({dict, list})
-_PARTS = frozenset({"schema", "payload", "event"})
 _API_NAME = re.compile(r"\w{1,80}", re.ASCII)
 
 
@@ -71,11 +73,11 @@ class Protector:
         payload = data.get("payload")
         header = payload.get(HEADER) if isinstance(payload, dict) else None
         name = header.get("entityName") if isinstance(header, dict) else None
+        hide_odd_parts(data, header, self._hide)
         plan = self._plans.get(name) if isinstance(name, str) else None
         if not isinstance(payload, dict) or plan is None:
             self._hide_payload(data, payload, header)
             return name if isinstance(name, str) and _API_NAME.fullmatch(name) else ""
-        self._hide_rest(data)
         record_id = first_record(header)
         for field in payload.keys() - plan.clear:
             value = payload[field]
@@ -133,6 +135,10 @@ class Protector:
         of the org's keys and of the context.
         """
         return open_token(self.ring, context, token)
+
+    def open_unknown(self, token: str) -> str:
+        """The text of what was encrypted because nobody could name it; raises as `decrypt`."""
+        return str(self.decrypt(_UNKNOWN, token))
 
     def encrypt_writeback(self, context: str, value: object) -> str:
         """The token of a value that a writeback stores. No other token equals it, so nobody learns
@@ -193,21 +199,24 @@ class Protector:
 
     def _hide_payload(self, data: dict[str, Any], payload: object, header: object) -> None:
         """Nothing is known of this event: keep the header, hide the rest."""
-        self._hide_rest(data)
         hidden: dict[str, Any] = {HEADER: header} if isinstance(header, dict) else {}
         rest: object = payload
         if isinstance(payload, dict):
             rest = {name: value for name, value in payload.items() if name not in hidden}
         if rest not in (None, {}):
-            hidden["hidden"] = self.encrypt("unknown", rest)
+            hidden["hidden"] = self.encrypt(_UNKNOWN, rest)
         data["payload"] = hidden
 
-    def _hide_rest(self, data: dict[str, Any]) -> None:
-        """A message with a misspelt part is still JSON: what stands beside the known parts may be
-        anything.
-        """
-        for part in data.keys() - _PARTS:
-            data[part] = self.encrypt("unknown", data[part])
+    def _hide(self, value: object) -> str:
+        """The token of a value of which nothing is known; the value itself when it is one."""
+        if isinstance(value, str):
+            try:
+                open_token(self.ring, _UNKNOWN, value)
+            except ValueError:
+                pass
+            else:
+                return value
+        return self.encrypt(_UNKNOWN, value)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ class Compared(NamedTuple):
     left: int
     """Rows of the archive that the table has no more."""
     erased: int
-    """Rows whose subject's key was destroyed: their values cannot be compared."""
+    """Rows of erased subjects: they are the same but for the values that were taken."""
 
     @property
     def is_safe(self) -> bool:
@@ -25,23 +25,44 @@ class Compared(NamedTuple):
         return not self.missing and not self.differing
 
 
+class Erasable(NamedTuple):
+    """The part of a table that an erasure takes."""
+
+    subject: str
+    """The column that names whose values a row holds."""
+    gone: Collection[str]
+    """Subjects that were erased."""
+    columns: Collection[str]
+    """Columns that it changes. In all others the rows of an erased subject are as they were."""
+
+
 def compare_rows(
-    archived: pa.Table, live: pa.Table, *, keys: Sequence[str], subject: str | None, gone: Collection[str]
+    archived: pa.Table, live: pa.Table, *, keys: Sequence[str], erasable: Erasable | None
 ) -> Compared:
-    """Compare row by row. Both have the same columns and are sorted by `keys`."""
+    """Compare row by row. Both have the same columns and are sorted by `keys`.
+
+    `erasable`: None = nobody can be erased from the table.
+    """
     names = archived.column_names
     live = live.select(names).cast(archived.schema)
-    erased = 0
-    if subject is not None and gone:
-        erased = _count(live, subject, gone)
-        archived, live = _without(archived, subject, gone), _without(live, subject, gone)
     ours, theirs = _places(archived, keys), _places(live, keys)
     known = pc.is_in(theirs, value_set=ours)
     missing = len(live) - int(pc.sum(known).as_py() or 0)
     both = archived.filter(pc.is_in(ours, value_set=theirs))
     live = live.filter(known)
-    differing = 0 if both.equals(live) else _differing(both, live)
-    return Compared(len(live) - differing, missing, differing, len(archived) - len(both), erased)
+    erased = _erased(live, erasable)
+    taken = frozenset[str]() if erasable is None else frozenset(erasable.columns)
+    differing = 0 if both.equals(live) else _differing(both, live, erased, taken)
+    count = int(pc.sum(erased).as_py() or 0)
+    return Compared(len(live) - differing - count, missing, differing, len(archived) - len(both), count)
+
+
+def _erased(live: pa.Table, erasable: Erasable | None) -> pa.ChunkedArray:
+    """Of each row whether its subject was erased."""
+    if erasable is None:
+        return pa.chunked_array([pa.array([False] * len(live))])
+    subjects = live[erasable.subject]
+    return pc.is_in(subjects, value_set=pa.array(sorted(erasable.gone), subjects.type))
 
 
 def _places(rows: pa.Table, keys: Sequence[str]) -> pa.ChunkedArray:
@@ -50,23 +71,12 @@ def _places(rows: pa.Table, keys: Sequence[str]) -> pa.ChunkedArray:
     return pc.binary_join_element_wise(*texts, pa.scalar("\n", pa.large_string()))
 
 
-def _differing(archived: pa.Table, live: pa.Table) -> int:
+def _differing(archived: pa.Table, live: pa.Table, erased: pa.ChunkedArray, taken: Collection[str]) -> int:
     differs = pa.chunked_array([pa.array([False] * len(live))])
     for name in archived.column_names:
         one, other = archived[name], live[name]
         unequal = pc.fill_null(pc.not_equal(one, other), False)
         nulls = pc.xor(pc.is_null(one), pc.is_null(other))
-        differs = pc.or_(differs, pc.or_(unequal, nulls))
+        found = pc.or_(unequal, nulls)
+        differs = pc.or_(differs, pc.and_not(found, erased) if name in taken else found)
     return int(pc.sum(differs).as_py() or 0)
-
-
-def _count(rows: pa.Table, column: str, values: Collection[str]) -> int:
-    return int(pc.sum(_is_in(rows, column, values)).as_py() or 0)
-
-
-def _without(rows: pa.Table, column: str, values: Collection[str]) -> pa.Table:
-    return rows.filter(pc.invert(_is_in(rows, column, values)))
-
-
-def _is_in(rows: pa.Table, column: str, values: Collection[str]) -> pa.ChunkedArray:
-    return pc.is_in(rows[column], value_set=pa.array(sorted(values), rows[column].type))

@@ -26,7 +26,9 @@ def backfill_activities(process: Process) -> Activities:
         *backfill.activities(clients, org, visibility_delay=delay, part_rows=part_rows),
         *repair.org_activities(clients, org),
         *drift.activities(clients, org, live=live, policy=policy, visibility_delay=delay),
-        *retention.activities(retention_parts(settings, clients.store, clients.warehouse, live)),
+        *retention.activities(
+            retention_parts(settings, clients.store, clients.warehouse, live, clients.protector)
+        ),
         *keys.activities(clients, *open_keys(settings, clients.store)),
     ]
 

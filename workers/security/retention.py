@@ -20,6 +20,7 @@ from schemas.catalogue import Catalogue
 from schemas.ids import schedule_id
 from schemas.security.ids import retention_workflow_id
 from schemas.security.retention import RetentionInput
+from transforms.pii import Protector
 from workers.addresses import operational_address, s3_address
 from workers.clients import decided_catalogue, open_warehouse
 from workers.settings import Settings
@@ -34,9 +35,16 @@ def archive_address(settings: Settings) -> S3Address:
 
 
 def retention_parts(
-    settings: Settings, store: ObjectStore, warehouse: Warehouse, catalogue: Catalogue
+    settings: Settings,
+    store: ObjectStore,
+    warehouse: Warehouse,
+    catalogue: Catalogue,
+    protector: Protector | None = None,
 ) -> RetentionParts:
-    """The stores that retention works on, over clients that are open. Connects to nothing yet."""
+    """The stores that retention works on, over clients that are open. Connects to nothing yet.
+
+    `protector`: None = only for looks.
+    """
     org = settings.salesforce.org_id
     address = archive_address(settings)
     operational = operational_address(settings.operational)
@@ -50,6 +58,7 @@ def retention_parts(
         archive=Archive(org, ArchiveStore(address), keys),
         lifecycle=Lifecycle(s3_address(settings.s3), org),
         stored=store_sources(operational),
+        protector=protector,
     )
 
 

@@ -10,7 +10,7 @@ from clients.warehouse.sql.apply import (
     REBUILT,
     TOUCHED,
     change_table,
-    current_table,
+    tables_of,
 )
 from schemas.catalogue import ObjectSpec
 from schemas.tables import Column, change_columns, quoted
@@ -131,19 +131,24 @@ def move_raw_file() -> str:
 
 
 def read_values(spec: ObjectSpec, name: str) -> str:
-    """Every value that the records to rebuild had in a column."""
+    """Every value that the records to rebuild had in a column, also in changes that have left the
+    log.
+    """
     column = quoted(name)
     return " UNION ".join(
         f"SELECT c.{column} FROM {table} AS c JOIN {REBUILT} AS r ON c.record_id = r.record_id "
         f"WHERE c.{column} IS NOT NULL"
-        for table in (change_table(spec), current_table(spec))
+        for table in tables_of(spec)
     )
 
 
 def find_related(spec: ObjectSpec, name: str) -> str:
-    """Records whose reference names one of the records to rebuild."""
+    """Records whose reference names or named one of the records to rebuild."""
     column = quoted(name)
-    return f"SELECT DISTINCT c.record_id FROM {change_table(spec)} AS c JOIN {REBUILT} AS r ON c.{column} = r.record_id"
+    return " UNION ".join(
+        f"SELECT c.record_id FROM {table} AS c JOIN {REBUILT} AS r ON c.{column} = r.record_id"
+        for table in tables_of(spec)
+    )
 
 
 def find_first_seen(spec: ObjectSpec) -> str:

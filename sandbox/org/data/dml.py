@@ -253,7 +253,9 @@ class Dml:
     def _one(self, tx: Transaction, row: Write) -> Outcome:
         fault = self._org.faults.strike("row", row.object_name)
         if fault is not None:
-            return Outcome(row.record_id, error=SalesforceError(fault.code, fault.message))
+            return Outcome(
+                row.record_id, error=SalesforceError(fault.code, fault.message, fields=fault.fields)
+            )
         try:
             return self._perform(tx, row)
         except SalesforceError as error:

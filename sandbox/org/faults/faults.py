@@ -30,7 +30,7 @@ KINDS: Mapping[Point, Mapping[str, str]] = {
         "expire_session": "the caller's session is ended first, so the call is refused as expired",
         "quota": "the call is refused as beyond the daily quota",
     },
-    "row": {"error": "the row of a write fails with `code` and `message`"},
+    "row": {"error": "the row of a write fails with `code`, `message` and `fields`"},
     "bulk.job": {
         "hang": "the job stays InProgress",
         "fail": "the job fails midway, what it has written stays, the rest is unprocessed",
@@ -64,6 +64,8 @@ class FaultRule(BaseModel):
     status: int = Field(default=503, ge=400, le=599)
     code: str = "SERVER_UNAVAILABLE"
     message: str = "Server Unavailable"
+    fields: tuple[str, ...] = ()
+    """Names of the fields to blame, of a row's error."""
     retry_after: int | None = Field(default=None, ge=0)
     """Seconds that `status` and `html` answers name in Retry-After; None: no such header."""
     seed: int = 1

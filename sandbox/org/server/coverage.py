@@ -180,7 +180,7 @@ def page(app: Starlette) -> str:
         _table(("dial", "default", "what it does"), _dials()),
         "## Faults",
         "`POST /sandbox/faults` takes a rule: `point`, `kind`, `match` (part of the call, object or channel), `probability`, `times`, "
-        "`after`, `seconds`, `status`, `code`, `message`, `seed`.",
+        "`after`, `seconds`, `status`, `code`, `message`, `fields`, `seed`.",
         _table(("point", "kind", "what happens"), kinds),
         _GAPS,
     ]

@@ -123,12 +123,14 @@ async def test_a_row_fault_fails_single_rows(client):
         "match": "Account",
         "code": "UNABLE_TO_LOCK_ROW",
         "message": "m",
+        "fields": ["Name"],
         "after": 1,
     }
     await client.post("/sandbox/faults", json=rule | {"times": 1})
     records = [{"attributes": {"type": "Account"}, "Name": name} for name in "ABC"]
     answer = await client.post(f"{V}/composite/sobjects", json={"records": records})
     assert [row["success"] for row in answer.json()] == [True, False, True]
+    assert answer.json()[1]["errors"][0]["fields"] == ["Name"]
 
 
 async def test_too_many_long_calls_refuse_the_next_one(client):

@@ -147,8 +147,15 @@ class DriftEngine(ReconcilingEngine):
         self.store.put(refresh_key(self.org, object_name), body)
 
     def accounts(self, *columns: str) -> dict[str, tuple[Any, ...]]:
+        """Columns of each account by its id, the name in plaintext."""
         rows = self.rows(f"SELECT record_id, {', '.join(columns)} FROM curated.account_current")
-        return {row[0]: row[1:] for row in rows}
+        return {
+            record_id: tuple(
+                self.in_plaintext("Account", "Name", value) if column == "name" else value
+                for column, value in zip(columns, values, strict=True)
+            )
+            for record_id, *values in rows
+        }
 
 
 def differences(result: DriftResult) -> list[FieldDrift]:

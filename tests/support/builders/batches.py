@@ -36,6 +36,7 @@ class Road:
     catalogue: Catalogue = field(default_factory=default_catalogue)
     lane: str = field(default_factory=lambda: uuid.uuid4().hex)
     position: str = ORIGIN
+    org: str = "road"
 
     @property
     def batches(self) -> BatchActivities:
@@ -57,7 +58,7 @@ class Road:
         for data in events:
             last = int((data.get("event") or {}).get("replayId", last))
             buffer.add([StreamMessage(last, data, received_ms)])
-        chain = Chain(self.store, org="road", lane=self.lane)
+        chain = Chain(self.store, org=self.org, lane=self.lane)
         manifest, _ = chain.land(buffer.peek(), start=self.position)
         self.position = manifest.end
         return manifest

@@ -1,15 +1,20 @@
 """An erasure's road without Temporal: its steps, one after the other, in this process."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from temporalio.testing import ActivityEnvironment
 
+from activities.erasure.archive import EraseArchive
 from activities.erasure.files import EraseFiles
 from activities.erasure.raw import EraseRaw
 from activities.erasure.scope import ScopeErasure
 from activities.erasure.tables import EraseTables
+from activities.erasure.writebacks import EraseWritebacks
+from clients.retention.subject_keys import SubjectKeys
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.shadow.schemas import shadow_prefix
+from clients.writeback.store import WritebackStore
 from schemas.security.erasure import (
     ErasedPlaces,
     ErasureInput,
@@ -33,6 +38,10 @@ class Erasures:
     org: str = "road"
     key: str = "ids-1"
     files_at_once: int = 3
+    keys: SubjectKeys | None = None
+    """Of archived records."""
+    writebacks: WritebackStore | None = None
+    """With it and the keys also writebacks and the archive are gone through."""
 
     def __post_init__(self) -> None:
         road = self.road
@@ -48,6 +57,12 @@ class Erasures:
             lambda name: PostgresWarehouse(self.dsn, prefix=shadow_prefix(name)),
         )
 
+        self.steps = [self.files.erase_files, self.raw.erase_raw, self.tables.erase_tables]
+        if self.keys is not None and self.writebacks is not None:
+            beside = EraseWritebacks(self.writebacks, road.store, self.protector)
+            archive = EraseArchive(self.keys, self.writebacks, road.store, self.protector)
+            self.steps = [beside.erase_writebacks, *self.steps, archive.erase_archive]
+
     async def scope(self, *record_ids: str, with_related: bool = True) -> ErasureScope:
         """Name the records."""
         request = ErasureInput(org=self.org, key=self.key, records=record_ids, with_related=with_related)
@@ -56,10 +71,13 @@ class Erasures:
     async def once(self, *, is_dry: bool = False) -> dict[str, StoreCount]:
         """One pass; what each store had."""
         stores: tuple[StoreCount, ...] = ()
-        for step in (self.files.erase_files, self.raw.erase_raw, self.tables.erase_tables):
+        began_at = datetime.now(UTC)
+        for step in self.steps:
             after: str | None = ""
             while after is not None:
-                request = ErasureStep(org=self.org, key=self.key, is_dry=is_dry, after=after)
+                request = ErasureStep(
+                    org=self.org, key=self.key, is_dry=is_dry, after=after, pass_began_at=began_at
+                )
                 found: ErasedPlaces = await ActivityEnvironment().run(step, request)
                 stores, after = put_together(stores, found.stores), found.after
         return {each.store: each for each in stores}

@@ -7,7 +7,7 @@ import subprocess
 import uuid
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from clients.database.engine import open_engine
 from clients.database.migrations import ensure_schema
-from clients.storage.objects import ObjectStore, S3Address
+from clients.storage.objects import ObjectStore, S3Address, aws_client
 from clients.warehouse import postgres_tables
 from sandbox.temporal import temporal_binary
 from schemas.catalogue import default_catalogue
@@ -119,7 +119,11 @@ class Estate:
 async def running_estate(
     folder: Path, *, s3: S3Address, temporal: str, warehouse: str, operational: str
 ) -> AsyncIterator[Estate]:
-    """All remotes as the engine wants them: tables made, migrations taken."""
+    """All remotes as the engine wants them: tables made, migrations taken, and a bucket of its own.
+    In the tests' bucket others land under the org's id, with keys that are not there.
+    """
+    s3 = replace(s3, bucket=f"estate-{uuid.uuid4().hex[:12]}")
+    aws_client("s3", s3).create_bucket(Bucket=s3.bucket)
     postgres_tables.ensure_tables(warehouse, default_catalogue())
     engine = open_engine(operational)
     ensure_schema(engine)

@@ -6,8 +6,7 @@ whatever is left of them, also behind a token.
 """
 
 import itertools
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,18 +20,20 @@ import pyarrow.parquet as pq
 from cli.state import settings_file
 from clients.storage.data_key import org_data_key
 from clients.storage.objects import ObjectStore
-from clients.writeback.attempts.verify import broken_seals
+from clients.writeback.refusal_words import CONTEXT
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.ids import intake_prefix
+from tests.support.builders.tokens import TOKEN
 from tests.support.builders.waiting import wait_for
 from tests.support.engines.real_engine import RealEngine
 from transforms.pii import Protector
 from workers.addresses import s3_address
 from workers.settings import load_settings
 
-_TOKEN = re.compile(rb"tg1x?\.[\w-]+\.[\w=-]+")
 _SYSTEM = ("pg_catalog", "information_schema")
 _PARQUET = b"PAR1"
+BEHIND = ", behind tokens"
+"""After the name of a place: it is in what its tokens hide."""
 
 
 def mark(person: int) -> str:
@@ -102,7 +103,7 @@ class People:
 
     def hand_in_file(self, people: Sequence[int]) -> None:
         """Put a file of writebacks into the bucket, and hand it in."""
-        key = f"{intake_prefix(self.engine.org)}people.csv"
+        key = f"{intake_prefix(self.engine.org)}writer/people.csv"
         lines = ["key,external_id,Subject"]
         lines += [f"f{person},{mark(person)}-case,{mark(person)} by file" for person in people]
         self.store.put(key, "\n".join([*lines, ""]).encode())
@@ -127,9 +128,8 @@ class People:
 
     def broken(self) -> list[str]:
         """Breaks of the audit chain and of the seals over attempts."""
-        answer = self.engine.ask("GET", "/v1/audit/verify", "reader")
-        found = list(answer.json().get("problems", [])) if answer.is_success else [answer.text]
-        return [*found, *broken_seals(self.engine.endpoints.operational.dsn)]
+        answer = self.engine.ask("GET", "/v1/audit/verification", "reader")
+        return list(answer.raise_for_status().json()["problems"])
 
     def unbalanced(self) -> list[tuple[Any, ...]]:
         """Rows of the ledger whose changes are not accounted for."""
@@ -178,9 +178,14 @@ class Search:
     def __init__(self, people: People) -> None:
         self._people = people
         self.kept: dict[str, bytes] = {}
+        self._opened: dict[bytes, str] = {}
+        open_token = self._opener()
         for name, body in itertools.chain(self._objects(), self._tables(), self._files()):
             self.kept[name] = self.kept.get(name, b"") + body.lower()
-        self.kept["behind tokens"] = self._behind_tokens().lower()
+            # Tokens have capitals, which the kept bodies have lost.
+            behind = "\n".join(map(open_token, set(TOKEN.findall(body)))).encode().lower()
+            place = f"{name}{BEHIND}"
+            self.kept[place] = self.kept.get(place, b"") + behind
 
     def places(self, person: int) -> list[str]:
         """Names of what holds something of a person."""
@@ -224,20 +229,19 @@ class Search:
                 if file.is_file():
                     yield f"file {file.relative_to(folder)}", file.read_bytes()
 
-    def _behind_tokens(self) -> bytes:
-        """Everything that the org's key opens."""
+    def _opener(self) -> Callable[[bytes], str]:
+        """Gives what the org's key opens; "" for a token of no field."""
         people = self._people
         key = org_data_key(people.engine.org, s3_address(people.settings.s3), people.store)
         protector = Protector(key, people.catalogue)
-        contexts = ["unknown", "erasure", *_contexts(people.catalogue)]
-        tokens = {each for body in self._raw_bodies() for each in _TOKEN.findall(body)}
-        found = [str(_opened(protector, contexts, token.decode())) for token in tokens]
-        return "\n".join(found).encode()
+        contexts = ["unknown", "erasure", CONTEXT, *_contexts(people.catalogue)]
 
-    def _raw_bodies(self) -> Iterator[bytes]:
-        # Tokens have capitals, which the kept bodies have lost.
-        for _, body in itertools.chain(self._objects(), self._tables()):
-            yield body
+        def opened(token: bytes) -> str:
+            if token not in self._opened:
+                self._opened[token] = str(_opened(protector, contexts, token.decode()))
+            return self._opened[token]
+
+        return opened
 
 
 def _contexts(catalogue: Catalogue) -> Iterator[str]:

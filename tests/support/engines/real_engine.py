@@ -27,6 +27,9 @@ from schemas.security.access import CallerRole
 from tests.support.builders.waiting import SLOWNESS, wait_for
 from tests.support.processes.otlp_receiver import Receiver, otlp_receiver
 
+_TARGETS = "metrics.json"
+"""The file with the addresses where the processes serve metrics."""
+
 
 @dataclass
 class RealEngine:
@@ -82,10 +85,23 @@ class RealEngine:
 
             wait_for(is_settled, seconds=seconds, every=0.5)
 
+    def control(self, path: str, body: Any) -> None:
+        """A request to the org's control plane; raises for a refusal."""
+        url = f"{self.endpoints.salesforce.control_url}/{path}"
+        httpx.post(url, json=body, trust_env=False).raise_for_status()
+
     def fault(self, **rule: Any) -> None:
         """Script a fault of the org."""
-        control = f"{self.endpoints.salesforce.control_url}/faults"
-        httpx.post(control, json=rule, trust_env=False).raise_for_status()
+        self.control("faults", rule)
+
+    def scrape(self) -> dict[str, str]:
+        """The metrics of every process, and of its Temporal SDK, as Prometheus reads them."""
+        groups = orjson.loads((self.folder / _TARGETS).read_bytes())
+        addresses = [address for group in groups for address in group["targets"]]
+        return {
+            each: httpx.get(f"http://{each}/metrics", trust_env=False).raise_for_status().text
+            for each in addresses
+        }
 
     def create(self, object_name: str, body: dict[str, Any]) -> str:
         """Create a record as a user of the org; returns its id."""
@@ -140,7 +156,10 @@ def real_engine(**settings: Any) -> Iterator[RealEngine]:
             }
             settings_file(folder).touch(mode=0o600)
             settings_file(folder).write_text(json.dumps(given | settings))
-            processes = EngineProcesses(folder / "logs" / "engine", settings_file(folder))
+            metrics = folder / _TARGETS
+            processes = EngineProcesses(
+                folder / "logs" / "engine", settings_file(folder), metrics_file=metrics
+            )
             processes.start()
             processes.start_api()
             try:

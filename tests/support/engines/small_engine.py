@@ -113,6 +113,15 @@ class SmallEngine:
         keys = await asyncio.to_thread(lambda: list(self.store.keys(f"jobs/{self.org}/")))
         return [key for key in keys if key.endswith("/job.json")]
 
+    def in_plaintext(self, object_name: str, field_name: str, value: Any) -> Any:
+        """A value of a column as the org has it: decrypted where the catalogue protects the
+        field.
+        """
+        spec = self.catalogue.object(object_name).fields[field_name]
+        if value is None or not spec.is_protected:
+            return value
+        return self.protector.decrypt(f"{object_name}.{field_name}", value)
+
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Ask the warehouse."""
         with psycopg.connect(self.database) as connection:
@@ -123,11 +132,8 @@ def curated(engine: SmallEngine, table: str) -> dict[str, tuple[Any, ...]]:
     """Of each record by its id: whether it is deleted, whether it is complete, its name."""
     [spec] = [each for each in engine.catalogue.objects.values() if each.table == table]
     rows = engine.rows(f"SELECT record_id, is_deleted, is_complete, name FROM curated.{table}_current")
-    is_token = spec.fields["Name"].is_protected
-    context = f"{spec.name}.Name"
     return {
-        record_id: (*state, engine.protector.decrypt(context, name) if is_token and name else name)
-        for record_id, *state, name in rows
+        record_id: (*state, engine.in_plaintext(spec.name, "Name", name)) for record_id, *state, name in rows
     }
 
 

@@ -200,6 +200,23 @@ def test_a_row_of_quarantine_keeps_the_part_of_its_record() -> None:
     assert DETAIL
 
 
+@pytest.mark.parametrize("ids", [{IDS[0]: 1}, [{"Id": IDS[0]}], f"{IDS[0]}, {IDS[1]}"])
+def test_an_event_whose_record_ids_are_none_goes_with_a_record_that_they_name(ids: Any) -> None:
+    def odd() -> dict[str, Any]:
+        made = person(1)
+        made["payload"]["ChangeEventHeader"] |= {"recordIds": ids, "more": f"{MARK} more"}
+        return made
+
+    raw = raw_of(odd(), person(2, record_ids=[IDS[2]]))
+    assert not any(IDS[0] in text for text in raw["event"].to_pylist())
+    assert erase_events(raw, CATALOGUE.objects, [IDS[1][:-4] + "zzzz"], opens).rewritten == 0
+    erased = erase_events(raw, CATALOGUE.objects, [IDS[0]], opens)
+    mine, other = erased.raw["event"].to_pylist()
+    assert (erased.rewritten, MARK in mine, "hidden" in mine, MARK in other) == (1, False, False, True)
+    assert orjson.loads(mine)["payload"]["ChangeEventHeader"]["more"] is None
+    assert erase_events(erased.raw, CATALOGUE.objects, [IDS[0]], opens).rewritten == 0
+
+
 def test_landing_leaves_an_erased_records_values_out() -> None:
     lander = protector(CATALOGUE)
     lander.forget([IDS[0]])

@@ -222,7 +222,7 @@ REFUSED = [
     pytest.param(event(recordIds=[]), BAD_HEADER, "has no recordIds", id="no ids"),
     pytest.param(event(recordIds=None), BAD_HEADER, "has no recordIds", id="ids that are null"),
     pytest.param(event(recordIds=ID), BAD_HEADER, "has no recordIds", id="ids that are a text"),
-    pytest.param(event(recordIds={ID: 1}), BAD_HEADER, "has no recordIds", id="ids that are an object"),
+    pytest.param(event(recordIds={ID: 1}), BAD_HEADER, "no record id", id="ids that are an object"),
     pytest.param(event(recordIds=[7]), BAD_HEADER, "no record id", id="an id that is a number"),
     pytest.param(event(recordIds=[""]), BAD_HEADER, "no record id", id="an empty id"),
     pytest.param(event(recordIds=[19 * "0"]), BAD_HEADER, "no record id", id="an id that is too long"),

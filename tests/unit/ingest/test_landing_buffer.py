@@ -16,7 +16,7 @@ from schemas.ingest.raw import RAW_SCHEMA, UNREADABLE_OBJECT
 from tests.support.builders.bus import protector
 from tests.support.builders.things import CATALOGUE, ID, THING, as_dict, decoded, event
 from transforms import deep_json
-from transforms.ingest.decode_events import BROKEN, RawEvent, decode_events
+from transforms.ingest.decode_events import BROKEN
 
 NEVER = BatchLimits(most_changes=10**9, most_bytes=10**12, most_age=timedelta(days=1))
 ALWAYS = BatchLimits(most_changes=1)
@@ -212,6 +212,7 @@ def test_an_event_is_landed_with_its_object_or_with_none(clock: Clock) -> None:
         pytest.param([], 1, id="no ids"),
         pytest.param(None, 1, id="null"),
         pytest.param(7, 1, id="a number"),
+        pytest.param(ID, 1, id="a text"),
     ],
 )
 def test_an_event_is_at_least_one_change(clock: Clock, ids: Any, changes: int) -> None:
@@ -251,9 +252,11 @@ def test_a_value_nested_too_deep_is_kept_whole(levels: int) -> None:
 
 
 @pytest.mark.parametrize("levels", [300, 1_000])
-@pytest.mark.parametrize("place", ["header", "event", "object", "name"])
-def test_an_event_nested_too_deep_is_landed_as_a_broken_message_when_no_field_holds_the_levels(
-    clock: Clock, place: str, levels: int
+@pytest.mark.parametrize(
+    ("place", "name"), [("header", THING), ("event", THING), ("object", "Stranger__c"), ("name", "")]
+)
+def test_an_odd_part_nested_too_deep_to_be_written_is_landed_as_a_token(
+    clock: Clock, place: str, name: str, levels: int
 ) -> None:
     deep = nested(levels)
     data = {
@@ -265,10 +268,13 @@ def test_an_event_nested_too_deep_is_landed_as_a_broken_message_when_no_field_ho
     landing = buffer()
     landing.add([StreamMessage(1, data, Clock.now_ms), *messages(2, 3)])
     clock.settle()
-    broken, *others = landing.peek().to_pylist()
-    assert [row["object"] for row in (broken, *others)] == [UNREADABLE_OBJECT, THING, THING]
-    kept = orjson.loads(broken["event"])
-    assert "Ada" not in broken["event"]
-    assert "recordIds" in PROTECTOR.decrypt("unknown", kept[BROKEN])
-    refused = decode_events([RawEvent("1", "", 1, 0, broken["event"].encode())], CATALOGUE)
-    assert [each.reason for each in refused[UNREADABLE_OBJECT].refusals] == ["broken_message"]
+    odd, *others = landing.peek().to_pylist()
+    assert [row["object"] for row in (odd, *others)] == [name, THING, THING]
+    assert "Ada" not in odd["event"]
+    kept = orjson.loads(odd["event"])
+    header = kept["payload"]["ChangeEventHeader"]
+    [token] = {"event": kept["event"].get("more"), "name": header["entityName"]}.get(
+        place, header.get("more")
+    )
+    opened = PROTECTOR.decrypt("unknown", token)
+    assert deep_json.dumps_deep(opened).decode() == deep_text(levels)

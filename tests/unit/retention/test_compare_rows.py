@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from transforms.retention.compare_rows import Compared, compare_rows
+from transforms.retention.compare_rows import Compared, Erasable, compare_rows
 from transforms.retention.content_digest import content_digest
 
 SCHEMA = pa.schema(
@@ -39,7 +39,8 @@ def table(*rows: dict[str, Any]) -> pa.Table:
 
 
 def compare(archived: pa.Table, live: pa.Table, gone: frozenset[str] = frozenset()) -> Compared:
-    return compare_rows(archived, live, keys=("record_id", "change_order"), subject="record_id", gone=gone)
+    erasable = Erasable("record_id", gone, {"amount", "due"})
+    return compare_rows(archived, live, keys=("record_id", "change_order"), erasable=erasable)
 
 
 def test_equal_rows_are_safe_to_drop() -> None:
@@ -65,9 +66,31 @@ def test_a_row_that_has_left_the_table_does_not_matter() -> None:
     assert (found.left, found.is_safe) == (1, True)
 
 
-def test_rows_of_a_person_who_was_erased_are_counted_and_not_compared() -> None:
+def test_rows_of_an_erased_person_may_differ_in_the_values_that_were_taken() -> None:
     archived, live = table(row("a", amount=None), row("b")), table(row("a"), row("b"))
     assert compare(archived, live, frozenset({"a"})) == Compared(1, 0, 0, 0, 1)
+
+
+@pytest.mark.parametrize("changed", [{"open": False}, {"score": None}])
+def test_rows_of_an_erased_person_may_differ_in_nothing_else(changed: dict[str, Any]) -> None:
+    found = compare(table(row("a"), row("b")), table(row("a", **changed), row("b")), frozenset({"a"}))
+    assert (found.differing, found.is_safe) == (1, False)
+
+
+def test_a_row_of_an_erased_person_that_the_archive_lacks_is_not_safe() -> None:
+    found = compare(table(row("b")), table(row("a"), row("b")), frozenset({"a"}))
+    assert (found.missing, found.is_safe) == (1, False)
+
+
+def test_rows_of_others_may_not_differ_in_values_that_an_erasure_takes() -> None:
+    found = compare(table(row("a"), row("b")), table(row("a"), row("b", amount=None)), frozenset({"a"}))
+    assert (found.differing, found.is_safe) == (1, False)
+
+
+def test_rows_of_a_table_without_subjects_must_be_equal() -> None:
+    archived, live = table(row("a")), table(row("a", amount=None))
+    found = compare_rows(archived, live, keys=("record_id", "change_order"), erasable=None)
+    assert (found.differing, found.is_safe) == (1, False)
 
 
 @pytest.mark.parametrize(
