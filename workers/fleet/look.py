@@ -7,7 +7,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from clients.fleet_member import NoReportError, open_http, read_status
+from clients.fleet import NoReportError, open_http, read_status
 from clients.secrets import SECRETS
 from schemas.errors import TidegateError
 from schemas.fleet import FleetStatus, MemberStatus
