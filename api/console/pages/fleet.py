@@ -31,7 +31,7 @@ async def fleet(visit: Visit) -> View:
     found = None if look is None else await look.recent()
     values: dict[str, Any] = {
         "fleet": found,
-        "verdict": None if found is None else _verdict(found),
+        "verdict": None if found is None else fleet_verdict(found),
         "freshness_target": FRESHNESS_TARGET,
     }
     if found is None:
@@ -39,7 +39,7 @@ async def fleet(visit: Visit) -> View:
     return View("Fleet", "fleet.html", _COMMAND, values, at=found.at, section="Fleet")
 
 
-def _verdict(found: FleetStatus) -> dict[str, str]:
+def fleet_verdict(found: FleetStatus) -> dict[str, str]:
     """The page's first sentence. Unknown comes before good."""
     counts = found.counts
     said = {
