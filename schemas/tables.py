@@ -118,6 +118,16 @@ def most_text_bytes(spec: FieldSpec, most_bytes: int | None) -> int | None:
     return None if most_bytes is None else min(UTF8_BYTES * text_size(spec), most_bytes)
 
 
+def most_diff_bytes(spec: FieldSpec, most_bytes: int | None) -> int | None:
+    """Most bytes of a text's diff, or of its token, that the text's column takes; None: any number.
+
+    `most_bytes`: as of `most_text_bytes`.
+    """
+    if most_bytes is None or not spec.is_protected:
+        return most_text_bytes(spec, most_bytes)
+    return min(UTF8_BYTES * field_column("", spec).size, most_bytes)
+
+
 def field_columns(spec: ObjectSpec) -> tuple[Column, ...]:
     """The object's own columns in catalogue order."""
     return tuple(field_column(column, spec.fields[name]) for name, column in spec.columns.items())

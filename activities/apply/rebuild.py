@@ -48,7 +48,7 @@ def refold_records(
         transaction.stage(sql.REBUILT, sql.RECORD_LIST, rows)
         logged = logged_by_record(transaction.fetch(sql.read_changes(spec)))
         bases = read_bases(transaction.fetch(sql.read_bases(spec)), spec)
-        versions = [_fold(logged.get(name, []), spec, bases.get(name)) for name in {**logged, **bases}]
+        versions = [_fold(logged.get(name, []), spec, bases.get(name), forms) for name in {**logged, **bases}]
         replace_records(transaction, spec, reformed(versions, spec, forms), bases)
         states |= {record[-1].record_id: FoldState.of(record[-1]) for record in versions}
     return states
@@ -83,8 +83,10 @@ def _read(rows: Iterable[tuple[Any, ...]]) -> Iterator[LoggedChange]:
         yield LoggedChange(*(*row[:HEAD], row[HEAD:]))
 
 
-def _fold(changes: list[LoggedChange], spec: ObjectSpec, stored: StoredBase | None) -> list[Version]:
-    return fold(changes, spec, None if stored is None else stored.base)
+def _fold(
+    changes: list[LoggedChange], spec: ObjectSpec, stored: StoredBase | None, forms: TokenForms | None
+) -> list[Version]:
+    return fold(changes, spec, None if stored is None else stored.base, forms)
 
 
 def reformed(

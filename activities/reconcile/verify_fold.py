@@ -159,6 +159,7 @@ def _compare(reading: Transaction, spec: ObjectSpec, record_ids: list[str], prot
         _formed(history, forms, 1, fields),
         spec,
         _formed_bases(bases, forms, fields),
+        forms,
     )
 
 

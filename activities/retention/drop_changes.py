@@ -12,6 +12,7 @@ from datetime import datetime
 import pyarrow as pa
 
 from activities.apply.rebuild import logged_by_record
+from activities.apply.token_keys import table_forms
 from activities.retention.months import Tell, compare_month, month_row
 from clients.retention.archived_months import keep_month
 from clients.retention.parts import RetentionParts
@@ -23,6 +24,7 @@ from schemas.security.retention import MonthState, RetentionTask, TaskDone
 from schemas.tables import base_columns
 from transforms.apply.base_rows import StoredBase, base_table, fingerprint, read_bases
 from transforms.apply.fold import LoggedChange, sum_up
+from transforms.pii.token_forms import TokenForms
 
 RECORDS_AT_ONCE = 1_000
 """Of one transaction: the object's batches wait for it, some tenths of a second."""
@@ -63,7 +65,8 @@ def drop_records(
     with parts.warehouse.transaction() as transaction:
         transaction.lock_object(spec.table)
         _stage_records(transaction, record_ids)
-        bases, wide = _bases_after(transaction, spec, span)
+        forms = table_forms(transaction, spec, parts.protector)
+        bases, wide = _bases_after(transaction, spec, span, forms)
         if wide:
             _stage_records(transaction, [name for name in record_ids if name not in wide])
         gone = transaction.execute(retention_sql.delete_changes(spec), list(span))
@@ -72,7 +75,9 @@ def drop_records(
     return gone, len(wide)
 
 
-def _bases_after(transaction: Transaction, spec: ObjectSpec, span: Span) -> tuple[list[StoredBase], set[str]]:
+def _bases_after(
+    transaction: Transaction, spec: ObjectSpec, span: Span, forms: TokenForms | None
+) -> tuple[list[StoredBase], set[str]]:
     """The bases that the staged records need before their changes of the span go, and the records
     whose state no row holds.
     """
@@ -81,7 +86,7 @@ def _bases_after(transaction: Transaction, spec: ObjectSpec, span: Span) -> tupl
     logged = logged_by_record(transaction.fetch(sql.read_changes(spec)))
     bases, wide = [], set()
     for name in {**last, **known}:
-        made = _base_at(logged.get(name, []), spec, known.get(name), last.get(name, ""))
+        made = _base_at(logged.get(name, []), spec, known.get(name), last.get(name, ""), forms)
         if made is None:
             wide.add(name)
         else:
@@ -90,13 +95,17 @@ def _bases_after(transaction: Transaction, spec: ObjectSpec, span: Span) -> tupl
 
 
 def _base_at(
-    logged: Sequence[LoggedChange], spec: ObjectSpec, known: StoredBase | None, order: str
+    logged: Sequence[LoggedChange],
+    spec: ObjectSpec,
+    known: StoredBase | None,
+    order: str,
+    forms: TokenForms | None,
 ) -> StoredBase | None:
     """The base that stands for every change up to a place."""
     if known is not None and known.order >= order:
         return known
     changes = [change for change in logged if change.change_order <= order]
-    base = sum_up(changes, spec, None if known is None else known.base)
+    base = sum_up(changes, spec, None if known is None else known.base, forms)
     if base is None:
         return None
     after = "" if known is None else known.order

@@ -133,13 +133,13 @@ def _fold_in(
         # What is in both is the log's: an erasure reaches it there.
         by_place |= {change.change_order: change for change in logged.get(name, [])}
         every = list(by_place.values())
-        record = fold(every, spec)
+        record = fold(every, spec, sealed=forms)
         if not record:
             continue
         versions.append(record)
         states[name] = FoldState.of(record[-1])
         if (stored := known.get(name)) is not None:
-            bases.append(_base(every, spec, stored))
+            bases.append(_base(every, spec, stored, forms))
     # The archive's tokens are of the keys of its time.
     replace_records(transaction, spec, reformed(versions, spec, forms), {})
     transaction.execute(retention_sql.delete_bases(spec))
@@ -147,10 +147,12 @@ def _fold_in(
     record_fold_findings(transaction, spec, states)
 
 
-def _base(every: Sequence[LoggedChange], spec: ObjectSpec, stored: StoredBase) -> StoredBase:
+def _base(
+    every: Sequence[LoggedChange], spec: ObjectSpec, stored: StoredBase, forms: TokenForms | None
+) -> StoredBase:
     """The base at the same place, of all changes up to there."""
     covered = [change for change in every if change.change_order <= stored.order]
-    base = sum_up(covered, spec)
+    base = sum_up(covered, spec, sealed=forms)
     if base is None:
         return stored
     return replace(stored, base=base, covered=frozenset(fingerprint(each.change_order) for each in covered))

@@ -16,9 +16,9 @@ it. A delete keeps the values and marks the record. Every change makes one versi
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
-from schemas.catalogue import ObjectSpec
+from schemas.catalogue import FieldSpec, ObjectSpec
 from schemas.ingest.change_types import DELETE, WHOLE
 from schemas.quality import Rule
 from transforms.apply.net_changes import known_only, unknown_after
@@ -90,14 +90,30 @@ class Base:
     """Columns whose latest value did not fit, joined by commas, as the changes name them."""
 
 
-def fold(changes: Iterable[LoggedChange], spec: ObjectSpec, base: Base | None = None) -> list[Version]:
+class SealedTexts(Protocol):
+    """Opens and seals the texts of encrypted columns: a diff is of the text, not of its token."""
+
+    def open_text(self, column: str, token: str) -> str:
+        """The text behind a token; raises `ValueError` for what is no token of the column."""
+
+    def seal_text(self, column: str, text: str, record_id: str) -> str:
+        """Its token in the tables' form."""
+
+
+def fold(
+    changes: Iterable[LoggedChange],
+    spec: ObjectSpec,
+    base: Base | None = None,
+    sealed: SealedTexts | None = None,
+) -> list[Version]:
     """The versions of one record, oldest first. `changes` may come in any order but without
     duplicates.
 
-    With a base the first version is the base's own, and only changes after it are taken.
+    With a base the first version is the base's own, and only changes after it are taken. Without
+    `sealed` an encrypted text that came as a diff is doubtful.
     """
     ordered = _after(changes, base)
-    record = _Record(spec, base)
+    record = _Record(spec, base, sealed)
     versions = [] if base is None else [base.version]
     for change in ordered:
         record.take(change)
@@ -108,14 +124,19 @@ def fold(changes: Iterable[LoggedChange], spec: ObjectSpec, base: Base | None = 
     return versions
 
 
-def sum_up(changes: Iterable[LoggedChange], spec: ObjectSpec, base: Base | None = None) -> Base | None:
+def sum_up(
+    changes: Iterable[LoggedChange],
+    spec: ObjectSpec,
+    base: Base | None = None,
+    sealed: SealedTexts | None = None,
+) -> Base | None:
     """The base that stands for these changes; None when a row of the warehouse cannot hold their
     state, or there are none.
     """
-    versions = fold(changes, spec, base)
+    versions = fold(changes, spec, base, sealed)
     if not versions:
         return base
-    record = _Record(spec, base)
+    record = _Record(spec, base, sealed)
     for change in _after(changes, base):
         record.take(change)
     return record.base(versions[-1])
@@ -129,8 +150,9 @@ def _after(changes: Iterable[LoggedChange], base: Base | None) -> list[LoggedCha
 class _Record:
     """The state of one record while its changes are taken."""
 
-    def __init__(self, spec: ObjectSpec, base: Base | None = None) -> None:
+    def __init__(self, spec: ObjectSpec, base: Base | None = None, sealed: SealedTexts | None = None) -> None:
         self._spec = spec
+        self._sealed = sealed
         self._places = {column: place for place, column in enumerate(spec.columns.values())}
         self._values: list[Any] = [None] * len(self._places)
         self._is_deleted = self._is_whole = False
@@ -221,7 +243,7 @@ class _Record:
                 if column in baseless:
                     self._doubtful.add(place)
                     continue
-                if not self._patch(column, place, change.values[place]):
+                if not self._patch(column, place, change):
                     continue
             else:
                 self._values[place] = change.values[place]
@@ -229,17 +251,27 @@ class _Record:
             was_set.append(column)
         return ",".join(was_set)
 
-    def _patch(self, column: str, place: int, diff: str) -> bool:
+    def _patch(self, column: str, place: int, change: LoggedChange) -> bool:
         """Apply a diff; False when the text stays as it was. One that its column does not take is
         null, and unknown.
         """
         try:
-            text = landed(_converter(self._spec, place), apply_diff(self._values[place], diff))
+            before = self._opened(column, place, self._values[place])
+            diff = self._opened(column, place, change.values[place]) or ""
+        except ValueError:
+            self._doubtful.add(place)
+            return False
+        try:
+            text: Any = apply_diff(before, diff)
         except DiffMismatchError:
-            if not holds_diff(self._values[place], diff):
+            if not holds_diff(before, diff):
                 self._doubtful.add(place)
                 return False
             text = self._values[place]
+        else:
+            if self._sealed is not None and _field(self._spec, place).is_protected:
+                text = self._sealed.seal_text(column, text, change.record_id)
+            text = landed(_converter(self._spec, place), text)
         self._doubtful.discard(place)
         if text is MISFIT:
             self._grown.add(column)
@@ -247,6 +279,19 @@ class _Record:
         self._values[place] = text
         return True
 
+    def _opened(self, column: str, place: int, value: str | None) -> str | None:
+        """The text itself; raises `ValueError` when it is sealed, and nobody can open it."""
+        if value is None or not _field(self._spec, place).is_protected:
+            return value
+        if self._sealed is None:
+            message = f"{column} is encrypted, and nobody opens it here"
+            raise ValueError(message)
+        return self._sealed.open_text(column, value)
+
+
+def _field(spec: ObjectSpec, place: int) -> FieldSpec:
+    return [*spec.fields.values()][place]
+
 
 def _converter(spec: ObjectSpec, place: int) -> Converter:
-    return converter([*spec.fields.values()][place], spec.most_bytes)
+    return converter(_field(spec, place), spec.most_bytes)

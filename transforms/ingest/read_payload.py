@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 from schemas.catalogue import FieldType, ObjectSpec
 from schemas.ingest.change_types import DELETE, SNAPSHOT, WHOLE
 from schemas.quality import OF_THE_FIELD, Finding, Rule, Severity
-from schemas.tables import NAME_SIZE, most_text_bytes
+from schemas.tables import NAME_SIZE, most_diff_bytes
 from transforms.convert_values import converter
 from transforms.erasure.fields import erased_columns
 from transforms.misfits import Converter, MisfitError, NotedError
-from transforms.pii import HEADER, is_any_token, is_misfit_token
+from transforms.pii import HEADER, is_any_token, is_misfit_token, is_token
 from transforms.quality.rules import checks_of, ruled
 
 _DIFF_KEYS = frozenset({"diff"})
@@ -63,11 +63,9 @@ class PayloadReader:
         self._compounds = spec.compounds
         self._skipped = frozenset({HEADER, *spec.ignored})
         long_texts = {name: f for name, f in spec.fields.items() if f.type in _LONG_TEXTS}
-        self._takes_diffs = {
-            name: most_text_bytes(f, spec.most_bytes) for name, f in long_texts.items() if not f.is_protected
-        }
-        """Field -> most bytes of a diff; None: any number."""
-        self._secret_texts = long_texts.keys() - self._takes_diffs.keys()
+        self._takes_diffs = {name: most_diff_bytes(f, spec.most_bytes) for name, f in long_texts.items()}
+        """Field -> most bytes of a diff, or of its token; None: any number."""
+        self._secret_texts = {name for name, f in long_texts.items() if f.is_protected}
         self._required = {
             self._places[name]: (name, severity)
             for name in spec.required_fields
@@ -164,7 +162,9 @@ class PayloadReader:
         place, column, _ = field
         diff = value.get("diff") if value.keys() == _DIFF_KEYS else None
         rule, detail = odd.rule, str(odd)
-        if isinstance(diff, str) and name in self._takes_diffs:
+        # What is encrypted and no text was no diff.
+        is_diff = is_token(diff) if name in self._secret_texts else isinstance(diff, str)
+        if diff is not None and is_diff and name in self._takes_diffs:
             trouble = _no_column_takes(diff, self._takes_diffs[name])
             if not trouble:
                 reading.values[place] = diff

@@ -91,6 +91,14 @@ class TokenForms:
             found[place] = self.value(seal, record_id, found[place])
         return tuple(found)
 
+    def open_text(self, column: str, token: str) -> str:
+        """As `transforms.apply.fold.SealedTexts`."""
+        return str(self._protector.decrypt(self._seals[column].context, token))
+
+    def seal_text(self, column: str, text: str, record_id: str) -> str:
+        """As `transforms.apply.fold.SealedTexts`."""
+        return self._protector.seal(self._seals[column], text, record_id, key_id=self._key_id)
+
     def value(self, seal: Seal, record_id: str, token: Any) -> Any:
         """One token in this form; whatever else it is stays as it is."""
         if not is_any_token(token):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from schemas.catalogue import ObjectSpec
 from schemas.tables import current_columns
 from transforms.apply.base_rows import StoredBase
-from transforms.apply.fold import HEAD, LoggedChange, Version, fold
+from transforms.apply.fold import HEAD, LoggedChange, SealedTexts, Version, fold
 from transforms.apply.net_changes import known_only
 
 Rows = Iterable[Sequence[Any]]
@@ -37,6 +37,7 @@ def check_log(
     history: Rows,
     spec: ObjectSpec,
     bases: Mapping[str, StoredBase] | None = None,
+    sealed: SealedTexts | None = None,
 ) -> Checked:
     """Fold the changes of some records and compare; all three must hold the same records and no
     others.
@@ -48,9 +49,10 @@ def check_log(
         spec: The object.
         bases: Of the records whose older changes have left the log; None = of none. Their versions
             before the base follow from the archive, and are not compared.
+        sealed: As of `fold`.
     """
     bases = bases or {}
-    folded = _folded(changes, spec, bases)
+    folded = _folded(changes, spec, bases, sealed)
     rows, versions = _by_record(current, spec), _by_record(history, spec)
     names = [column.name for column in current_columns(spec)]
     altered = []
@@ -93,12 +95,16 @@ def _stamps(version: Version) -> tuple[Any, ...]:
     return (version.change_order, version.valid_from, version.applied_at, version.batch)
 
 
-def _folded(changes: Rows, spec: ObjectSpec, bases: Mapping[str, StoredBase]) -> dict[str, list[Version]]:
+def _folded(
+    changes: Rows, spec: ObjectSpec, bases: Mapping[str, StoredBase], sealed: SealedTexts | None
+) -> dict[str, list[Version]]:
     logged = [LoggedChange(*(*row[:HEAD], row[HEAD:])) for row in sorted(changes, key=itemgetter(0))]
     by_record = groupby(logged, key=attrgetter("record_id"))
     some = {record_id: list(each) for record_id, each in by_record}
     return {
-        record_id: fold(some.get(record_id, []), spec, bases[record_id].base if record_id in bases else None)
+        record_id: fold(
+            some.get(record_id, []), spec, bases[record_id].base if record_id in bases else None, sealed
+        )
         for record_id in {**some, **bases}
     }
 

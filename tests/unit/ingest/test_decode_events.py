@@ -293,14 +293,28 @@ def test_a_field_that_does_not_fit_is_isolated_and_the_rest_lands(
     assert column is None or row[column] is None
 
 
-def test_a_diff_of_an_encrypted_text_is_isolated_and_asked_for() -> None:
+def with_secret_notes() -> Catalogue:
     spec = CATALOGUE.object(THING)
     secret = FieldSpec(type=FieldType.TEXTAREA, length=4_000, pii="personal")
     changed = with_fields(spec, {**spec.fields, "Notes__c": secret})
-    catalogue = Catalogue.model_construct(every_object={}, objects={THING: changed})
+    return Catalogue.model_construct(every_object={}, objects={THING: changed})
+
+
+def test_a_diff_of_an_encrypted_text_is_logged_as_the_token_of_a_diff() -> None:
+    catalogue = with_secret_notes()
     data = event({"Notes__c": {"diff": "--- \n+++ 0"}}, changeType="UPDATE")
-    protector(catalogue).protect_event(data)
+    keys = protector(catalogue)
+    keys.protect_event(data)
     raw = RawEvent("7", THING, 1, RECEIVED_MS, orjson.dumps(data))
+    ((row,),) = [share.rows for share in decode_events([raw], catalogue).values()]
+    assert (found(as_dict(row)), as_dict(row)["diff_fields"]) == ([], "notes")
+    assert keys.decrypt(f"{THING}.Notes__c", as_dict(row)["notes"]) == "--- \n+++ 0"
+
+
+def test_a_diff_that_an_older_release_encrypted_whole_is_isolated_and_asked_for() -> None:
+    catalogue = with_secret_notes()
+    whole = protector(catalogue).encrypt(f"{THING}.Notes__c", {"diff": "--- \n+++ 0"})
+    raw = RawEvent("7", THING, 1, RECEIVED_MS, orjson.dumps(event({"Notes__c": whole}, changeType="UPDATE")))
     ((row,),) = [share.rows for share in decode_events([raw], catalogue).values()]
     assert found(as_dict(row)) == [("Notes__c", Rule.DIFF_ONLY)]
     assert as_dict(row)["isolated_fields"] == "notes"
