@@ -28,6 +28,7 @@ from api.problems import handle_problems
 from api.routes import ROUTERS
 from clients.database.api_tokens import ApiTokens
 from clients.database.audit_log import AuditLog
+from workers.fleet import fleet_members
 from workers.metrics.serve import serving_metrics
 from workers.metrics.state import exporting_state
 from workers.settings import Settings
@@ -54,7 +55,11 @@ class Api:
 def build_api(settings: Settings) -> Api:
     """The app for these settings. It opens its clients when it is started, and connects when it is
     asked.
+
+    Raises:
+        SettingsError: The fleet's file cannot be used.
     """
+    fleet_members(settings.fleet)
 
     def parts() -> Dependencies:
         found: Dependencies = app.state.parts

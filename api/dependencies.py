@@ -30,6 +30,7 @@ from schemas.catalogue import Catalogue
 from schemas.security.access import Caller
 from workers.addresses import operational_address, s3_address, temporal_address
 from workers.clients import catalogue_file, following, open_warehouse, spoken_with
+from workers.fleet import FleetLook
 from workers.intake import refusal_words, writeback_intake, writeback_queues
 from workers.metrics.serve import sdk_runtime
 from workers.security.anchoring import keeping_anchors
@@ -60,6 +61,8 @@ class Dependencies:
     writebacks: WritebackStore
     queues: WritebackQueues
     look: StatusLook
+    fleet: FleetLook | None
+    """None: the settings name no other orgs."""
     files: asyncio.Semaphore
     """Files of writebacks that may be read at once."""
     exchanges: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_EXCHANGES_AT_ONCE))
@@ -111,8 +114,21 @@ async def open_api_parts(settings: Settings) -> AsyncIterator[Dependencies]:
             writebacks=stack.enter_context(closing(WritebackStore(dsn))),
             files=asyncio.Semaphore(settings.api.limits.files),
             look=stack.enter_context(closing(StatusLook(settings, client))),
+            fleet=await stack.enter_async_context(_opened_fleet(settings)),
             queues=await stack.enter_async_context(writeback_queues(client, settings)),
         )
+
+
+@asynccontextmanager
+async def _opened_fleet(settings: Settings) -> AsyncIterator[FleetLook | None]:
+    if not settings.fleet.is_configured:
+        yield None
+        return
+    look = FleetLook(settings.fleet)
+    try:
+        yield look
+    finally:
+        await look.close()
 
 
 async def _parts(request: Request) -> Dependencies:

@@ -19,6 +19,7 @@ from schemas.catalogue import Catalogue, load_catalogue
 from schemas.errors import CatalogueError, SettingsError
 from schemas.planner import Way
 from schemas.security.secret_reference import secret_reference
+from workers.fleet.members import fleet_members
 from workers.settings import DEFAULT_FILE, FILE_VARIABLE, Settings
 
 app = CommandApp(
@@ -133,9 +134,14 @@ def problems_of(settings: Settings) -> Iterator[str]:
         ("SALESFORCE__CA_FILE", settings.salesforce.ca_file),
         ("WAREHOUSE__CA_FILE", settings.warehouse.ca_file),
         ("OPERATIONAL__CA_FILE", settings.operational.ca_file),
+        ("FLEET__CA_FILE", settings.fleet.ca_file),
     ):
         if file is not None and not file.is_file():
             yield f"{_PREFIX}{name}: there is no file {file}. Correct the path."
+    try:
+        fleet_members(settings.fleet)
+    except SettingsError as error:
+        yield str(error)
     yield from _weak_tls(settings)
     if settings.warehouse.kind == "redshift" and settings.warehouse.copy_role is None:
         yield f"{_PREFIX}WAREHOUSE__COPY_ROLE is missing. Redshift reads the bucket with it."

@@ -32,6 +32,7 @@ from schemas.settings.log import LogSettings
 _COMMANDS: dict[Panel, dict[str, str]] = {
     Panel.LOOK: {
         "status": "cli.status.command:status",
+        "fleet": "cli.fleet.command:app",
         "trace": "cli.trace:trace",
         "budget": "cli.budget:app",
         "plan": "cli.planner.plan:plan",

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from clients.temporal.run_views import web_ui_url
 from sandbox.endpoints import Endpoints
 from schemas.errors import SettingsError
-from workers.settings import Settings, load_settings
+from schemas.settings.fleet import FleetSettings
+from workers.settings import Settings, load_fleet_settings, load_settings
 
 SANDBOX_URL_VARIABLE = "TIDEGATE_SANDBOX_URL"
 """Environment variable with the prefix of the sandbox org's own routes, for a sandbox in
@@ -63,8 +64,17 @@ def local_settings(named: Path | None, state: Path) -> Settings:
     """The engine's settings: the named file, else what `up` left under `state`, else the
     environment alone.
     """
+    return load_settings(_file_to_read(named, state))
+
+
+def local_fleet(named: Path | None, state: Path) -> FleetSettings:
+    """The fleet's settings alone, from the same places."""
+    return load_fleet_settings(_file_to_read(named, state))
+
+
+def _file_to_read(named: Path | None, state: Path) -> Path | None:
     left = settings_file(state)
-    return load_settings(named or (left if left.exists() else None))
+    return named or (left if left.exists() else None)
 
 
 def workflow_url(settings: Settings, workflow: str) -> str | None:

@@ -139,6 +139,9 @@ class ObjectStatus(Message):
     changes_per_minute: float | None = None
     freshness_p50: timedelta | None = None
     """Commit to curated, of the slowest change of each recent batch; None: no recent batch."""
+    freshness_p95: timedelta | None = None
+    """The same of 95 % of these batches. None in a report of an older release, too."""
+    freshness_p99: timedelta | None = None
     freshness_max: timedelta | None = None
     newest_change_at: AwareDatetime | None = None
     oldest_unapplied_at: AwareDatetime | None = None
@@ -162,6 +165,23 @@ class Problem(Message):
     since: AwareDatetime | None = None
 
 
+class WritebackTotals(Message):
+    """Writebacks of all objects as they stand now."""
+
+    waiting: int
+    held: int
+    dead: int
+    oldest_waiting_at: AwareDatetime | None = None
+
+
+class BudgetUse(Message):
+    """How much of a limit of the org is used, by everybody, in 24 hours."""
+
+    budget: str
+    used: int
+    maximum: int
+
+
 class EngineStatus(Message):
     """One look."""
 
@@ -176,3 +196,7 @@ class EngineStatus(Message):
     unknown: tuple[str, ...] = ()
     """Parts that could not be asked, as `objects`: what they would say is missing, not good."""
     took: timedelta = timedelta(0)
+    writebacks: WritebackTotals | None = None
+    """None: the operational store did not answer."""
+    budgets: tuple[BudgetUse, ...] | None = None
+    """Of the limits that the org was asked for. None: no governor answers."""

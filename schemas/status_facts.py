@@ -130,6 +130,8 @@ class ObjectLedger(Message):
     changes_per_minute: float = 0.0
     """Of the last ten minutes."""
     freshness_p50: timedelta | None = None
+    freshness_p95: timedelta | None = None
+    freshness_p99: timedelta | None = None
     freshness_max: timedelta | None = None
     """Of the slowest change of each batch of the last ten minutes."""
 

@@ -9,7 +9,7 @@ docs/settings.md lists them all.
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_settings import (
@@ -27,6 +27,7 @@ from schemas.settings.audit import AuditSettings
 from schemas.settings.backfill import BackfillSettings
 from schemas.settings.drift import DriftSettings
 from schemas.settings.erasure import ErasureSettings
+from schemas.settings.fleet import FleetSettings
 from schemas.settings.health import HealthSettings
 from schemas.settings.ingest import CutSettings, LaneSettings, PollingSettings
 from schemas.settings.log import LogSettings
@@ -47,10 +48,11 @@ from schemas.settings.writeback import WritebackSettings
 
 DEFAULT_FILE = Path("var/settings.json")
 FILE_VARIABLE = "TIDEGATE_SETTINGS"
+L = TypeVar("L", bound="_Loaded")
 
 
-class Settings(BaseSettings):
-    """All settings of a process. Immutable."""
+class _Loaded(BaseSettings):
+    """The sources of settings, and their order."""
 
     model_config = SettingsConfigDict(
         env_prefix="TIDEGATE_",
@@ -59,6 +61,22 @@ class Settings(BaseSettings):
         frozen=True,
         hide_input_in_errors=True,  # inputs may be secrets, and errors are logged
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file, which comes in as arguments."""
+        return env_settings, init_settings
+
+
+class Settings(_Loaded):
+    """All settings of a process. Immutable."""
 
     salesforce: SalesforceSettings
     s3: S3Settings
@@ -84,28 +102,34 @@ class Settings(BaseSettings):
     catalogue: Path = DEFAULT_CATALOGUE
     """Path of the catalogue file. Default: the one that comes with the package."""
     api: ApiSettings = ApiSettings()
+    fleet: FleetSettings = FleetSettings()
     log: LogSettings = LogSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     metrics: MetricsSettings = MetricsSettings()
     health: HealthSettings = HealthSettings()
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment wins over the file, which comes in as arguments."""
-        return env_settings, init_settings
+
+class _FleetAlone(_Loaded):
+    model_config = SettingsConfigDict(extra="ignore")
+
+    fleet: FleetSettings = FleetSettings()
 
 
 def load_settings(file: Path | None = None) -> Settings:
     """The settings of this process; raises `SettingsError` that names each setting that is missing
     or wrong.
     """
+    return _load(Settings, file)
+
+
+def load_fleet_settings(file: Path | None = None) -> FleetSettings:
+    """The fleet's alone: a machine that looks at a fleet needs no org of its own. Raises
+    `SettingsError`.
+    """
+    return _load(_FleetAlone, file).fleet
+
+
+def _load(model: type[L], file: Path | None) -> L:
     named = file or (Path(os.environ[FILE_VARIABLE]) if FILE_VARIABLE in os.environ else None)
     path = named or DEFAULT_FILE
     values: dict[str, Any] = {}
@@ -116,7 +140,7 @@ def load_settings(file: Path | None = None) -> Settings:
             f"The settings file {path} does not exist. Start `tidegate up`, or correct the path."
         )
     try:
-        return Settings(**values)
+        return model(**values)
     except EnvironmentFormError as error:
         raise SettingsError(
             f"{error}. A setting with parts is written as JSON, or one variable a part."

@@ -77,7 +77,7 @@ def page(path: str, build: Build, *, every: float = LOOK_SECONDS) -> Route:
     """The route of a page.
 
     Args:
-        path: Below `/console`; "" is the overview.
+        path: Below `/console`; "" is the first page.
         build: What it shows.
         every: Seconds between two frames.
     """
@@ -106,6 +106,7 @@ def page_values(visit: Visit, view: View, every: float = LOOK_SECONDS) -> dict[s
         "session": visit.session,
         "standing": str(visit.request.state.standing),
         "org": visit.parts.org,
+        "has_fleet": visit.parts.fleet is not None,
         "csrf": visit.session.csrf,
         "CSRF_FIELD": CSRF_FIELD,
         "here": url.path + (f"?{url.query}" if url.query else ""),

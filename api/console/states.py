@@ -19,6 +19,7 @@ TONES: Final[Mapping[str, str]] = MappingProxyType(
 """Tone -> its shape in the templates' sprite."""
 _TONE_OF: Final = {
     "up": "good",
+    "ok": "good",
     "following": "good",
     "equal": "good",
     "done": "good",

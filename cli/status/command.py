@@ -1,8 +1,9 @@
 """tidegate status: the engine at a glance."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import closing
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -11,12 +12,21 @@ from cli.output import OUT, AsJson, Every, Watch, show
 from cli.state import local_settings
 from cli.status.engine import overview
 from cli.status.page import status_page
-from schemas.status import EngineStatus, Health, Severity
+from schemas.fleet import Verdict
+from schemas.status import EngineStatus, Severity
+from transforms.status.verdict import verdict_of
 from workers.settings import Settings
 from workers.status import StatusLook
 
 OK, WARNING, CRITICAL, UNKNOWN = 0, 1, 2, 3
 """Exit codes of `--check`, as monitoring plugins have them."""
+EXIT_CODES_OF: Final[Mapping[Verdict, int]] = {
+    Verdict.PAGE: CRITICAL,
+    Verdict.UNKNOWN: UNKNOWN,
+    Verdict.TICKET: WARNING,
+    Verdict.NOTICE: OK,
+    Verdict.OK: OK,
+}
 
 Check = Annotated[
     bool,
@@ -67,9 +77,4 @@ def exit_code(found: EngineStatus) -> int:
     """2: somebody is needed now. 3: something could not be asked. 1: within the working day. 0:
     nobody is needed.
     """
-    severities = {each.severity for each in found.problems}
-    if Severity.PAGE in severities:
-        return CRITICAL
-    if found.unknown or any(each.health is Health.UNKNOWN for each in found.remotes):
-        return UNKNOWN
-    return WARNING if Severity.TICKET in severities else OK
+    return EXIT_CODES_OF[verdict_of(found)]

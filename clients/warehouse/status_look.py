@@ -123,7 +123,7 @@ def _ledger(fetch: Callable[[str], Rows]) -> list[ObjectLedger]:
 def _object(row: tuple[Any, ...], recent: list[Any] | None) -> ObjectLedger:
     name, *counts, newest = row
     landed, applied, duplicate, quarantined, imbalance = map(int, counts)
-    rate, median, worst = recent or (0, None, None)
+    rate, median, p95, p99, worst = recent or (0, None, None, None, None)
     return ObjectLedger(
         object=name,
         landed=landed,
@@ -134,6 +134,8 @@ def _object(row: tuple[Any, ...], recent: list[Any] | None) -> ObjectLedger:
         newest_change_at=newest,
         changes_per_minute=round(float(rate), 1),
         freshness_p50=_seconds(median),
+        freshness_p95=_seconds(p95),
+        freshness_p99=_seconds(p99),
         freshness_max=_seconds(worst),
     )
 

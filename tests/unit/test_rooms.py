@@ -63,6 +63,7 @@ CAPABILITIES: dict[str, dict[str, set[str]]] = {
         "database": {"acting", "aws_region", "ca_bundle"},
         "dependencies": {"database", "salesforce", "storage", "warehouse"},
         "doctor": {"database", "salesforce", "storage", "warehouse"},
+        "fleet": set(),
         "governor": {"metrics"},
         "metrics": set(),
         "oidc": set(),

@@ -2,7 +2,15 @@
 
 from datetime import timedelta
 
-from schemas.status import EngineStatus, Health, LaneState, LaneStatus, RoleStatus
+from schemas.status import (
+    BudgetUse,
+    EngineStatus,
+    Health,
+    LaneState,
+    LaneStatus,
+    RoleStatus,
+    WritebackTotals,
+)
 from schemas.status_facts import LookFacts, WarehouseFacts
 from transforms.status.lanes import lane_status
 from transforms.status.objects import object_statuses, with_backlog
@@ -27,6 +35,32 @@ def engine_status(facts: LookFacts, took: timedelta) -> EngineStatus:
         problems=find_problems(facts, lanes, objects),
         unknown=tuple(_unknown(facts, warehouse)),
         took=took,
+        writebacks=_writebacks(facts),
+        budgets=_budgets(facts),
+    )
+
+
+def _writebacks(facts: LookFacts) -> WritebackTotals | None:
+    if facts.writebacks is None:
+        return None
+    rows = facts.writebacks.standings
+    return WritebackTotals(
+        waiting=sum(each.waiting for each in rows),
+        held=sum(each.held for each in rows),
+        dead=sum(each.dead for each in rows),
+        oldest_waiting_at=min(
+            (each.oldest_waiting_at for each in rows if each.oldest_waiting_at), default=None
+        ),
+    )
+
+
+def _budgets(facts: LookFacts) -> tuple[BudgetUse, ...] | None:
+    if facts.governor != "running":
+        return None
+    return tuple(
+        BudgetUse(budget=str(each.budget), used=each.used, maximum=each.maximum)
+        for each in facts.forecasts
+        if each.maximum and not each.budget.is_concurrency
     )
 
 

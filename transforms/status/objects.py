@@ -25,6 +25,8 @@ def _status(
             "object": name,
             "changes_per_minute": ledger.changes_per_minute if ledger else None,
             "freshness_p50": ledger.freshness_p50 if ledger else None,
+            "freshness_p95": ledger.freshness_p95 if ledger else None,
+            "freshness_p99": ledger.freshness_p99 if ledger else None,
             "freshness_max": ledger.freshness_max if ledger else None,
             "newest_change_at": ledger.newest_change_at if ledger else None,
             "oldest_unapplied_at": waiting.get(name),

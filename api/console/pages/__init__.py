@@ -5,6 +5,7 @@ from starlette.routing import Route
 from api.console.live import page
 from api.console.pages.audit import audit
 from api.console.pages.budget import budget
+from api.console.pages.fleet import first_page, fleet
 from api.console.pages.incidents import incidents
 from api.console.pages.ledger import batch, lane, ledger
 from api.console.pages.overview import overview
@@ -15,7 +16,9 @@ from api.console.pages.runs import run, runs
 from api.console.pages.writebacks import writeback, writebacks
 
 PAGES: tuple[Route, ...] = (
-    page("", overview, every=3.0),
+    page("", first_page, every=3.0),
+    page("/fleet", fleet),
+    page("/overview", overview, every=3.0),
     page("/lanes/{lane:path}", lane),
     page("/ledger", ledger),
     page("/batches/{batch:path}", batch),

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
-WIDTHS = {1280: 900, 390: 844}
+WIDTHS = {1440: 900, 1280: 900, 390: 844, 360: 800}
 THEMES = ("light", "dark")
 
 

@@ -54,6 +54,20 @@ async def operations(api: ServedApi) -> list[tuple[str, str, str, set[str]]]:
     ]
 
 
+async def test_a_report_has_the_numbers_of_a_line_of_the_fleet(api: ServedApi) -> None:
+    await TemporalGovernor(api.client, ORG).start()
+
+    async def has_numbers() -> bool:
+        found = await api.get("/v1/status")
+        # The governor's first reading comes seconds after its start, and a look is shared for ten.
+        return bool(found["budgets"]) and found["writebacks"] is not None
+
+    await until(has_numbers, seconds=40)
+    found = await api.get("/v1/status")
+    assert {each["budget"]: each["maximum"] for each in found["budgets"]}["api_calls"] == 10_000
+    assert found["writebacks"]["dead"] == 0
+
+
 async def test_a_recheck_of_the_running_governor_is_answered_and_on_record(api: ServedApi) -> None:
     await TemporalGovernor(api.client, ORG).start()
     reason = fresh("bought more calls")

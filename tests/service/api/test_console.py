@@ -37,6 +37,8 @@ PAGES = (
     "/incidents",
     "/audit",
     "/audit?verify=1",
+    "/fleet",
+    "/overview",
 )
 SAME = {"Sec-Fetch-Site": "same-origin"}
 HOSTILE = "<script>alert(1)</script>\"'&"

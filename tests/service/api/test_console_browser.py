@@ -5,6 +5,8 @@ The pictures are for people to look at: var/console.
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import pytest_asyncio
 
 from clients.temporal.lanes import start_lane
 from clients.warehouse.sql.apply import HOLD, LEDGER, QUALITY, QUARANTINE, RECONCILIATION
+from sandbox.ports import free_port
 from schemas.ingest.messages import Act, LaneInput
 from schemas.ops_tables import (
     HOLD_COLUMNS,
@@ -22,8 +25,12 @@ from schemas.ops_tables import (
     QUARANTINE_COLUMNS,
     RECONCILIATION_COLUMNS,
 )
+from schemas.settings.fleet import FleetSettings
 from tests.service.api.test_api_looks import ledger_row, load
-from tests.support.engines.served_api import ORG, ServedApi
+from tests.service.api.test_fleet_answers import report
+from tests.support.engines.served_api import ORG, ServedApi, serving_api
+from tests.support.faults.canned_http import canned_http
+from tests.support.faults.frozen import silent_address
 
 pytestmark = [
     pytest.mark.browser,
@@ -55,7 +62,10 @@ PATHS = (
     "/console/acts/writebacks-retry?object=Case",
     "/console/acts/writebacks-retry",
     "/console/nothing",
+    "/console/fleet",
 )
+FLEET_PATHS = ("/console/fleet", "/console/overview")
+"""Of a console that has a fleet, which begins with it."""
 
 
 def seed(api: ServedApi) -> None:
@@ -97,9 +107,18 @@ async def told(api: ServedApi) -> dict[str, Any]:
     await start_lane(api.client, LaneInput(org=ORG, lane="changes", channel="/data/ChangeEvents"))
     PICTURES.mkdir(parents=True, exist_ok=True)
     axe = HOME / "node_modules" / "axe-core" / "axe.min.js"
-    given = [str(api.http.base_url).rstrip("/"), api.tokens["operator"], str(axe), str(PICTURES)]
+    given = [str(api.http.base_url).rstrip("/"), api.tokens["operator"], str(axe)]
+    found = await drive(*given, str(PICTURES), *PATHS)
+    folder = PICTURES / "fleet"
+    folder.mkdir(exist_ok=True)
+    async with fleet_console(api) as url:
+        fleet = await drive(url, *given[1:], str(folder), *FLEET_PATHS)
+    return {"pages": found["pages"] + fleet["pages"], "cut": found["cut"]}
+
+
+async def drive(*given: str) -> dict[str, Any]:
     process = await asyncio.create_subprocess_exec(
-        HOME / "bin" / "python", DRIVER, *given, *PATHS, stdout=asyncio.subprocess.PIPE
+        HOME / "bin" / "python", DRIVER, *given, stdout=asyncio.subprocess.PIPE
     )
     output, _ = await process.communicate()
     assert process.returncode == 0
@@ -107,11 +126,36 @@ async def told(api: ServedApi) -> dict[str, Any]:
     return found
 
 
+def good_report() -> bytes:
+    """Of an org that is well, with every number."""
+    fresh = {"object": "Case", "freshness_p95": "PT4.2S", "freshness_p99": "PT2M11S"}
+    budgets = [{"budget": "delivered_events", "used": 61_000, "maximum": 100_000}]
+    totals = {"waiting": 12_345, "held": 0, "dead": 7}
+    return report(objects=[fresh], budgets=budgets, writebacks=totals)
+
+
+@asynccontextmanager
+async def fleet_console(api: ServedApi) -> AsyncIterator[str]:
+    """The same console with a fleet: one with problems, two that are silent, one that is well."""
+    async with AsyncExitStack() as stack:
+        well = await stack.enter_async_context(canned_http(good_report))
+        frozen = stack.enter_context(silent_address())
+        members = [
+            {"name": "south.example.org-production", "url": well.url, "token": "t", "timeout": 30},
+            {"name": "frozen", "url": f"http://{frozen}", "token": "t", "timeout": 1},
+            {"name": "closed", "url": f"http://127.0.0.1:{free_port()}", "token": "t"},
+            {"name": "north", "url": str(api.http.base_url), "token": api.tokens["reader"], "timeout": 30},
+        ]
+        fleet = FleetSettings.model_validate({"members": members})
+        settings = api.settings.model_copy(update={"fleet": fleet})
+        yield await stack.enter_async_context(serving_api(settings))
+
+
 @pytest.fixture
 def seen(told: dict[str, Any]) -> list[dict[str, Any]]:
     """The findings, a page and theme each."""
     pages: list[dict[str, Any]] = told["pages"]
-    assert len(pages) == 2 * (len(PATHS) + 1)
+    assert len(pages) == 2 * (len(PATHS) + 1 + len(FLEET_PATHS) + 1)
     return pages
 
 

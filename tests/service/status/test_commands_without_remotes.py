@@ -19,7 +19,7 @@ from tests.unit.cli.test_grammar import LEAVES
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
-APART = {"demo", "up", "sandbox", "worker", "api", "metrics", "config", "doctor", "catalogue"}
+APART = {"demo", "up", "sandbox", "worker", "api", "metrics", "config", "doctor", "catalogue", "fleet"}
 """Commands that start processes, ask no remote system, or are there to say which one is away."""
 SHOWS = {"status", "budget show", "plan"}
 """They show what does not answer, or reckon without it."""

@@ -285,3 +285,21 @@ async def test_only_the_last_day_of_the_ledger_is_counted(look: StatusLook, data
     assert found.facts.warehouse.positions is not None
     assert [each.position for each in found.facts.warehouse.positions] == ["new"]
     assert "ledger.imbalance" in {each.code for each in found.status.problems}
+
+
+async def test_freshness_at_95_and_99_percent_is_that_of_each_batchs_slowest_change(
+    look: StatusLook, database: str
+):
+    columns = (
+        "batch, object, lane, start_position, end_position, raw_key, landed, applied, duplicate, quarantined, "
+        "rebuilt, first_changed_at, last_changed_at, first_received_at, last_received_at, committed_at"
+    )
+    with psycopg.connect(database, autocommit=True) as own:
+        own.execute(
+            f"INSERT INTO {LEDGER} ({columns}) SELECT 'changes/' || n, 'Case', 'changes', '1', '2', 'k', 1, 1, 0, 0, "
+            "0, NOW() - make_interval(secs => n), NOW(), NOW(), NOW(), NOW() FROM generate_series(0, 100) AS n".encode()
+        )
+    [found] = (await look.look()).status.objects
+    assert (found.freshness_p50, found.freshness_p95, found.freshness_p99, found.freshness_max) == tuple(
+        timedelta(seconds=seconds) for seconds in (50, 95, 99, 100)
+    )

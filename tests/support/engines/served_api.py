@@ -58,6 +58,7 @@ NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 class ServedApi:
     """The API as its callers see it, and what lies behind it."""
 
+    settings: Settings
     client: Client
     http: httpx.AsyncClient
     tokens: dict[str, str]
@@ -144,11 +145,11 @@ async def served_api(client: Client, temporal: str, dsn: str, s3: S3Address) -> 
         for worker in _workers(client, audit, reader, follower, ScriptedPreview(ObjectStore(s3))):
             await stack.enter_async_context(worker)
         await stack.enter_async_context(governor_worker(client, maximum=10_000))
-        url = await stack.enter_async_context(_serving(settings))
+        url = await stack.enter_async_context(serving_api(settings))
         http = await stack.enter_async_context(
             httpx.AsyncClient(base_url=url, timeout=20 * SLOWNESS, trust_env=False)
         )
-        yield ServedApi(client, http, tokens, ObjectStore(s3), warehouse, audit, reader, follower)
+        yield ServedApi(settings, client, http, tokens, ObjectStore(s3), warehouse, audit, reader, follower)
 
 
 def _workers(
@@ -191,9 +192,10 @@ def _workers(
 
 
 @asynccontextmanager
-async def _serving(settings: Settings) -> AsyncIterator[str]:
+async def serving_api(settings: Settings, *, port: int = 0) -> AsyncIterator[str]:
+    """Serve an API with these settings; yields its URL. `port` 0: any that is free."""
     config = uvicorn.Config(
-        build_api(settings).served, **{**server_options(settings.api), "port": 0, "loop": "none"}
+        build_api(settings).served, **{**server_options(settings.api), "port": port, "loop": "none"}
     )
     server = QuietServer(config)
     serving = asyncio.create_task(server.serve())
