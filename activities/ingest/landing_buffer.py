@@ -31,9 +31,9 @@ _LAST_MS = 253_402_300_800_000
 class BatchLimits:
     """A batch ends at N changes, B bytes or T seconds, whichever comes first."""
 
-    most_changes: int = 20_000
-    most_bytes: int = 64 * 1024 * 1024
-    most_age: timedelta = timedelta(seconds=4)
+    max_changes: int = 20_000
+    max_bytes: int = 64 * 1024 * 1024
+    max_age: timedelta = timedelta(seconds=4)
 
 
 class CommitTimes(NamedTuple):
@@ -98,8 +98,8 @@ class LandingBuffer:
         if not self._events:
             return False
         age_ms = _now_ms() - self._received_ms[0]
-        full = self._bytes >= self.rule.most_bytes or sum(self._changes) >= self.rule.most_changes
-        return (full or age_ms >= self.rule.most_age.total_seconds() * 1000) and self._complete() > 0
+        full = self._bytes >= self.rule.max_bytes or sum(self._changes) >= self.rule.max_changes
+        return (full or age_ms >= self.rule.max_age.total_seconds() * 1000) and self._complete() > 0
 
     def peek(self) -> pa.Table:
         """The events that can be cut now, as a raw table. They stay in the buffer until

@@ -58,7 +58,7 @@ class PollBuffer:
 
     def is_full(self) -> bool:
         """True when the rule asks for a cut."""
-        return self._bytes >= self.rule.most_bytes or len(self) >= self.rule.most_changes
+        return self._bytes >= self.rule.max_bytes or len(self) >= self.rule.max_changes
 
     def table(self) -> pa.Table:
         """The buffered events, as a raw table. It stays until `clear`."""

@@ -51,7 +51,7 @@ def follower(client: Client, store: ObjectStore, bus: Bus) -> FollowLane:
         store=store,
         protector=protector(),
         open_stream=bus.open,
-        rule=BatchLimits(most_changes=8, most_age=timedelta(seconds=0.1)),
+        rule=BatchLimits(max_changes=8, max_age=timedelta(seconds=0.1)),
     )
 
 

@@ -53,7 +53,7 @@ def follow(client: Client, store: ObjectStore, bus: Bus, *, most_changes: int) -
         store=store,
         protector=protector(),
         open_stream=bus.open,
-        rule=BatchLimits(most_changes=most_changes, most_age=timedelta(seconds=0.15)),
+        rule=BatchLimits(max_changes=most_changes, max_age=timedelta(seconds=0.15)),
     )
 
 

@@ -138,7 +138,7 @@ class Travelled:
             store=self.store,
             protector=protector(),
             open_stream=Bus(events, most_at_once=4).open,
-            rule=BatchLimits(most_changes=6),
+            rule=BatchLimits(max_changes=6),
         )
         lane = LaneInput(org=self.org, lane="changes", channel="/data/ChangeEvents")
         steps: list[Callable[..., Any]] = [batches.stage_batch, batches.apply_batch]

@@ -73,7 +73,7 @@ class DriftEngine(ReconcilingEngine):
             self.clients, self.way, live=live, policy=DriftPolicy(), visibility_delay=DELAY
         )
         self.check = owner(steps, CheckDrift)
-        rule = BatchLimits(most_age=timedelta(seconds=0.2))
+        rule = BatchLimits(max_age=timedelta(seconds=0.2))
         self.steps += [
             *steps,
             *replay.activities(self.clients, self._no_shadow),

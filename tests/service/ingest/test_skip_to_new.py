@@ -59,7 +59,7 @@ def road(store: ObjectStore) -> Road:
 
 
 def follower(client: Client, store: ObjectStore, bus: Bus) -> FollowLane:
-    rule = BatchLimits(most_age=timedelta(seconds=0.15))
+    rule = BatchLimits(max_age=timedelta(seconds=0.15))
     return FollowLane(client=client, store=store, protector=protector(), open_stream=bus.open, rule=rule)
 
 

@@ -132,7 +132,7 @@ async def serving_lanes(clients: Clients, folder: Path, **budgets: Any) -> Async
 
 
 def _steps(clients: Clients, settings: Settings, org: Org) -> list[Any]:
-    rule = BatchLimits(most_age=timedelta(seconds=0.2))
+    rule = BatchLimits(max_age=timedelta(seconds=0.2))
     return [
         *ingest.stream_activities(clients, org, paid_streams(settings, clients.catalogue, org), rule),
         *ingest.poll_activities(clients, org, source_opener(settings, clients.catalogue, org), rule),

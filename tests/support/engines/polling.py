@@ -36,7 +36,7 @@ def poll_lane(client: Client, store: ObjectStore, served: ServedOrg, *, most_cha
         open_source=lambda name: PolledSource(
             served.http, default_catalogue().object(name), visibility_delay=DELAY, bulk=bulk
         ),
-        rule=BatchLimits(most_changes=most_changes),
+        rule=BatchLimits(max_changes=most_changes),
     )
 
 

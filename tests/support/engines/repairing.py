@@ -72,7 +72,7 @@ def follower(engine: SmallEngine) -> FollowLane:
             replay_id=replay_id,
             api_version=API_VERSION,
         ),
-        rule=BatchLimits(most_age=timedelta(seconds=0.1)),
+        rule=BatchLimits(max_age=timedelta(seconds=0.1)),
         holes=RetentionGapReporter(
             engine.client,
             engine.warehouse,

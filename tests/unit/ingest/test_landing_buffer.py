@@ -18,8 +18,8 @@ from tests.support.builders.things import CATALOGUE, ID, THING, as_dict, decoded
 from transforms import deep_json
 from transforms.ingest.decode_events import BROKEN
 
-NEVER = BatchLimits(most_changes=10**9, most_bytes=10**12, most_age=timedelta(days=1))
-ALWAYS = BatchLimits(most_changes=1)
+NEVER = BatchLimits(max_changes=10**9, max_bytes=10**12, max_age=timedelta(days=1))
+ALWAYS = BatchLimits(max_changes=1)
 PROTECTOR = protector(CATALOGUE)
 
 
@@ -65,9 +65,9 @@ def test_nothing_is_due_while_nothing_has_arrived(clock: Clock) -> None:
 @pytest.mark.parametrize(
     ("rule", "is_due"),
     [
-        pytest.param(BatchLimits(most_changes=3), True, id="as many changes as allowed"),
-        pytest.param(BatchLimits(most_changes=4), False, id="one change fewer"),
-        pytest.param(BatchLimits(most_bytes=100), True, id="more bytes than allowed"),
+        pytest.param(BatchLimits(max_changes=3), True, id="as many changes as allowed"),
+        pytest.param(BatchLimits(max_changes=4), False, id="one change fewer"),
+        pytest.param(BatchLimits(max_bytes=100), True, id="more bytes than allowed"),
         pytest.param(NEVER, False, id="none of them"),
     ],
 )
@@ -78,13 +78,13 @@ def test_a_batch_is_cut_when_the_rule_says_so(clock: Clock, rule: BatchLimits, i
 
 
 def test_a_merged_event_counts_as_many_changes_as_it_has_records(clock: Clock) -> None:
-    landing = buffer(BatchLimits(most_changes=10))
+    landing = buffer(BatchLimits(max_changes=10))
     landing.add(messages(1, records=9) + messages(2))
     assert landing.is_due()
 
 
 def test_a_batch_is_cut_when_its_oldest_event_is_old(clock: Clock) -> None:
-    landing = buffer(BatchLimits(most_age=timedelta(seconds=3)))
+    landing = buffer(BatchLimits(max_age=timedelta(seconds=3)))
     landing.add(messages(1))
     clock.now_ms += 2_999
     assert not landing.is_due()
@@ -161,7 +161,7 @@ def test_what_another_follower_landed_beyond_us_is_forgotten_too(clock: Clock) -
 
 
 def test_bytes_of_what_was_dropped_do_not_count_any_more(clock: Clock) -> None:
-    landing = buffer(BatchLimits(most_bytes=2_000))
+    landing = buffer(BatchLimits(max_bytes=2_000))
     for replay_id in range(1, 50):
         landing.add(messages(replay_id))
         landing.drop_through(replay_id)

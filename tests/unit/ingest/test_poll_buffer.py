@@ -39,20 +39,20 @@ def batches(landing: PollBuffer, left: list[PolledRow]) -> list[list[str]]:
 
 @pytest.mark.parametrize("most", [1, 2, 3, 100])
 def test_every_row_is_in_one_batch_and_in_order(most: int) -> None:
-    made = batches(buffer(most_changes=most), rows(7))
+    made = batches(buffer(max_changes=most), rows(7))
     assert [position for batch in made for position in batch] == [str(row.position) for row in rows(7)]
     assert {len(batch) for batch in made[:-1]} <= {most}
 
 
 def test_a_batch_never_ends_between_a_rows_last_values_and_its_deletion() -> None:
-    made = batches(buffer(most_changes=3), rows(5, is_deleted=True))
+    made = batches(buffer(max_changes=3), rows(5, is_deleted=True))
     assert [len(batch) for batch in made] == [4, 4, 2]
     ends = [batch[-1] for batch in made]
     assert len(set(ends)) == len(ends)
 
 
 def test_a_batch_is_cut_by_its_bytes_too() -> None:
-    assert [len(batch) for batch in batches(buffer(most_bytes=1), rows(3))] == [1, 1, 1]
+    assert [len(batch) for batch in batches(buffer(max_bytes=1), rows(3))] == [1, 1, 1]
 
 
 def test_deletions_stand_at_the_end_of_what_was_read() -> None:
