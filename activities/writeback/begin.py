@@ -11,9 +11,9 @@ from datetime import timedelta
 from activities.writeback.bisect import PAUSED
 from activities.writeback.bulk import IngestJobs
 from activities.writeback.collections import Collections, Outcomes
-from activities.writeback.decide import Decision
 from activities.writeback.entries import protected
 from activities.writeback.open_batch import OpenBatch
+from activities.writeback.weigh_entries import Decision
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.request import Deadline
 from clients.writeback.batch_queries import FoundRecord

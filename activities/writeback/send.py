@@ -22,12 +22,12 @@ from activities.writeback.bulk import IngestJobs
 from activities.writeback.change_log import ChangeLog
 from activities.writeback.collections import Collections, not_sent
 from activities.writeback.config import WritebackConfig
-from activities.writeback.decide import decide
 from activities.writeback.deliver import deliver
 from activities.writeback.open_batch import OpenBatch, open_batch
 from activities.writeback.record import record
 from activities.writeback.record_facts import FactSources
 from activities.writeback.resolve import Resolver
+from activities.writeback.weigh_entries import decide
 from clients.concurrency import run_to_completion
 from clients.salesforce.call_count import CallCount, counting_calls
 from clients.salesforce.http import OrgHttp, Sessions

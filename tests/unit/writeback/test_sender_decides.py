@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import given, strategies as st
 
-from activities.writeback.decide import Decision, decide
+from activities.writeback.weigh_entries import Decision, decide
 from activities.writeback.open_batch import OpenBatch
 from activities.writeback.own_writes import OWN_WRITE_PENDING
 from activities.writeback.record_facts import RecordFacts
