@@ -49,6 +49,7 @@ PAID = {
     "clients/salesforce/request.py": "the form of a call that OrgHttp makes",
     "clients/salesforce/bulk/query.py": "reads the status of calls that OrgHttp made",
     "clients/metrics/calls.py": "counts calls that OrgHttp made",
+    "clients/fleet.py": "asks the HTTP API of other Tidegates, never Salesforce",
     "clients/oidc.py": "asks the identity provider of the console, never Salesforce",
     "workers/health.py": "answers /livez and /readyz, and asks nobody",
     "clients/warehouse/status_look.py": "shuts the socket of a connection to the warehouse",
