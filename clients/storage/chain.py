@@ -175,7 +175,8 @@ class Chain:
         if winner is None:
             raise ChainBrokenError(lane=self.lane, detail=f"the manifest at {start} vanished")
         if winner.raw_key != manifest.raw_key:
-            # Followers need not be allowed to delete raw files: it stays then, and ends with its time.
+            # Followers need not be allowed to delete raw files: it stays then, and ends with its
+            # time.
             with suppress(CredentialsRejectedError):
                 self._store.delete(manifest.raw_key)
         return winner, winner == manifest

@@ -41,7 +41,8 @@ def retention_parts(
     org = settings.salesforce.org_id
     address = archive_address(settings)
     operational = operational_address(settings.operational)
-    # Keys of persons are wrapped by the key of all, as the data keys' purposes are: not by the archive's.
+    # Keys of persons are wrapped by the key of all, as the data keys' purposes are: not by the
+    # archive's.
     keys = SubjectKeys(operational, org, s3_address(settings.s3))
     return RetentionParts(
         org=org,

@@ -1,0 +1,1 @@
+"""What each role's processes ask of S3 and KMS, recorded, and held against their IAM policies."""
