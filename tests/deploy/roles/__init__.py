@@ -1,1 +1,3 @@
-"""What each role's processes ask of S3 and KMS, recorded, and held against their IAM policies."""
+"""Records the calls of each role's processes to S3 and KMS, and holds the roles' IAM policies
+against them.
+"""

@@ -56,7 +56,7 @@ class Deployed:
     """Id -> class."""
 
     def permissions(self, call: Call) -> Iterator[Permission]:
-        """What IAM was asked, or would have been."""
+        """The questions to IAM that AWS would put for it."""
         if call.operation in _KEY_ACTIONS:
             # Decrypt names no key: the answer does.
             asked = call.answer.get("KeyId") or call.parameters.get("KeyId", "")
@@ -77,7 +77,7 @@ class Deployed:
         versioned = "Version" if "VersionId" in call.parameters else ""
         yield Permission(f"s3:GetObject{versioned}", self._place(call, call.parameters["Key"]))
         if call.status == _ABSENT:
-            # Without it S3 answers 403 for what is not there, and the engine takes that for an error.
+            # Without it S3 answers 403 for what is not there, which the engine takes for an error.
             yield Permission("s3:ListBucket", self._bucket(call))
         if call.answer.get("ObjectLockMode"):
             # S3 leaves the lock out of the answer otherwise.
@@ -112,7 +112,7 @@ class Deployed:
 
 
 Permissions = dict[str, set[Permission]]
-"""Role -> what it was seen to need, or may do."""
+"""Role -> its permissions, as seen or as granted."""
 
 
 def as_yaml(found: Mapping[str, Iterable[Permission]]) -> str:

@@ -21,6 +21,7 @@ from cli.api import local_token
 from cli.local.engine_processes import ROLES, settings_of
 from cli.local.surge import run_surge, wait_for_followers
 from cli.local.up import DELIVERED_EVENTS
+from cli.output import say
 from sandbox.endpoints import Endpoints
 from sandbox.ports import free_port
 from sandbox.processes import ProcessGroup, wait_until
@@ -124,7 +125,7 @@ class Engine:
 
     def say(self, line: str, *, bad: bool = False) -> None:
         """Tell the person who waits; what is bad ends the recording without a list."""
-        print(line, file=sys.stderr, flush=True)
+        say(line)
         self.trouble += [line] if bad else []
 
     def _answers(self, path: str) -> bool:
@@ -205,7 +206,7 @@ def record() -> int:
             roles = (*ROLES, "api", "migrate")
             found = {role: recorded(calls_file(folder / "calls", role)) for role in sorted(roles)}
     if engine.trouble:
-        print("No list was written:", *engine.trouble, sep="\n  ", file=sys.stderr)
+        say("\n  ".join(["No list was written:", *engine.trouble]))
         return 1
     LIST.write_text(_HEAD + as_yaml(found), encoding="utf-8")
     return 0

@@ -58,7 +58,7 @@ def record(file: Path) -> None:
 
 
 def recorded(file: Path) -> set[Permission]:
-    """What every process of this file took."""
+    """The permissions of every process of this file."""
     texts = (each.read_text(encoding="utf-8") for each in file.parent.glob(f"{file.name}-*.calls"))
     return {Permission(*line.split("\t")) for text in texts for line in text.splitlines()}
 

@@ -66,7 +66,7 @@ def _recorded() -> Permissions:
 
 
 def _by_hand(*, varying: bool) -> Permissions:
-    """What was added by hand. `varying`: also what chance may record."""
+    """Permissions added by hand. `varying`: also those that chance may record."""
     added: Permissions = {role: set() for role in _ROLES}
     for entry in yaml.safe_load((Path(__file__).parent / "unrecorded.yaml").read_text(encoding="utf-8")):
         pairs = {Permission(action, place) for action in entry["actions"] for place in entry["places"]}

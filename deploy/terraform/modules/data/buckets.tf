@@ -172,6 +172,15 @@ resource "aws_s3_bucket_lifecycle_configuration" "work" {
     }
   }
 
+  rule {
+    id     = "unfinished-uploads"
+    status = "Enabled"
+    filter {}
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 2
+    }
+  }
+
   lifecycle {
     ignore_changes = [rule]
   }
