@@ -41,7 +41,7 @@ test-heavy: setup  ## proofs that take minutes each: a demo with a generated cat
 test-incidents: setup  ## thirty incidents on running engines: named, ended by the runbook's command, and clean again
 	@$(BIN)/python -m pytest -m service -o faulthandler_timeout=1800 tests/incidents $(ARGS)
 
-test-deploy: setup .venv-clients/deploy-checkov/.installed .venv-clients/deploy-ministack/.installed  ## Terraform: format, validity, rules of checkov, and what is there once an emulator has it; 5 minutes
+test-deploy: setup .venv-clients/deploy-checkov/.installed .venv-clients/deploy-ministack/.installed  ## Terraform: format, validity, rules of checkov, and what is there once an emulator has it, and what each role may do; 4 minutes
 	@$(BIN)/python -m pytest -m deploy -o faulthandler_timeout=1800 tests/deploy $(ARGS)
 
 record-roles: setup  ## write down what each role asks of S3 and KMS, for the least privilege of its task role; 3 minutes

@@ -191,8 +191,8 @@ def record() -> int:
                 "api": {"port": port, "tokens": [entry]},
                 "operational": {"dsn": running.endpoints.operational.dsn},
             }
-            for group, values in _BRISK.items():
-                settings[group] = settings.get(group, {}) | values
+            for part, values in _BRISK.items():
+                settings[part] = settings.get(part, {}) | values
             (folder / "settings.json").write_text(json.dumps(with_stores(settings, deployed)))
             group = ProcessGroup(folder / "logs" / "roles")
             engine = Engine(folder, running.endpoints, deployed, token, port, group)
