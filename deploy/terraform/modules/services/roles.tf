@@ -36,7 +36,7 @@ locals {
   }
   # Under Object Lock: versions are read, and written with the date until which nobody can delete them.
   locked_reads  = { for role in local.roles : role => role == "migrate" ? [] : role == "backfill" ? ["archive/anchors", "archive/archive"] : ["archive/anchors"] }
-  locked_writes = { for role in local.roles : role => contains(["migrate", "api"], role) ? [] : local.locked_reads[role] }
+  locked_writes = { for role in local.roles : role => local.locked_reads[role] }
 
   # Without the right to list, S3 answers 403 for an object that is not there, and not 404.
   lists = {
@@ -51,7 +51,7 @@ locals {
 
   # Keys that decrypt and encrypt the objects above.
   decrypts = { for role in local.roles : role => role == "migrate" ? [] : ["raw", "pii", "audit"] }
-  encrypts = { for role in local.roles : role => role == "migrate" ? [] : role == "api" ? ["raw", "pii"] : ["raw", "pii", "audit"] }
+  encrypts = { for role in local.roles : role => role == "migrate" ? [] : ["raw", "pii", "audit"] }
 
   # "class/prefix" -> the ARN of what is below it, of this org alone; files for COPY name no org
   paths = distinct(flatten([values(local.reads), values(local.writes), values(local.deletes), values(local.purges), values(local.locked_reads)]))
@@ -78,7 +78,7 @@ locals {
       "kms:Decrypt"                         = [for class in local.decrypts[role] : var.keys[class]]
       "kms:GenerateDataKey"                 = [for class in local.encrypts[role] : var.keys[class]]
       "kms:GenerateDataKeyWithoutPlaintext" = role == "backfill" ? [var.keys["pii"]] : []
-      "kms:Sign"                            = contains(["migrate", "api"], role) ? [] : [var.anchor_key_arn]
+      "kms:Sign"                            = role == "migrate" ? [] : [var.anchor_key_arn]
       "kms:GetPublicKey"                    = role == "api" ? [var.anchor_key_arn] : []
     }
   }
