@@ -7,7 +7,7 @@ EXAMPLES ?= 40
 CLIENTS := $(patsubst tests/real_clients/locks/%.lock,%,$(wildcard tests/real_clients/locks/*.lock))
 PEERS := airbyte-source-salesforce tap-salesforce
 
-.PHONY: help setup demo up dashboards test test-heavy test-incidents test-observability test-any-schema test-clients test-api-fuzz test-compose test-console test-deploy lint prose docs format bench bench-day bench-peers bench-writeback lock clean
+.PHONY: help setup demo up dashboards test test-heavy test-incidents test-observability test-any-schema test-clients test-api-fuzz test-compose test-console test-deploy record-roles lint prose docs format bench bench-day bench-peers bench-writeback lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -41,8 +41,11 @@ test-heavy: setup  ## proofs that take minutes each: a demo with a generated cat
 test-incidents: setup  ## thirty incidents on running engines: named, ended by the runbook's command, and clean again
 	@$(BIN)/python -m pytest -m service -o faulthandler_timeout=1800 tests/incidents $(ARGS)
 
-test-deploy: setup .venv-clients/deploy-checkov/.installed .venv-clients/deploy-ministack/.installed  ## Terraform: format, validity, rules of checkov, and what is there once an emulator has it; 5 minutes
+test-deploy: setup .venv-clients/deploy-checkov/.installed .venv-clients/deploy-ministack/.installed  ## Terraform: format, validity, rules of checkov, and what is there once an emulator has it, and what each role may do; 4 minutes
 	@$(BIN)/python -m pytest -m deploy -o faulthandler_timeout=1800 tests/deploy $(ARGS)
+
+record-roles: setup  ## write down what each role asks of S3 and KMS, for the least privilege of its task role; 3 minutes
+	@$(BIN)/python -m tests.deploy.roles.record
 
 .venv-clients/deploy-%/.installed: tests/deploy/locks/%.lock
 	@echo "installing $* (once)"
@@ -161,6 +164,7 @@ lock: setup  ## write requirements.lock from pyproject.toml, and the image's loc
 	@$(COMPILE) pyproject.toml --group sandbox --constraint requirements.lock --output-file deploy/image/sandbox.lock
 	@$(COMPILE) deploy/image/build.in --constraint requirements.lock --output-file deploy/image/build.lock
 	@$(COMPILE) tests/compose/compose.in --output-file tests/compose/compose.lock
+	@for each in tests/deploy/locks/*.in; do $(COMPILE) $$each --output-file $${each%.in}.lock; done
 
 clean:  ## forget the environment and all local state
 	@rm -rf $(VENV) .venv-clients var build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -4,6 +4,7 @@ starts.
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from clients.storage.objects import ObjectStore
-from schemas.errors import ChainBrokenError
+from schemas.errors import ChainBrokenError, CredentialsRejectedError
 from schemas.ids import ORIGIN, manifest_key, manifest_prefix, raw_key, raw_name
 from schemas.ingest.raw import RAW_SCHEMA, Form, Manifest, RawErasure
 from transforms.ingest.row_pages import count_changes
@@ -174,7 +175,10 @@ class Chain:
         if winner is None:
             raise ChainBrokenError(lane=self.lane, detail=f"the manifest at {start} vanished")
         if winner.raw_key != manifest.raw_key:
-            self._store.delete(manifest.raw_key)
+            # Followers need not be allowed to delete raw files: it stays then, and ends with its
+            # time.
+            with suppress(CredentialsRejectedError):
+                self._store.delete(manifest.raw_key)
         return winner, winner == manifest
 
     def read_raw(self, manifest: Manifest) -> pa.Table:

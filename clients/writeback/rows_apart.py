@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import IO, Any
 
 import orjson
@@ -32,13 +32,15 @@ def rows_apart(address: S3Address, key: str, file_format: FileFormat) -> Iterato
         UnavailableError: The bucket does not answer.
         UnreadableError: The file cannot be read on, or costs more than a file may.
     """
-    asked = {"address": asdict(address), "key": key, "format": str(file_format)}
+    place = address.place(key)
+    own = replace(address, bucket=place.bucket, kms_key_id=place.kms_key_id, classes={})
+    asked = {"address": asdict(own), "key": key, "format": str(file_format)}
     with _reader() as child:
         late = threading.Timer(READER_SECONDS, child.kill)
         late.start()
         try:
             _ask(child, orjson.dumps(asked))
-            yield from _answers(child, address.bucket, key)
+            yield from _answers(child, place.bucket, key)
         finally:
             late.cancel()
             child.kill()

@@ -30,7 +30,7 @@ PREFIXES: Final = {
     "intake-refused": DataClass.INTAKE,
     "preview": DataClass.INTAKE,
     "archive": DataClass.ARCHIVE,
-    "audit": DataClass.ARCHIVE,
+    "anchors": DataClass.ARCHIVE,
 }
 """First part of an object's key -> its class. Any other part is `OTHER`."""
 

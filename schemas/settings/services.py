@@ -41,7 +41,9 @@ class S3Settings(SettingsGroup):
     intake: DataClassSettings = DataClassSettings()
     """Files of writebacks: `intake/`, `intake-refused/`, `preview/`."""
     archive: DataClassSettings = DataClassSettings()
-    """Records under lock: `archive/`, `audit/`."""
+    """Records under lock: `archive/`, `anchors/`. Anchors lie in the bucket of
+    `TIDEGATE_AUDIT__BUCKET`.
+    """
     endpoint_url: str | None = None
     """URL of another S3. None = AWS."""
     kms_endpoint_url: str | None = None

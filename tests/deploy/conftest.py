@@ -1,4 +1,6 @@
-"""Parts of a deployment beside the engine: AWS' secrets, a database that asks for passwords."""
+"""Parts of a deployment beside the engine: AWS' secrets, a database that asks for passwords, and
+Terraform's resources on an emulator.
+"""
 
 import sys
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from sandbox import postgres
 from sandbox.ports import accepts_connections, free_port
 from sandbox.processes import ProcessGroup, wait_until
 from tests.databases import new_database
+from tests.deploy.applied import Applied, applied_deployment
 
 USER = "tidegate"
 FIRST_PASSWORD = "first"
@@ -75,3 +78,10 @@ def guarded_database(guarded: Guarded) -> Iterator[str]:
     """The name of an empty database of the guarded server."""
     with new_database(guarded.port) as dsn:
         yield dsn.rpartition("/")[2]
+
+
+@pytest.fixture(scope="session")
+def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applied]:
+    """One for all tests: to apply takes a minute. Tests add objects and change no resource."""
+    with applied_deployment(tmp_path_factory.mktemp("applied")) as found:
+        yield found

@@ -8,6 +8,8 @@ provider "aws" {
   skip_metadata_api_check     = true
   skip_requesting_account_id  = false
   s3_use_path_style           = true
+  # The provider would try 25 times, for half an hour: an error of the emulator stays one.
+  max_retries = 3
 
   endpoints {
     ec2            = "@ENDPOINT@"
@@ -65,6 +67,10 @@ output "buckets" {
 
 output "keys" {
   value = module.data.keys
+}
+
+output "anchor_key" {
+  value = module.data.anchor_key_arn
 }
 
 output "roles" {

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,8 @@ MIRROR = os.environ.get("TIDEGATE_TERRAFORM_MIRROR", "")
 """A folder of providers, for machines that cannot reach a registry. Empty = Terraform's own
 ways.
 """
-_TIMEOUT = 900
+_MOST_SECONDS = 240.0
+"""Of one command. `apply` takes 75 to 100 on two shared cores."""
 
 
 def program() -> str:
@@ -32,17 +34,18 @@ class Terraform:
 
     def run(self, folder: str, *arguments: str) -> str:
         """The output of a command in a folder of the tree; the test fails with it when it fails."""
-        done = subprocess.run(
+        with subprocess.Popen(
             [program(), f"-chdir={self.tree / folder}", *arguments],
             env=self._environment(),
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=_TIMEOUT,
-            check=False,
-        )
-        said = done.stdout + done.stderr
-        assert done.returncode == 0, f"terraform {' '.join(arguments)} in {folder}:\n{said[-4000:]}"
-        return done.stdout
+            start_new_session=True,
+        ) as process:
+            stdout, stderr, ended = _ended(process)
+        said = f"terraform {' '.join(arguments)} in {folder} {ended}:\n{(stdout + stderr)[-4000:]}"
+        assert process.returncode == 0, said
+        return stdout
 
     def init(self, folder: str) -> None:
         self.run(folder, "init", "-backend=false", "-input=false", "-no-color")
@@ -63,6 +66,15 @@ class Terraform:
             )
             settings["TF_CLI_CONFIG_FILE"] = str(file)
         return {**os.environ, **settings}
+
+
+def _ended(process: "subprocess.Popen[str]") -> tuple[str, str, str]:
+    """Stdout, stderr and how it ended. A command that hangs is killed with its providers."""
+    try:
+        return *process.communicate(timeout=_MOST_SECONDS), "failed"
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        return *process.communicate(), f"did not end within {_MOST_SECONDS:.0f} s"
 
 
 def copied(folder: Path) -> Terraform:

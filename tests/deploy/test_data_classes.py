@@ -7,10 +7,12 @@ import pytest
 
 from clients.storage.data_key import org_data_key
 from clients.storage.objects import ObjectStore
+from clients.writeback.rows_apart import rows_apart
 from schemas import ids
 from schemas.security.data_classes import DataClass, data_class
 from schemas.security.ids import data_key_key
 from schemas.settings.services import S3Settings
+from schemas.writeback.files import FileFormat
 from workers.addresses import s3_address
 
 pytestmark = pytest.mark.service
@@ -69,6 +71,13 @@ def test_the_data_key_is_wrapped_by_the_key_of_its_class(settings: S3Settings, a
     assert settings.keys.kms_key_id == address.place(data_key_key("o")).kms_key_id
 
 
+def test_a_file_of_writebacks_is_read_from_the_bucket_of_its_class(settings: S3Settings, aws: Any) -> None:
+    address, key = s3_address(settings), f"{ids.intake_prefix('o')}billing/day.csv"
+    aws("s3").put_object(Bucket=settings.intake.bucket, Key=key, Body=b"external_id,Status\nC-1,Decided\n")
+    (rows,) = rows_apart(address, key, FileFormat.CSV)
+    assert [each.row for each in rows] == [{"external_id": "C-1", "Status": "Decided"}]
+
+
 def test_one_bucket_for_all_is_the_default() -> None:
     address = s3_address(S3Settings(bucket="b", kms_key_id="k", region="r"))
     assert {(place.bucket, place.kms_key_id) for place in address.places()} == {("b", "k")}
@@ -89,6 +98,7 @@ def test_a_class_may_have_a_key_of_its_own_in_the_bucket_of_all() -> None:
         ("rawish/o", DataClass.OTHER),
         ("load/x.parquet", DataClass.STAGED),
         ("jobs/o/l", DataClass.OTHER),
+        ("anchors/o/", DataClass.ARCHIVE),
     ],
 )
 def test_the_first_part_of_a_key_is_its_class(key: str, expected: DataClass) -> None:

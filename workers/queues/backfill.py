@@ -6,11 +6,11 @@ from clients.retention.subject_keys import SubjectKeys
 from clients.warehouse.shadow.schemas import shadow_prefix
 from clients.writeback.store import WritebackStore
 from transforms.reconcile.cost import ReconcileCostConfig
-from workers.addresses import operational_address
+from workers.addresses import operational_address, s3_address
 from workers.clients import open_warehouse
 from workers.queues import Activities, Process
 from workers.security.keys import open_keys
-from workers.security.retention import archive_address, retention_parts
+from workers.security.retention import retention_parts
 
 
 def backfill_activities(process: Process) -> Activities:
@@ -59,7 +59,7 @@ def erasure_activities(process: Process) -> Activities:
         process.clients,
         process.opened_writebacks or WritebackStore(dsn),
         Erasures(dsn),
-        SubjectKeys(dsn, settings.salesforce.org_id, archive_address(settings)),
+        SubjectKeys(dsn, settings.salesforce.org_id, s3_address(settings.s3)),
         lambda name: open_warehouse(settings, prefix=shadow_prefix(name)),
         rewrites=settings.erasure.rewrite_tables,
     )

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 
 from clients.audit.anchors import Anchors
 from clients.audit.locked_objects import LockedObjects
@@ -35,8 +36,9 @@ def open_anchors(settings: Settings) -> Anchors | None:
             "TIDEGATE_AUDIT__BUCKET needs TIDEGATE_AUDIT__SIGNING_KEY_ID, the KMS key that signs anchors."
         )
     address = s3_address(settings.s3)
+    key_of_class = address.place("anchors/").kms_key_id
     return Anchors(
-        LockedObjects(address, audit.bucket),
+        LockedObjects(replace(address, kms_key_id=key_of_class), audit.bucket),
         AnchorSigner(address, audit.signing_key_id),
         settings.salesforce.org_id,
         keep_days=audit.keep_days,

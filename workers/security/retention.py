@@ -27,11 +27,12 @@ from workers.settings import Settings
 
 
 def archive_address(settings: Settings) -> S3Address:
-    """The archive's bucket."""
+    """The archive's bucket, and the key of its class."""
     bucket = (
         settings.s3.archive.bucket or settings.retention.archive_bucket or f"{settings.s3.bucket}-archive"
     )
-    return replace(s3_address(settings.s3), bucket=bucket)
+    address = s3_address(settings.s3)
+    return replace(address, bucket=bucket, kms_key_id=address.place("archive/").kms_key_id)
 
 
 def retention_parts(
@@ -48,7 +49,9 @@ def retention_parts(
     org = settings.salesforce.org_id
     address = archive_address(settings)
     operational = operational_address(settings.operational)
-    keys = SubjectKeys(operational, org, address)
+    # Keys of persons are wrapped by the key of all, as the data keys' purposes are: not by the
+    # archive's.
+    keys = SubjectKeys(operational, org, s3_address(settings.s3))
     return RetentionParts(
         org=org,
         policy=settings.retention.policy(),

@@ -70,6 +70,17 @@ def test_a_raw_file_that_is_acknowledged_and_not_kept_gets_no_manifest(
     assert len(landed(lying, org, 1)) == 1
 
 
+def test_a_follower_that_may_not_delete_leaves_the_raw_file_of_a_lost_race(
+    proxy: S3Proxy, s3_address: S3Address, store: ObjectStore, org: str
+) -> None:
+    (winner,) = landed(store, org, 1)
+    proxy.decide = lambda method, path: Fate.FORBID if method == "DELETE" else Fate.PASS
+    follower = Chain(ObjectStore(replace(s3_address, endpoint_url=proxy.url)), org=org, lane="changes")
+    found, is_ours = follower.land(raw_table(7), start="origin")
+    assert (found, is_ours) == (winner, False)
+    assert len(list(store.keys(raw_prefix(org, "changes")))) == 2
+
+
 def test_the_look_can_be_turned_off(proxy: S3Proxy, s3_address: S3Address, org: str) -> None:
     proxy.decide = lambda method, path: Fate.LIE if "/raw/" in path and method == "PUT" else Fate.PASS
     trusting = ObjectStore(replace(s3_address, endpoint_url=proxy.url, confirms_puts=False))

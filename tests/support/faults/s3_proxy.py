@@ -25,6 +25,8 @@ class Fate(Enum):
     """S3 does it; the connection ends before the answer."""
     LIE = "lie"
     """S3 hears nothing of it, and the answer is 200."""
+    FORBID = "forbid"
+    """S3 hears nothing of it, and the answer is that of a role without the right."""
     GARBLE = "garble"
     """The body that S3 receives has other bytes."""
     HANG = "hang"
@@ -88,6 +90,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(200)
             self.send_header("Content-Length", "0")
             self.end_headers()
+            return
+        if fate is Fate.FORBID:
+            denied = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+            self.send_response(403)
+            self.send_header("Content-Length", str(len(denied)))
+            self.end_headers()
+            self.wfile.write(denied)
             return
         if fate is Fate.GARBLE:
             body = bytes(each ^ 1 for each in body)

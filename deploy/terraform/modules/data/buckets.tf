@@ -4,10 +4,10 @@ locals {
   buckets = {
     raw     = { key = "raw", locked = false }  # raw/, chain/
     staged  = { key = "raw", locked = false }  # staged/, load/
-    work    = { key = "raw", locked = false }  # plans, reports, describes: what has no class of its own
+    work    = { key = "pii", locked = false }  # plans, reports, describes: what has no class of its own
     keys    = { key = "pii", locked = false }  # keys/
     intake  = { key = "raw", locked = false }  # intake/, intake-refused/, preview/
-    archive = { key = "audit", locked = true } # archive/, audit/
+    archive = { key = "audit", locked = true } # archive/, anchors/
   }
   bucket_names = { for class, _ in local.buckets : class => "tidegate-${var.name}-${class}-${local.account}" }
 }
@@ -101,7 +101,6 @@ locals {
   expiries = {
     raw     = { "raw/" = var.raw_days }
     staged  = { "staged/" = var.staged_days, "load/" = 2 }
-    work    = { "jobs/" = var.staged_days }
     intake  = { "intake/" = var.intake_days, "intake-refused/" = 30, "preview/" = 2 }
     archive = { "" = var.audit_days + 1 }
   }
@@ -151,6 +150,39 @@ resource "aws_s3_bucket_lifecycle_configuration" "class" {
     abort_incomplete_multipart_upload {
       days_after_initiation = 2
     }
+  }
+
+  depends_on = [aws_s3_bucket_versioning.class]
+}
+
+# The engine's retention adds its own rules here, by its role's right to do so, and keeps those of others.
+resource "aws_s3_bucket_lifecycle_configuration" "work" {
+  bucket = aws_s3_bucket.class["work"].id
+  rule {
+    id     = "jobs"
+    status = "Enabled"
+    filter {
+      prefix = "jobs/"
+    }
+    expiration {
+      days = var.staged_days
+    }
+    noncurrent_version_expiration {
+      noncurrent_days = 7
+    }
+  }
+
+  rule {
+    id     = "unfinished-uploads"
+    status = "Enabled"
+    filter {}
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 2
+    }
+  }
+
+  lifecycle {
+    ignore_changes = [rule]
   }
 
   depends_on = [aws_s3_bucket_versioning.class]

@@ -58,13 +58,7 @@ data "aws_iam_policy_document" "copy" {
   statement {
     sid       = "ReadLoadFiles"
     actions   = ["s3:GetObject"]
-    resources = ["${aws_s3_bucket.class["staged"].arn}/staged/*", "${aws_s3_bucket.class["staged"].arn}/load/*"]
-  }
-
-  statement {
-    sid       = "UnloadResults"
-    actions   = ["s3:PutObject"]
-    resources = ["${aws_s3_bucket.class["staged"].arn}/unload/*"]
+    resources = ["${aws_s3_bucket.class["staged"].arn}/load/*"]
   }
 
   statement {
@@ -75,7 +69,7 @@ data "aws_iam_policy_document" "copy" {
 
   statement {
     sid       = "DecryptLoadFiles"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    actions   = ["kms:Decrypt"]
     resources = [aws_kms_key.class["raw"].arn]
   }
 }

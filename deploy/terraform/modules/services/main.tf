@@ -51,6 +51,10 @@ locals {
     TIDEGATE_DRIFT__ADD              = "false"
   }, var.settings)
 
+  # Tables belong to their owner, who alone may change them.
+  own_environment = { migrate = { TIDEGATE_OPERATIONAL__USER = "tidegate_owner" } }
+  environments    = { for role in local.roles : role => merge(local.environment, lookup(local.own_environment, role, {})) }
+
   # Read by ECS when a task starts. Rotated secrets are named by reference instead: see docs/deploy.md.
   secrets = merge({
     TIDEGATE_SALESFORCE__CLIENT_ID   = "${var.salesforce.secret_arn}:client_id::"
@@ -123,7 +127,7 @@ resource "aws_ecs_task_definition" "role" {
     user                   = "10001:10001"
     readonlyRootFilesystem = true
     stopTimeout            = 30
-    environment            = [for key in sort(keys(local.environment)) : { name = key, value = local.environment[key] }]
+    environment            = [for key in sort(keys(local.environments[each.key])) : { name = key, value = local.environments[each.key][key] }]
     secrets                = [for key in sort(keys(local.secrets)) : { name = key, valueFrom = local.secrets[key] }]
     portMappings           = [for port in local.ports[each.key] : { containerPort = port, protocol = "tcp" }]
     # Reconciliation and backfills spill to /tmp.

@@ -1,57 +1,86 @@
 # What each role may do in S3, KMS and the stores: by prefix, and no wildcard where a prefix will do.
+# `make test-deploy` holds it against what the roles' processes were recorded to do.
 
 locals {
   org = var.salesforce.org_id
   arn = { for class, bucket in var.buckets : class => bucket.arn }
 
-  work_prefixes = ["reconcile", "describe", "jobs", "plans", "rates", "ids", "refresh"]
-
   # role -> objects that it may read, write and delete
   reads = {
-    lanes      = ["raw/raw", "raw/chain", "work/describe", "work/plans", "work/rates", "keys/keys"]
-    batches    = ["raw/raw", "raw/chain", "staged/staged", "staged/load", "work/describe", "work/plans", "keys/keys", "archive/archive", "archive/audit"]
-    backfill   = concat(["raw/raw", "raw/chain", "staged/staged", "staged/load", "keys/keys", "archive/archive"], [for prefix in local.work_prefixes : "work/${prefix}"])
-    writebacks = ["work/describe", "work/ids", "intake/intake", "intake/preview", "keys/keys", "raw/chain"]
-    api        = concat(["raw/raw", "raw/chain", "keys/keys", "intake/intake", "intake/intake-refused", "intake/preview", "archive/archive", "archive/audit"], [for prefix in local.work_prefixes : "work/${prefix}"])
+    lanes      = ["raw/raw", "raw/chain", "keys/keys", "work/jobs"]
+    batches    = ["raw/raw", "staged/staged", "keys/keys", "work/ids"]
+    backfill   = ["raw/raw", "raw/chain", "staged/staged", "keys/keys", "intake/intake", "intake/preview", "work/erasures", "work/ids", "work/jobs", "work/plans", "work/rates", "work/reconcile", "work/refresh", "archive/archive"]
+    writebacks = ["keys/keys", "intake/preview", "work/describe"]
+    api        = ["raw/chain", "keys/keys", "intake/intake", "intake/preview", "work/describe"]
     migrate    = []
   }
   writes = {
-    lanes      = ["raw/raw", "raw/chain", "work/describe", "work/plans", "work/rates", "keys/keys", "archive/audit"]
-    batches    = ["staged/staged", "staged/load", "work/describe", "work/plans", "archive/archive", "archive/audit"]
-    backfill   = concat(["raw/raw", "raw/chain", "staged/staged", "staged/load", "archive/archive", "archive/audit"], [for prefix in local.work_prefixes : "work/${prefix}"])
-    writebacks = ["work/describe", "intake/preview", "intake/intake-refused", "archive/audit"]
-    api        = ["intake/preview", "intake/intake-refused", "work/ids", "archive/audit"]
+    lanes      = ["raw/raw", "raw/chain", "keys/keys", "work/jobs"]
+    batches    = ["staged/staged", "staged/load", "keys/keys", "work/ids"]
+    backfill   = ["raw/raw", "raw/chain", "staged/staged", "staged/load", "keys/keys", "intake/intake", "intake/preview", "work/erasures", "work/ids", "work/jobs", "work/plans", "work/rates", "work/reconcile", "work/refresh"]
+    writebacks = ["keys/keys", "intake/preview", "work/describe"]
+    api        = ["keys/keys", "intake/intake-refused", "intake/preview", "work/ids"]
     migrate    = []
   }
   deletes = {
     lanes      = []
-    batches    = ["staged/staged", "staged/load"]
-    backfill   = ["raw/raw", "staged/staged", "staged/load", "work/jobs", "work/ids"]
-    writebacks = ["intake/preview", "intake/intake"]
+    batches    = ["staged/load"]
+    backfill   = ["raw/raw", "staged/staged", "staged/load", "intake/intake", "intake/preview", "work/erasures", "work/reconcile"]
+    writebacks = []
     api        = ["intake/preview"]
     migrate    = []
   }
+  # Of these every version may go: an erasure leaves no former one. The archive's go when their lock has ended.
+  purges = {
+    backfill = ["raw/raw", "staged/staged", "intake/intake", "intake/preview", "work/erasures", "work/reconcile", "archive/archive"]
+  }
+  # Under Object Lock: versions are read, and written with the date until which nobody can delete them.
+  locked_reads  = { for role in local.roles : role => role == "migrate" ? [] : role == "backfill" ? ["archive/anchors", "archive/archive"] : ["archive/anchors"] }
+  locked_writes = { for role in local.roles : role => local.locked_reads[role] }
+
+  # Without the right to list, S3 answers 403 for an object that is not there, and not 404.
   lists = {
-    lanes      = ["raw"]
-    batches    = ["raw", "staged", "archive"]
-    backfill   = ["raw", "staged", "work", "archive"]
-    writebacks = ["intake"]
-    api        = ["raw", "work", "intake", "keys", "archive"]
+    lanes      = ["raw", "keys", "work", "archive"]
+    batches    = ["raw", "keys", "archive"]
+    backfill   = ["raw", "staged", "work", "keys", "intake", "archive"]
+    writebacks = ["keys", "work", "archive"]
+    api        = ["raw", "staged", "work", "keys", "intake", "archive"]
     migrate    = []
   }
-  # Keys by which the objects above are encrypted.
-  decrypts = {
-    lanes      = ["raw", "pii", "audit"]
-    batches    = ["raw", "pii", "audit"]
-    backfill   = ["raw", "pii", "audit"]
-    writebacks = ["raw", "pii", "audit"]
-    api        = ["raw", "pii", "audit"]
-    migrate    = ["pii"]
-  }
-  # "class/prefix" -> the ARN of what is below it, of this org alone
+  version_lists = { for role in local.roles : role => role == "migrate" ? [] : role == "backfill" ? ["raw", "staged", "work", "intake", "archive"] : ["archive"] }
+
+  # Keys that decrypt and encrypt the objects above.
+  decrypts = { for role in local.roles : role => role == "migrate" ? [] : ["raw", "pii", "audit"] }
+  encrypts = { for role in local.roles : role => role == "migrate" ? [] : ["raw", "pii", "audit"] }
+
+  # "class/prefix" -> the ARN of what is below it, of this org alone; files for COPY name no org
+  paths = distinct(flatten([values(local.reads), values(local.writes), values(local.deletes), values(local.purges), values(local.locked_reads)]))
   objects = {
-    for path in distinct(flatten([values(local.reads), values(local.writes), values(local.deletes)])) :
-    path => "${local.arn[split("/", path)[0]]}/${split("/", path)[1]}/${local.org}/*"
+    for path in local.paths :
+    path => "${local.arn[split("/", path)[0]]}/${split("/", path)[1]}/${path == "staged/load" ? "" : "${local.org}/"}*"
+  }
+
+  # role -> action of IAM -> ARNs
+  grants = {
+    for role in local.roles : role => {
+      "s3:GetObject"                        = [for path in local.reads[role] : local.objects[path]]
+      "s3:PutObject"                        = [for path in concat(local.writes[role], local.locked_writes[role]) : local.objects[path]]
+      "s3:DeleteObject"                     = [for path in local.deletes[role] : local.objects[path]]
+      "s3:DeleteObjectVersion"              = [for path in lookup(local.purges, role, []) : local.objects[path]]
+      "s3:GetObjectVersion"                 = [for path in local.locked_reads[role] : local.objects[path]]
+      "s3:GetObjectRetention"               = [for path in local.locked_reads[role] : local.objects[path]]
+      "s3:PutObjectRetention"               = [for path in local.locked_writes[role] : local.objects[path]]
+      "s3:ListBucket"                       = [for class in local.lists[role] : local.arn[class]]
+      "s3:ListBucketVersions"               = [for class in local.version_lists[role] : local.arn[class]]
+      "s3:GetLifecycleConfiguration"        = role == "backfill" ? [local.arn["work"]] : []
+      "s3:PutLifecycleConfiguration"        = role == "backfill" ? [local.arn["work"]] : []
+      "s3:GetBucketObjectLockConfiguration" = role == "backfill" ? [local.arn["archive"]] : []
+      "kms:Decrypt"                         = [for class in local.decrypts[role] : var.keys[class]]
+      "kms:GenerateDataKey"                 = [for class in local.encrypts[role] : var.keys[class]]
+      "kms:GenerateDataKeyWithoutPlaintext" = role == "backfill" ? [var.keys["pii"]] : []
+      "kms:Sign"                            = role == "migrate" ? [] : [var.anchor_key_arn]
+      "kms:GetPublicKey"                    = role == "api" ? [var.anchor_key_arn] : []
+    }
   }
 }
 
@@ -59,63 +88,11 @@ data "aws_iam_policy_document" "task" {
   for_each = toset(local.roles)
 
   dynamic "statement" {
-    for_each = length(local.reads[each.key]) > 0 ? [1] : []
+    for_each = { for action, arns in local.grants[each.key] : action => arns if length(arns) > 0 }
     content {
-      sid       = "ReadObjects"
-      actions   = ["s3:GetObject"]
-      resources = [for path in local.reads[each.key] : local.objects[path]]
-    }
-  }
-
-  dynamic "statement" {
-    for_each = length(local.writes[each.key]) > 0 ? [1] : []
-    content {
-      sid       = "WriteObjects"
-      actions   = ["s3:PutObject", "s3:AbortMultipartUpload"]
-      resources = [for path in local.writes[each.key] : local.objects[path]]
-    }
-  }
-
-  # Only what lies under Object Lock is given a date; nobody may bypass or shorten one.
-  dynamic "statement" {
-    for_each = contains(local.writes[each.key], "archive/audit") ? [1] : []
-    content {
-      sid       = "LockArchive"
-      actions   = ["s3:PutObjectRetention"]
-      resources = ["${local.arn["archive"]}/*/${local.org}/*"]
-    }
-  }
-
-  dynamic "statement" {
-    for_each = length(local.deletes[each.key]) > 0 ? [1] : []
-    content {
-      sid       = "DeleteObjects"
-      actions   = ["s3:DeleteObject", "s3:DeleteObjectVersion"]
-      resources = [for path in local.deletes[each.key] : local.objects[path]]
-    }
-  }
-
-  dynamic "statement" {
-    for_each = length(local.lists[each.key]) > 0 ? [1] : []
-    content {
-      sid       = "ListBuckets"
-      actions   = ["s3:ListBucket", "s3:ListBucketVersions", "s3:GetBucketLocation", "s3:GetLifecycleConfiguration"]
-      resources = [for class in local.lists[each.key] : local.arn[class]]
-    }
-  }
-
-  statement {
-    sid       = "UseKeys"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"]
-    resources = [for class in local.decrypts[each.key] : var.keys[class]]
-  }
-
-  dynamic "statement" {
-    for_each = each.key == "migrate" ? [] : [1]
-    content {
-      sid       = "SignAnchors"
-      actions   = ["kms:Sign", "kms:GetPublicKey"]
-      resources = [var.anchor_key_arn]
+      sid       = replace(statement.key, "/[^A-Za-z0-9]/", "")
+      actions   = [statement.key]
+      resources = statement.value
     }
   }
 

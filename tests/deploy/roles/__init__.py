@@ -1,0 +1,3 @@
+"""Records the calls of each role's processes to S3 and KMS, and holds the roles' IAM policies
+against them.
+"""
