@@ -10,12 +10,17 @@ from tests.deploy.applied import ORG, Applied
 pytestmark = pytest.mark.deploy
 
 
-def test_raw_events_expire_after_13_months_and_manifests_never(applied: Applied) -> None:
-    rules = applied.client("s3").get_bucket_lifecycle_configuration(Bucket=applied.bucket("raw"))["Rules"]
-    expiring = {
-        rule["Filter"].get("Prefix"): rule["Expiration"]["Days"] for rule in rules if "Expiration" in rule
+@pytest.mark.parametrize(("kind", "prefix"), [("raw", "raw/"), ("staged", "staged/")])
+def test_age_alone_ends_no_file_that_a_batch_may_need(applied: Applied, kind: str, prefix: str) -> None:
+    rules = applied.client("s3").get_bucket_lifecycle_configuration(Bucket=applied.bucket(kind))["Rules"]
+    expiring = {rule["Filter"].get("Prefix") for rule in rules if "Expiration" in rule}
+    former = {
+        rule["Filter"].get("Prefix"): rule["NoncurrentVersionExpiration"]["NoncurrentDays"]
+        for rule in rules
+        if "NoncurrentVersionExpiration" in rule
     }
-    assert expiring == {"raw/": 396}
+    assert not {each for each in expiring if prefix.startswith(each or "")}
+    assert former[prefix] == 7
 
 
 def test_nothing_expires_keys(applied: Applied) -> None:

@@ -97,10 +97,11 @@ resource "aws_s3_bucket_object_lock_configuration" "archive" {
 }
 
 locals {
-  # bucket -> prefix -> days until an object expires
+  # bucket -> prefix -> days until an object expires. 0 = the engine ends it: a raw or a typed file stays as long
+  # as its batch is not applied whole, and age alone does not know that.
   expiries = {
-    raw     = { "raw/" = var.raw_days }
-    staged  = { "staged/" = var.staged_days, "load/" = 2 }
+    raw     = { "raw/" = 0 }
+    staged  = { "staged/" = 0, "load/" = 2 }
     intake  = { "intake/" = var.intake_days, "intake-refused/" = 30, "preview/" = 2 }
     archive = { "" = var.audit_days + 1 }
   }
@@ -118,8 +119,11 @@ resource "aws_s3_bucket_lifecycle_configuration" "class" {
       filter {
         prefix = rule.key
       }
-      expiration {
-        days = rule.value
+      dynamic "expiration" {
+        for_each = rule.value > 0 ? [rule.value] : []
+        content {
+          days = expiration.value
+        }
       }
       # What is overwritten or deleted is gone a week later. In the archive the lock decides.
       noncurrent_version_expiration {

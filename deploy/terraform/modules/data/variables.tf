@@ -28,12 +28,6 @@ variable "reader_security_group_ids" {
   default     = []
 }
 
-variable "raw_days" {
-  description = "Days that raw events are kept: 396 = 13 months."
-  type        = number
-  default     = 396
-}
-
 variable "raw_glacier_days" {
   description = "Days until raw events move to Glacier Instant Retrieval. 0 = never."
   type        = number
