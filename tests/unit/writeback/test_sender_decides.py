@@ -5,10 +5,10 @@ from typing import Any
 
 from hypothesis import given, strategies as st
 
-from activities.writeback.weigh_entries import Decision, decide
 from activities.writeback.open_batch import OpenBatch
 from activities.writeback.own_writes import OWN_WRITE_PENDING
 from activities.writeback.record_facts import RecordFacts
+from activities.writeback.weigh_entries import Decision, decide
 from clients.writeback.batch_queries import OwnWrite, StoredBatch
 from schemas.catalogue import default_catalogue
 from schemas.writeback.messages import BatchState, Carrier, ConflictPolicy, WritebackState
