@@ -15,8 +15,8 @@ from schemas.writeback.messages import BatchState, PauseChange, SetPauseInput
 
 WHOLE_ORG = "*"
 _MOST_BY = 255
-_UNVERIFIED = " (unverified)"
 """Characters of the columns that say who."""
+_UNVERIFIED = " (unverified)"
 
 
 class Pauses:

@@ -162,7 +162,7 @@ async def test_nothing_is_sent_while_paused_and_nothing_is_lost(writer: WritingE
         return state.paused_because
 
     async def is_paused() -> bool:
-        return "an operator: maintenance" in await told()
+        return "an operator (unverified): maintenance" in await told()
 
     await until(is_paused)
     writer.accepted(case(1))
@@ -267,5 +267,5 @@ async def test_what_a_writeback_replaced_is_kept_and_every_attempt_is_sealed(wri
     first, second = await writer.settled()
     assert first.replaced is None
     assert second.replaced == {"Subject": "subject 1", "SuppliedName": None}
-    assert second.fields["SuppliedName"].startswith("tg1.")
+    assert second.fields["SuppliedName"].startswith("tg2.")
     assert writer.engine.audit.verify() == []
