@@ -203,7 +203,7 @@ async def test_a_pause_by_somebody_with_a_long_name_is_in_force_and_on_record(wr
 
     async def is_paused() -> bool:
         state: QueueState = await queue.query(names.LANE_STATE, result_type=QueueState)
-        return state.paused_because == f"paused by {'x' * 242} (unverified): ab"
+        return state.paused_because == f"paused by {'x' * 242} (unverified): a\\x00b"
 
     await until(is_paused)
     assert [act.by for _, act in writer.engine.audit.rows()] == ["x" * 255]
