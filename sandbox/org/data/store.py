@@ -108,7 +108,7 @@ class Store:
 
     def reader(self) -> sqlite3.Connection:
         """A new read-only connection, for one thread at a time. It never waits for the writer. The
-        caller closes it; what is left open is closed with the store.
+        caller closes it. The store closes the others with itself.
         """
         connection = sqlite3.connect(
             f"file:{self._path}?mode=ro", uri=True, check_same_thread=False, factory=_Reader
