@@ -12,7 +12,7 @@ from enum import StrEnum
 from importlib import import_module
 
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.runtime.error_interceptor import ErrorTranslationInterceptor
@@ -20,6 +20,7 @@ from activities.runtime.log_interceptor import LogFieldsInterceptor
 from activities.runtime.org_interceptor import OrgGuardInterceptor
 from activities.runtime.span_interceptor import SpanInterceptor
 from schemas import names
+from workers.deployment import deployment_config
 from workers.queues import Activities, Process
 from workflows import WORKFLOWS, GovernorWorkflow, PlannerWorkflow
 
@@ -98,10 +99,11 @@ def _activity_worker(process: Process, row: ServedQueue) -> Worker:
         max_concurrent_activities=row.at_once,
         max_heartbeat_throttle_interval=timedelta(seconds=2),
         graceful_shutdown_timeout=_DRAIN,
+        deployment_config=deployment_config(process.parts.settings),
     )
 
 
-def workflow_worker(client: Client) -> Worker:
+def workflow_worker(client: Client, deployment: WorkerDeploymentConfig | None = None) -> Worker:
     """Of the role `batches`: all workflows but those that every process serves."""
     return Worker(
         client,
@@ -111,10 +113,11 @@ def workflow_worker(client: Client) -> Worker:
         max_cached_workflows=200,
         max_concurrent_workflow_tasks=20,
         graceful_shutdown_timeout=_DRAIN,
+        deployment_config=deployment,
     )
 
 
-def governor_worker(client: Client) -> Worker:
+def governor_worker(client: Client, deployment: WorkerDeploymentConfig | None = None) -> Worker:
     """In every process: the budgets, and the plan, must have an owner as long as anything runs."""
     return Worker(
         client,
@@ -122,6 +125,7 @@ def governor_worker(client: Client) -> Worker:
         workflows=_EVERYWHERE,
         workflow_runner=sandboxed_runner(),
         graceful_shutdown_timeout=_DRAIN,
+        deployment_config=deployment,
     )
 
 
