@@ -276,7 +276,7 @@ def test_slow_fat_and_many_requests_leave_memory_and_others_alone(api: ApiProces
 
 def test_one_caller_has_only_so_many_requests_at_once(tmp_path: Path) -> None:
     """A caller whose requests hang is answered 429; another one is served."""
-    limits = {"requests_of_caller": 3, "body_time": "PT30S"}
+    limits = {"requests_of_caller": 3, "body_time": "PT10M"}
     with api_process(tmp_path, limits=limits) as api, ExitStack() as held:
         head = (
             f"POST /v1/writebacks HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {api.tokens['writer']}\r\n"
