@@ -13,10 +13,10 @@ from schemas import names
 from schemas.drift import DriftInput, DriftResult
 from schemas.ids import drift_workflow_id, schedule_id
 from schemas.settings.drift import DriftSettings
+from tests.support.builders.unreachable_settings import unreachable_settings
 from tests.support.builders.waiting import until
 from tests.support.scripted.scripted_drift import ScriptedSchema, schema_workers
 from workers.schedules import ensure_watches
-from workers.settings import Settings
 
 pytestmark = pytest.mark.service
 
@@ -49,32 +49,19 @@ async def test_what_is_found_is_recorded_and_filled_once_however_often_it_is_loo
     assert [act.act for act in script.acts].count("drift.decide") == 1
 
 
-def settings(org: str, drift: DriftSettings) -> Settings:
-    return Settings(
-        salesforce={
-            "login_url": "https://login.example",
-            "client_id": "id",
-            "client_secret": "s",
-            "org_id": org,
-        },
-        s3={"bucket": "b", "kms_key_id": "k"},
-        warehouse={"dsn": "postgresql://nowhere"},
-        operational={"dsn": "postgresql://nowhere"},
-        drift=drift,
-    )
-
-
 async def test_the_schema_is_watched_by_the_clock_until_the_settings_say_otherwise(client: Client) -> None:
     script, org = ScriptedSchema(), f"o{uuid.uuid4().hex[:10]}"
     handle = client.get_schedule_handle(schedule_id(org, "drift"))
     async with schema_workers(client, script):
-        await ensure_watches(client, settings(org, DriftSettings(interval=timedelta(hours=1))))
+        await ensure_watches(
+            client, unreachable_settings(org, drift=DriftSettings(interval=timedelta(hours=1)))
+        )
         await handle.trigger()
 
         async def is_checked() -> bool:
             return "check" in script.calls
 
         await until(is_checked)
-    await ensure_watches(client, settings(org, DriftSettings(on=False)))
+    await ensure_watches(client, unreachable_settings(org, drift=DriftSettings(on=False)))
     with pytest.raises(RPCError, match="not found"):
         await handle.describe()

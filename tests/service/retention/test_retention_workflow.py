@@ -15,10 +15,10 @@ from schemas.ids import schedule_id
 from schemas.security.ids import retention_workflow_id
 from schemas.security.retention import RetentionInput, RetentionState
 from schemas.settings.retention import RetentionSettings
+from tests.support.builders.unreachable_settings import unreachable_settings
 from tests.support.builders.waiting import until
 from tests.support.scripted.scripted_retention import NOW, TASKS, ScriptedRetention, retention_workers
 from workers.security.retention import ensure_retention
-from workers.settings import Settings
 
 pytestmark = pytest.mark.service
 
@@ -63,32 +63,19 @@ async def test_a_task_that_fails_holds_up_its_own_table_alone_and_fails_the_run(
     await until(is_listed)
 
 
-def settings(org: str, retention: RetentionSettings) -> Settings:
-    return Settings(
-        salesforce={
-            "login_url": "https://login.example",
-            "client_id": "id",
-            "client_secret": "s",
-            "org_id": org,
-        },
-        s3={"bucket": "b", "kms_key_id": "k"},
-        warehouse={"dsn": "postgresql://nowhere"},
-        operational={"dsn": "postgresql://nowhere"},
-        retention=retention,
-    )
-
-
 async def test_retention_runs_by_the_clock_until_the_settings_say_otherwise(client: Client) -> None:
     script, org = ScriptedRetention(), f"o{uuid.uuid4().hex[:10]}"
     handle = client.get_schedule_handle(schedule_id(org, "retention"))
     async with retention_workers(client, script):
-        await ensure_retention(client, settings(org, RetentionSettings(interval=timedelta(hours=1))))
+        await ensure_retention(
+            client, unreachable_settings(org, retention=RetentionSettings(interval=timedelta(hours=1)))
+        )
         await handle.trigger()
 
         async def is_done() -> bool:
             return len(script.acts) == len(TASKS)
 
         await until(is_done)
-    await ensure_retention(client, settings(org, RetentionSettings(on=False)))
+    await ensure_retention(client, unreachable_settings(org, retention=RetentionSettings(on=False)))
     with pytest.raises(RPCError, match="not found"):
         await handle.describe()
