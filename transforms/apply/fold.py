@@ -112,16 +112,7 @@ def fold(
     With a base the first version is the base's own, and only changes after it are taken. Without
     `sealed` an encrypted text that came as a diff is doubtful.
     """
-    ordered = _after(changes, base)
-    record = _Record(spec, base, sealed)
-    versions = [] if base is None else [base.version]
-    for change in ordered:
-        record.take(change)
-        if versions:
-            versions[-1] = replace(versions[-1], valid_to=change.changed_at)
-        number = versions[-1].version + 1 if versions else 1
-        versions.append(record.version(change, number, None))
-    return versions
+    return _folded(changes, spec, base, sealed)[0]
 
 
 def sum_up(
@@ -133,13 +124,23 @@ def sum_up(
     """The base that stands for these changes; None when a row of the warehouse cannot hold their
     state, or there are none.
     """
-    versions = fold(changes, spec, base, sealed)
-    if not versions:
-        return base
+    versions, record = _folded(changes, spec, base, sealed)
+    return record.base(versions[-1]) if versions else base
+
+
+def _folded(
+    changes: Iterable[LoggedChange], spec: ObjectSpec, base: Base | None, sealed: SealedTexts | None
+) -> tuple[list[Version], "_Record"]:
+    """The versions, and the record after the last of the changes."""
     record = _Record(spec, base, sealed)
+    versions = [] if base is None else [base.version]
     for change in _after(changes, base):
         record.take(change)
-    return record.base(versions[-1])
+        if versions:
+            versions[-1] = replace(versions[-1], valid_to=change.changed_at)
+        number = versions[-1].version + 1 if versions else 1
+        versions.append(record.version(change, number, None))
+    return versions, record
 
 
 def _after(changes: Iterable[LoggedChange], base: Base | None) -> list[LoggedChange]:
