@@ -4,6 +4,9 @@ A child dies in one of three ways: `stop` ends it in order; the kernel ends it w
 is killed (Linux' parent-death signal); and whatever a crash of the machine's user session still
 left behind is ended by the next start, which reads the pids from the state folder and checks
 that each is still the same process.
+
+The kernel takes the thread that started a child for its parent (prctl(2)). So one thread starts
+all of them and lives as long as this process: a child outlives the thread that asked for it.
 """
 
 import ctypes
@@ -14,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +30,7 @@ STOP_SECONDS = 10.0
 READY_SECONDS = 60.0
 """How long a child may take until it serves."""
 _PR_SET_PDEATHSIG = 1
+_STARTER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="process-starter")
 
 
 @dataclass
@@ -106,7 +111,10 @@ class ProcessGroup:
                     preexec_fn=_die_with_parent(stop_signal),
                 )
 
-        child = Child(name, begin(), log, stop_signal, begin)
+        def start() -> "subprocess.Popen[bytes]":
+            return _STARTER.submit(begin).result()
+
+        child = Child(name, start(), log, stop_signal, start)
         self.children.append(child)
         self._record()
         return child
