@@ -14,9 +14,8 @@ from cli.language.grammar import CommandApp
 from cli.options import DEFAULT_HOME, By, Home, Most, NeededReason, ObjectName, SettingsFile, acting_user
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.state import local_settings
-from clients.database.audit_log import AuditLog
+from cli.stores import audit_log
 from schemas.quality_views import FindingChoice, FindingGroup, FindingRow, HoldView, ScoreRow
-from workers.addresses import operational_address
 from workers.clients import decided_catalogue, open_warehouse
 from workers.quality import DAYS, QualityActs, QualityLooks
 from workers.security.personal_data import find_personal_data
@@ -196,10 +195,7 @@ def scan(
 @contextmanager
 def quality_acts(settings: Settings) -> Iterator[QualityActs]:
     """Operator acts, which are recorded."""
-    with (
-        closing(open_warehouse(settings)) as warehouse,
-        closing(AuditLog(operational_address(settings.operational))) as audit,
-    ):
+    with closing(open_warehouse(settings)) as warehouse, audit_log(settings) as audit:
         yield QualityActs(warehouse, audit)
 
 

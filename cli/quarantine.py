@@ -29,6 +29,7 @@ from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.quality import quality_acts
 from cli.replay.commands import run_replay
 from cli.state import local_settings
+from cli.stores import audit_log
 from clients.warehouse import Transaction
 from clients.warehouse.sql import replay as sql
 from schemas.errors import SettingsError
@@ -37,6 +38,7 @@ from schemas.run_names import replay_name
 from transforms.ingest.decode_events import REASONS
 from workers.clients import open_warehouse
 from workers.settings import Settings
+from workers.value_readings import READ_QUARANTINE, on_record
 
 app = CommandApp(
     about="Look at changes that do not fit, and have them tried again.\n\nExample: tidegate quarantine list",
@@ -98,12 +100,21 @@ def show_row(
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Show one refused change with its event, as it was landed. Personal and unknown values stay
-    encrypted.
+    encrypted. The reading is recorded.
 
     Example: tidegate quarantine show changes/123456 3
     """
-    with _asking(local_settings(settings, home)) as transaction:
-        found = _row(transaction, batch, ordinal)
+    loaded = local_settings(settings, home)
+    target = f"quarantine/{loaded.salesforce.org_id}/{batch}/{ordinal}"
+    with _asking(loaded) as transaction, audit_log(loaded) as log:
+        found = on_record(
+            log,
+            READ_QUARANTINE,
+            target,
+            acting_user(""),
+            "by `tidegate quarantine show`",
+            lambda: _row(transaction, batch, ordinal),
+        )
     if found is None:
         say(f"Quarantine has no row {batch} {ordinal}. `tidegate quarantine list` shows what it has.")
         raise typer.Exit(EXIT_FAILED)

@@ -1,19 +1,15 @@
 """Values of records on a page: an act of an operator who asks for them (law 9).
 
-A page has them once, below its live part, and no frame of its stream reads them again. A reading is
-on record before it is made; where it cannot be put on record, no value is shown.
+A page has them once, below its live part, and no frame of its stream reads them again.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TypeVar
 
 from api.console.live import Visit
-from schemas.ingest.messages import Act
+from workers import value_readings
 
 T = TypeVar("T")
-READ_RECORD = "record.read"
-READ_WRITEBACK = "writeback.read"
 
 
 def asks_for_values(visit: Visit) -> bool:
@@ -22,9 +18,8 @@ def asks_for_values(visit: Visit) -> bool:
 
 
 def on_record(visit: Visit, act: str, target: str, read: Callable[[], T]) -> T:
-    """Put the reading on record, then make it. Blocks. Raises `UnavailableError` when the audit log
-    cannot be written.
+    """Put the reading of this page on record, then make it. Blocks. Raises `UnavailableError` when
+    the audit log cannot be written.
     """
-    by, detail = visit.session.caller.name, "values, on a page of the console"
-    visit.parts.audit.append(Act(act=act, by=by, target=target, detail=detail, at=datetime.now(UTC)))
-    return read()
+    by = visit.session.caller.name
+    return value_readings.on_record(visit.parts.audit, act, target, by, "on a page of the console", read)

@@ -11,11 +11,10 @@ from cli.options import DEFAULT_HOME, By, Home, OfObject, Reason, SettingsFile, 
 from cli.output import EXIT_FAILED, OUT, TALK, AsJson, print_json, say
 from cli.replay.shadow_page import differences_page
 from cli.state import local_settings
-from clients.database.audit_log import AuditLog
+from cli.stores import audit_log
 from clients.warehouse.shadow.compare import compare_shadow, drop_shadow, shadows_of
 from schemas.errors import SettingsError
 from schemas.ingest.messages import Act
-from workers.addresses import operational_address
 from workers.clients import decided_catalogue, open_warehouse
 from workers.settings import Settings
 
@@ -55,13 +54,9 @@ def drop(
     Example: tidegate replay drop rehearsal --reason "the release is out"
     """
     loaded = local_settings(settings, home)
-    with (
-        closing(open_warehouse(loaded)) as warehouse,
-        closing(AuditLog(operational_address(loaded.operational))) as log,
-    ):
+    with closing(open_warehouse(loaded)) as warehouse, audit_log(loaded) as log:
         if name not in (known := shadows_of(warehouse)):
             raise SettingsError(f"There is no shadow {name}; there is {', '.join(known) or 'none'}.")
-        log.ensure_tables()
         log.append(
             Act(act="shadow.drop", by=acting_user(by), target=name, detail=reason, at=datetime.now(UTC))
         )

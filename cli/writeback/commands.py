@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from cli.language.grammar import CommandApp
-from cli.options import DEFAULT_HOME, Home, Most, OfObject, SettingsFile
+from cli.options import DEFAULT_HOME, Home, Most, OfObject, SettingsFile, acting_user
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.state import local_settings
-from cli.stores import object_store
+from cli.stores import audit_log, object_store
 from cli.writeback.control import COMMANDS
 from cli.writeback.output import attempts_page, batches_page, latency_page, list_page, shown_text
 from cli.writeback.submit import submit
@@ -22,6 +22,7 @@ from workers.addresses import operational_address
 from workers.clients import open_warehouse
 from workers.intake import refusal_words
 from workers.settings import Settings
+from workers.value_readings import READ_WRITEBACK, on_record
 
 
 class BatchStateOption(StrEnum):
@@ -76,7 +77,8 @@ def show_writeback(
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Show one writeback and every attempt to send it. Personal values stay encrypted.
+    """Show one writeback and every attempt to send it. Personal values stay encrypted. The reading
+    is recorded.
 
     Example: tidegate writeback show 17
     """
@@ -87,8 +89,7 @@ def show_writeback(
     if found is None:
         say(f"There is no writeback {number}. `tidegate writeback list` shows those that there are.")
         raise typer.Exit(EXIT_FAILED)
-    if words:
-        found, *attempts = _with_words(loaded, [found, *attempts])
+    found, *attempts = _on_record(loaded, [found, *attempts], words=words)
     if as_json:
         print_json({**found, "tried": attempts})
         return
@@ -96,6 +97,18 @@ def show_writeback(
         OUT.print(f"{name:>16}  {shown_text(value)}", markup=False)
     if attempts:
         OUT.print(attempts_page(attempts))
+
+
+def _on_record(settings: Settings, rows: list[Row], *, words: bool) -> list[Row]:
+    """A writeback and its attempts as they are shown, once the reading is on record."""
+    target = f"writeback/{settings.salesforce.org_id}/{rows[0]['object']}/{rows[0]['number']}"
+    where = "by `tidegate writeback show --words`" if words else "by `tidegate writeback show`"
+
+    def read() -> list[Row]:
+        return _with_words(settings, rows) if words else rows
+
+    with audit_log(settings) as log:
+        return on_record(log, READ_WRITEBACK, target, acting_user(""), where, read)
 
 
 def _with_words(settings: Settings, rows: list[Row]) -> list[Row]:

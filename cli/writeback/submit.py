@@ -15,11 +15,10 @@ import typer
 from cli.options import DEFAULT_HOME, By, Home, Reason, SettingsFile, acting_user, time_of
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.state import local_settings
-from cli.stores import object_store
+from cli.stores import audit_log, object_store
 from cli.writeback.dry_run import DryRun, tell
 from cli.writeback.output import refusals_page
 from cli.writeback.read_file import read_file
-from clients.database.audit_log import AuditLog
 from clients.writeback.intake import WritebackIntake
 from clients.writeback.intake_files import FileReading
 from schemas.catalogue import Catalogue
@@ -29,7 +28,6 @@ from schemas.writeback.files import FileFormat, FileIntake, RowDefaults
 from schemas.writeback.messages import Intake, Mode
 from schemas.writeback.preview import Preview
 from transforms.writeback.parse_rows import EMPTIES, RowForm
-from workers.addresses import operational_address
 from workers.clients import connect_temporal, decided_catalogue, open_warehouse
 from workers.intake import writeback_intake, writeback_queues
 from workers.settings import Settings
@@ -160,8 +158,7 @@ def _record(loaded: Settings, asked: _Submission, acting: tuple[str, str], accep
     source = "the command line" if asked.file is None else Path(asked.file).name
     detail = f"{accepted:,} writebacks of {source}{': ' if reason else ''}{reason}"
     target = asked.defaults.object or "every object"
-    with closing(AuditLog(operational_address(loaded.operational))) as log:
-        log.ensure_tables()
+    with audit_log(loaded) as log:
         log.append(Act(act="writeback.submit", by=by, target=target, detail=detail, at=datetime.now(UTC)))
 
 

@@ -23,6 +23,8 @@ Row = Mapping[str, Any]
 """A row of the store by the names of its columns."""
 _UNSEEN = {"fingerprint", "salt", "values_digest"}
 _WITH_TOKENS = {"record", "external_id", "fields", "only_if", "replaced", "parents"}
+_VALUES = {"fields", "only_if", "replaced"}
+"""To show them is an act: lists of writebacks have the names of their fields alone."""
 ENCRYPTED = "encrypted"
 """In the place of a token that could be compared."""
 
@@ -79,10 +81,10 @@ class WritebackQueries:
         """
         query = _shown().where(*chosen.conditions()).limit(most)
         if oldest_first:
-            return self._rows(query.order_by(WRITEBACK.c.number))
+            return self._listed(query.order_by(WRITEBACK.c.number))
         if before is not None:
             query = query.where(WRITEBACK.c.number < before)
-        return self._rows(query.order_by(WRITEBACK.c.number.desc()))
+        return self._listed(query.order_by(WRITEBACK.c.number.desc()))
 
     def dead_letters(self, most: int, *, object_name: str | None = None) -> list[Row]:
         """Dead letters, which wait for an operator, the oldest first."""
@@ -108,7 +110,7 @@ class WritebackQueries:
         acceptance.
         """
         query = _shown().where(WRITEBACK.c.record_id.startswith(record_id, autoescape=True))
-        return self._rows(query.order_by(WRITEBACK.c.number.desc()).limit(most))[::-1]
+        return self._listed(query.order_by(WRITEBACK.c.number.desc()).limit(most))[::-1]
 
     def latencies(self, within: timedelta = RECENT) -> list[Latency]:
         """Duration of the writebacks done within a time, by object."""
@@ -135,6 +137,13 @@ class WritebackQueries:
     def close(self) -> None:
         """Give the connections back."""
         self._store.close()
+
+    def _listed(self, query: sa.Select[Any]) -> list[Row]:
+        """The rows with names in place of values."""
+        return [
+            {name: sorted(each) if name in _VALUES and each else each for name, each in row.items()}
+            for row in self._rows(query)
+        ]
 
     def _rows(self, query: sa.Select[Any]) -> list[Row]:
         with self._store.begin() as connection:

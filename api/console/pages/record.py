@@ -6,10 +6,11 @@ from typing import Any
 
 from api.console.live import View, Visit
 from api.console.parts_asked import Asked, ask_thread
-from api.console.values import READ_RECORD, asks_for_values, on_record
+from api.console.values import asks_for_values, on_record
 from schemas.writeback.messages import client_name
 from transforms.writeback.echo import came_from
 from workers.record_trace import current_values, trace_record
+from workers.value_readings import READ_RECORD
 
 _RECORD_ID = re.compile(r"[0-9A-Za-z]{15}([0-9A-Za-z]{3})?")
 

@@ -7,13 +7,14 @@ from typing import Any
 
 from api.console.live import View, Visit
 from api.console.parts_asked import Asked, ask_thread
-from api.console.values import READ_WRITEBACK, asks_for_values, on_record
+from api.console.values import asks_for_values, on_record
 from api.problems import not_found
 from clients.writeback.queries import Row, WritebackFilter
 from schemas.errors import TidegateError
 from schemas.ids import writeback_batch_id
 from schemas.status import WRITEBACK_TARGET
 from schemas.writeback.messages import WritebackState
+from workers.value_readings import READ_WRITEBACK
 
 _SHOWN = 50
 

@@ -24,6 +24,7 @@ from schemas.writeback.messages import (
     WritebackState,
 )
 from schemas.writeback.preview import Preview
+from workers.value_readings import READ_WRITEBACK, on_record
 
 router = APIRouter(prefix="/v1/writebacks", tags=["writebacks"])
 Part = Annotated[str | None, Field(max_length=255, description="Only those; left out: any.")]
@@ -231,6 +232,7 @@ async def listed(
 @router.get(
     "/{number}",
     summary="A writeback and every attempt to send it",
+    description="Its values are read by this. For others than its caller that is an act in the audit log.",
     **documented(CallerRole.READER, HTTPStatus.NOT_FOUND, also=(CallerRole.WRITER,)),
 )
 async def view(
@@ -239,10 +241,18 @@ async def view(
     row = await asyncio.to_thread(parts.looks.one, number)
     if row is None or not (_sees_all(caller) or row["caller"] == caller.name):
         raise not_found("writeback", "/v1/writebacks")
+    if row["caller"] != caller.name:
+        await asyncio.to_thread(_record_reading, parts, caller, row)
     attempts = await asyncio.to_thread(parts.looks.attempts, number)
     shown = [{**each, "words": await _words(parts, each, caller)} for each in (row, *attempts)]
     tried = [Attempt(**_columns(each, Attempt)) for each in shown[1:]]
     return WritebackView(**_columns(shown[0], WritebackView), tried=tried, trace_id=_trace_of(parts, row))
+
+
+def _record_reading(parts: Dependencies, caller: Caller, row: Row) -> None:
+    """Put on record that somebody else than its caller sees a writeback's values."""
+    target = f"writeback/{parts.org}/{row['object']}/{row['number']}"
+    on_record(parts.audit, READ_WRITEBACK, target, caller.name, "by GET /v1/writebacks", lambda: None)
 
 
 async def _words(parts: Dependencies, row: Row, caller: Caller) -> str | None:

@@ -2,7 +2,9 @@
 on.
 """
 
+import asyncio
 import io
+import json
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -32,6 +34,7 @@ from tests.support.engines.served_api import (
     settings_for,
     tokens_and_entries,
 )
+from workers.value_readings import READ_WRITEBACK
 
 pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 SECRET = "Zq7Personal"
@@ -235,6 +238,16 @@ async def test_a_personal_value_comes_back_as_a_token_alone(api: ServedApi) -> N
     found = await api.get(f"/v1/writebacks/{answer['accepted'][0]['number']}")
     assert SECRET not in str((answer, found))
     assert (found["fields"]["Title"], found["fields"]["LastName"][:4]) == ("Dr", "tg2.")
+
+
+async def test_values_are_read_on_record_but_by_their_own_caller(api: ServedApi) -> None:
+    answer = await accepted(api, new(fields={"Subject": "seen"}))
+    number = answer["accepted"][0]["number"]
+    for caller in ("writer", "reader"):
+        assert (await api.get(f"/v1/writebacks/{number}", caller))["fields"] == {"Subject": "seen"}
+    acts = await asyncio.to_thread(lambda: api.audit.find(act=READ_WRITEBACK))
+    assert [act.by for _, act in acts if act.target.endswith(f"/Case/{number}")] == ["reader"]
+    assert "seen" not in json.dumps(await api.get("/v1/writebacks"))
 
 
 def put(api: ServedApi, ending: str, body: bytes) -> str:

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from activities.quality.references import LookPace, ReferenceChecks
 from cli.main import command_app
+from clients.acting import operating_user
 from clients.database.audit_log import AuditLog
 from clients.database.engine import open_engine
 from clients.database.migrations import ensure_schema
@@ -142,9 +143,11 @@ def test_a_refused_change_that_is_discarded_is_answered_and_stays_on_record(
     assert asked(settings, "quarantine", "list", "--all")["rows"] == []
     shown = asked(settings, "quarantine", "show", row["batch"], str(row["ordinal"]))
     assert shown["reason"] == "broken_message"
-    [(_, act)] = audit.rows()
+    [(_, act), (_, reading)] = audit.rows()
     assert (act.act, act.by) == ("quarantine.discard", "anna")
     assert act.detail == f"batch {row['batch']} (1): test data"
+    assert (reading.act, reading.by) == ("quarantine.read", operating_user())
+    assert reading.target.endswith(f"/{row['batch']}/{row['ordinal']}")
 
 
 @pytest.mark.usefixtures("road", "audit")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from temporalio.worker import Worker
 from typer.testing import CliRunner, Result
 
 from cli.main import command_app
+from clients.acting import operating_user
+from clients.database.audit_log import AuditLog
 from clients.storage.objects import S3Address
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
@@ -21,6 +24,7 @@ from tests.support.builders.decided import decide
 from tests.support.builders.s3_settings import s3_settings
 from tests.support.engines.served_api import fresh
 from tests.support.scripted.scripted_queue import ScriptedQueue
+from workers.value_readings import READ_WRITEBACK
 
 app = command_app()
 
@@ -64,7 +68,7 @@ ONE = ("submit", "--object", "Case", "--external-id", "C-1", "--by", "ada")
 
 
 async def test_a_writeback_of_the_command_line_is_accepted_shown_and_its_queue_woken(
-    settings: Path, client: Client
+    settings: Path, client: Client, database: str
 ) -> None:
     sets = (
         "--set",
@@ -94,6 +98,10 @@ async def test_a_writeback_of_the_command_line_is_accepted_shown_and_its_queue_w
     again = await asyncio.to_thread(run, settings, *ONE, *sets, "--key", "k-1", "--no-create")
     assert "which it was before" in again.stdout
     assert run(settings, "show", "999").exit_code == 1
+    with closing(AuditLog(database)) as log:
+        acts = [(act.act, act.by) for _, act in log.rows() if act.target.endswith(f"/{accepted['number']}")]
+    assert acts == [(READ_WRITEBACK, operating_user())] * 2, "each of the two is a reading"
+    assert "Decided" not in run(settings, "list", "--json").stdout
 
 
 def test_a_refused_one_says_why_and_ends_with_1(settings: Path) -> None:
