@@ -39,10 +39,10 @@ from clients.governor.protocol import TokenSource
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.limits import read_limits
 from clients.salesforce.session import Session
-from sandbox.org.data.model import Org
-from sandbox.org.faults.neighbour import Neighbour, NeighbourPlan
 from sandbox.org.server.app import build_app, open_org
+from sandbox.org.state.org import Org
 from sandbox.org.traffic.fill import FillPlan, fill
+from sandbox.org.traffic.neighbour import Neighbour, NeighbourPlan
 from schemas.catalogue import default_catalogue
 from schemas.errors import TidegateError
 from schemas.governor import Budget, GovernorConfig, LeaseClass

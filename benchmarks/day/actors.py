@@ -11,7 +11,7 @@ from benchmarks.day.record import Record
 from benchmarks.day.season import DAY, HOUR, TrafficShare, level
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.request import Call
-from sandbox.org.data.model import Org
+from sandbox.org.state.org import Org
 from schemas.errors import RateLimitedError, TidegateError
 from schemas.governor import LeaseClass
 

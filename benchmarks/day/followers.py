@@ -11,7 +11,7 @@ from benchmarks.day.season import DAY, SHARES, TrafficShare
 from clients.governor.leases import Leases
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.polling import PolledSource
-from sandbox.org.data.model import Org
+from sandbox.org.state.org import Org
 from schemas.catalogue import ObjectSpec
 from schemas.errors import RateLimitedError, StreamBrokenError, TidegateError
 from schemas.governor import Budget, LeaseClass

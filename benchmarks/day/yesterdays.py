@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime
 
 from benchmarks.day.season import HOUR
-from sandbox.org.data.model import Org
+from sandbox.org.state.org import Org
 from schemas.governor import Budget, Exchange, LeaseClass, LeaseLine, Reading
 from schemas.salesforce.limits import API_USAGE_LAG
 from transforms.governor.ledger import BudgetLedger

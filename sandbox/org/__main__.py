@@ -13,10 +13,10 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
-from sandbox.org.data.model import Org
 from sandbox.org.pubsub.server import PubSubAddress
 from sandbox.org.server.app import build_app, open_org
 from sandbox.org.server.tls import Certificates, ensure_certificates
+from sandbox.org.state.org import Org
 from schemas.salesforce.limits import DAILY_API_REQUESTS
 
 _STOP_SECONDS = 3

@@ -13,7 +13,7 @@ import yaml
 from cli.local.engine_processes import ROLES
 from sandbox import objectstore
 from sandbox.org.data.identity import CLIENT_ID_VARIABLE, CLIENT_SECRET_VARIABLE
-from sandbox.org.data.ids import eighteen
+from sandbox.org.schema.ids import eighteen
 from sandbox.serve import PASSWORD_VARIABLE, READY_FILE
 from workers.settings import load_settings
 

@@ -22,7 +22,7 @@ from activities.runtime.error_interceptor import ErrorTranslationInterceptor
 from clients.salesforce.request import Call
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
-from sandbox.org.data.model import Org
+from sandbox.org.state.org import Org
 from schemas import names
 from schemas.errors import UnavailableError
 from schemas.governor import LeaseClass

@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 
 from sandbox.org.data.identity import Identity
-from sandbox.org.data.model import Org
 from sandbox.org.data.store import Store
 from sandbox.org.server.app import build_app
+from sandbox.org.state.org import Org
 from schemas.catalogue import default_catalogue
 
 V = "/services/data/v67.0"
@@ -29,8 +29,10 @@ async def bulk_client(org: Org):
     headers = {"Authorization": f"Bearer {token}", "X-SFDC-Session": token}
     transport = httpx.ASGITransport(app)
     app.state.bulk.start()
+    app.state.classic.start()
     async with httpx.AsyncClient(transport=transport, base_url="http://org", headers=headers) as client:
         yield client
+    await app.state.classic.stop()
     await app.state.bulk.stop()
 
 

@@ -13,10 +13,10 @@ from starlette.applications import Starlette
 from sandbox.org.auth.routes import routes as auth_routes
 from sandbox.org.auth.sessions import Sessions
 from sandbox.org.data.identity import load_identity
-from sandbox.org.data.model import Org
 from sandbox.org.data.store import Store
-from sandbox.org.rest.routes import routes as rest_routes
 from sandbox.org.rest.service import RestService
+from sandbox.org.server.rest_routes import routes as rest_routes
+from sandbox.org.state.org import Org
 from sandbox.ports import free_port
 from sandbox.processes import ProcessGroup, wait_until
 from schemas.catalogue import default_catalogue

@@ -13,7 +13,7 @@ import httpx
 import orjson
 from hypothesis import strategies as st
 
-from sandbox.org.data.model import Org
+from sandbox.org.state.org import Org
 from tests.sandbox.bulk_org import V, csv_text, rows_of, until
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -15,8 +15,8 @@ import httpx
 from starlette.applications import Starlette
 
 from sandbox.org.data.identity import IDENTITY_FILE, load_identity
-from sandbox.org.data.model import Org
 from sandbox.org.server.app import build_app, open_org
+from sandbox.org.state.org import Org
 from tests.support.builders.waiting import until
 
 

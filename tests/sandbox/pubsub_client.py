@@ -8,9 +8,9 @@ from typing import Any
 
 import grpc
 
-from sandbox.org.data.model import Org
 from sandbox.org.pubsub.server import PubSubAddress
 from sandbox.org.server.app import build_app, open_org
+from sandbox.org.state.org import Org
 from sandbox.ports import free_port
 from schemas.eventbus import pubsub_api_pb2 as wire, pubsub_api_pb2_grpc as service
 from tests.support.builders.waiting import SLOWNESS

@@ -14,10 +14,10 @@ from clients.salesforce.streaming.pubsub import open_pubsub_stream
 from clients.salesforce.streaming.pubsub_address import PubsubAddress
 from clients.salesforce.streaming.pubsub_connection import PubsubConnection
 from clients.salesforce.streaming.stream import EventAllowance, StreamMessage
-from sandbox.org.data.model import Org
 from sandbox.org.pubsub.server import PubSubAddress
 from sandbox.org.server.app import build_app
 from sandbox.org.server.tls import ensure_certificates
+from sandbox.org.state.org import Org
 from sandbox.ports import free_port
 from schemas.catalogue import default_catalogue
 from tests.sandbox.org_in_process import new_org

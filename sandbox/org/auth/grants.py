@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from sandbox.org.auth.errors import OAuthError
 from sandbox.org.auth.sessions import Sessions
 from sandbox.org.data.identity import Identity
-from sandbox.org.data.model import Org
+from sandbox.org.state.org import Org
 
 CODE_SECONDS = 900
 """How long an authorization code is good for."""

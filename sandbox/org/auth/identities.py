@@ -1,6 +1,6 @@
 """Who a token stands for, as the UserInfo endpoint and the identity URL tell it."""
 
-from sandbox.org.data.model import Org
+from sandbox.org.state.org import Org
 
 BAD_TOKEN = "Bad_OAuth_Token"  # noqa: S105 -- Salesforce's wording
 _SHORT_ID = 15

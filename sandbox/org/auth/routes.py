@@ -18,8 +18,8 @@ from sandbox.org.auth.flows import Flows
 from sandbox.org.auth.grants import Grants
 from sandbox.org.auth.identities import BAD_TOKEN, identity, user_info, wrong_identity
 from sandbox.org.auth.sessions import Sessions, authenticate
-from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
+from sandbox.org.state.org import Org
 
 
 def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError, invalid_session
+from sandbox.org.state.org import Org
 from schemas.salesforce.limits import SESSION_LIFE
 
 _SCHEMES = frozenset({"bearer", "oauth"})

@@ -7,9 +7,9 @@ from typing import Any
 
 from sandbox.org.bulk.csv_reader import CsvRow
 from sandbox.org.bulk.errors import InvalidBatchError
-from sandbox.org.data.dml import Verb, Write
 from sandbox.org.errors import SalesforceError
 from sandbox.org.soql.entities import Entities, Entity
+from sandbox.org.state.dml import Verb, Write
 
 NULL = "#N/A"
 _BOOLEANS = dict.fromkeys(("yes", "y", "true", "on", "1"), True) | dict.fromkeys(

@@ -18,9 +18,9 @@ from sandbox.org.bulk.model import Job
 from sandbox.org.bulk.outcomes import OutcomeFiles, leave_all
 from sandbox.org.bulk.result_file import StoppedError
 from sandbox.org.bulk.runner import Run
-from sandbox.org.data.dml import Dml, Outcome, Verb, Write
-from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
+from sandbox.org.state.dml import Dml, Outcome, Verb, Write
+from sandbox.org.state.org import Org
 from schemas.salesforce.limits import DML_CHUNK_ROWS
 
 UPLOAD_FILE = "upload.csv"

@@ -7,10 +7,10 @@ from pathlib import Path
 import orjson
 
 from sandbox.org.bulk.model import Job, Kind
-from sandbox.org.data.ids import IdMaker, eighteen
 from sandbox.org.data.store import Store
 from sandbox.org.errors import not_found
 from sandbox.org.faults.clock import Clock
+from sandbox.org.schema.ids import IdMaker, eighteen
 from schemas.salesforce.limits import BULK_JOB_LIFE
 
 JOB_PREFIX = "750"

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from sandbox.org.bulk.csv_reader import CsvRow
 from sandbox.org.bulk.model import Job
-from sandbox.org.data.dml import Outcome
 from sandbox.org.errors import SalesforceError
+from sandbox.org.state.dml import Outcome
 
 _SUCCESSFUL, _FAILED, _UNPROCESSED = "successful.csv", "failed.csv", "unprocessed.csv"
 _PARTS = {

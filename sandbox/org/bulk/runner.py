@@ -15,9 +15,9 @@ from sandbox.org.bulk.errors import InvalidBatchError
 from sandbox.org.bulk.jobs import Jobs
 from sandbox.org.bulk.model import Job, Kind
 from sandbox.org.bulk.result_file import StoppedError
-from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
 from sandbox.org.faults.faults import FaultRule
+from sandbox.org.state.org import Org
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Shared by the Bulk APIs: the jobs, their workers, and how query jobs are worked on."""
+"""Bulk API 2.0 at work: the jobs, their workers, and how query jobs are worked on."""
 
 import asyncio
 from collections import Counter
@@ -9,12 +9,10 @@ from sandbox.org.bulk.model import Kind
 from sandbox.org.bulk.result_file import ResultFile
 from sandbox.org.bulk.rules import bulk_query
 from sandbox.org.bulk.runner import Run, Runner
-from sandbox.org.bulk_v1.jobs import ClassicJobs
-from sandbox.org.bulk_v1.runner import ClassicRunner
-from sandbox.org.data.dml import Dml
-from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
-from sandbox.org.rest.readers import Readers
+from sandbox.org.queries.readers import Readers
+from sandbox.org.state.dml import Dml
+from sandbox.org.state.org import Org
 
 _API: dict[Kind, str] = {"V2Query": "2.0 query", "V2Ingest": "2.0 ingest"}
 
@@ -28,8 +26,6 @@ class Bulk:
         self.dml = Dml(org)
         self.readers = Readers(org)
         """Apart from REST's, so that large exports leave its queries alone."""
-        self.classic_jobs = ClassicJobs(self.jobs)
-        self.classic = ClassicRunner(org, self.dml, self.readers, self.classic_jobs)
         self.runner = Runner(
             org, self.jobs, {"V2Query": self._query, "V2Ingest": IngestWork(org, self.dml, self.jobs)}
         )
@@ -37,24 +33,19 @@ class Bulk:
     def start(self) -> None:
         """Take up what was at work when the org last ended."""
         self.runner.resume()
-        self.classic.resume()
 
     async def stop(self) -> None:
         await self.runner.stop()
-        await self.classic.stop()
         self.readers.close()
 
     async def reset(self) -> None:
         """Stop what is at work and forget every job."""
         await self.runner.stop()
-        await self.classic.stop()
         self.jobs.forget_all()
-        self.classic_jobs.forget_all()
 
     def states(self) -> Counter[tuple[str, str]]:
         """How many jobs there are by API and state."""
-        found = Counter((_API[kind], job.state) for kind in _API for job in self.jobs.of_kind(kind))
-        return found + Counter(("1.0", job.state) for job in self.classic_jobs.all())
+        return Counter((_API[kind], job.state) for kind in _API for job in self.jobs.of_kind(kind))
 
     def result(self, job_id: str) -> ResultFile:
         """The result of a query job that is complete."""

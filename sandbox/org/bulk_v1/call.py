@@ -10,14 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sandbox.org.auth.sessions import Sessions, bearer_token
-from sandbox.org.bulk.service import Bulk
 from sandbox.org.bulk_v1.errors import AsyncApiError, translated
 from sandbox.org.bulk_v1.jobs import ClassicJobs
 from sandbox.org.bulk_v1.model import Batch, ClassicJob
+from sandbox.org.bulk_v1.service import ClassicBulk
 from sandbox.org.bulk_v1.wire import answer, speaks_json
-from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
 from sandbox.org.rest.versions import checked_version
+from sandbox.org.state.org import Org
 
 logger = logging.getLogger(__name__)
 
@@ -27,14 +27,14 @@ class AsyncCall:
     """One authenticated call."""
 
     org: Org
-    bulk: Bulk
+    bulk: ClassicBulk
     request: Request
     version: float
     user_id: str
 
     @property
     def jobs(self) -> ClassicJobs:
-        return self.bulk.classic_jobs
+        return self.bulk.jobs
 
     def job(self) -> ClassicJob:
         """The job that the path names; raises InvalidJob."""
@@ -49,7 +49,7 @@ AsyncHandler = Callable[[AsyncCall], Awaitable[Response]]
 
 
 def async_endpoint(
-    org: Org, bulk: Bulk, sessions: Sessions, handlers: Mapping[str, AsyncHandler]
+    org: Org, bulk: ClassicBulk, sessions: Sessions, handlers: Mapping[str, AsyncHandler]
 ) -> Callable[[Request], Awaitable[Response]]:
     """An ASGI endpoint that serves each HTTP method by its handler."""
 

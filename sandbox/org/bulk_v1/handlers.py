@@ -92,7 +92,7 @@ async def change_job(call: AsyncCall) -> Response:
         raise AsyncApiError("InvalidJobState", "Aborting already Aborted Job not allowed")
     job.state = "Closed" if state == "Closed" else "Aborted"
     if job.state == "Aborted":
-        call.bulk.classic.halt(job)
+        call.bulk.runner.halt(job)
         for batch in job.batches:
             if batch.state in ("Queued", "InProgress"):
                 batch.state = "NotProcessed"
@@ -120,7 +120,7 @@ async def add_batch(call: AsyncCall) -> Response:
     job.batches.append(batch)
     call.jobs.save(job, batch)
     answered = _about_batch(call, job, job.batch_info(batch), status=201)
-    call.bulk.classic.start(job)
+    call.bulk.runner.start(job)
     return answered
 
 

@@ -7,7 +7,7 @@ import orjson
 from sandbox.org.bulk.jobs import Jobs
 from sandbox.org.bulk_v1.errors import AsyncApiError, invalid_batch, invalid_job
 from sandbox.org.bulk_v1.model import Batch, ClassicJob
-from sandbox.org.data.ids import IdMaker, eighteen
+from sandbox.org.schema.ids import IdMaker, eighteen
 from schemas.salesforce.limits import BULK_JOB_LIFE
 
 BATCH_PREFIX, RESULT_PREFIX = "751", "752"

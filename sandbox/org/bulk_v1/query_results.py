@@ -17,8 +17,8 @@ from sandbox.org.bulk.model import Job
 from sandbox.org.bulk.result_file import ResultFile, StoppedError
 from sandbox.org.bulk_v1.model import Batch, ClassicJob
 from sandbox.org.bulk_v1.wire import NAMESPACE
-from sandbox.org.data.exact import dumps
-from sandbox.org.rest.rows import row_renderer
+from sandbox.org.queries.rows import row_renderer
+from sandbox.org.schema.exact import dumps
 from sandbox.org.soql.compiled import CompiledQuery
 from sandbox.org.soql.conditions import Fragment
 

@@ -6,11 +6,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from sandbox.org.auth.sessions import Sessions
-from sandbox.org.bulk.service import Bulk
 from sandbox.org.bulk_v1 import handlers
 from sandbox.org.bulk_v1.call import AsyncCall, AsyncHandler, async_endpoint
 from sandbox.org.bulk_v1.errors import AsyncApiError
-from sandbox.org.data.model import Org
+from sandbox.org.bulk_v1.service import ClassicBulk
+from sandbox.org.state.org import Org
 
 _METHODS = ("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE")
 
@@ -31,7 +31,7 @@ HANDLERS: Mapping[str, Mapping[str, AsyncHandler]] = {
 """Path below `/services/async/XX.X` -> method -> handler."""
 
 
-def routes(org: Org, bulk: Bulk, sessions: Sessions) -> list[BaseRoute]:
+def routes(org: Org, bulk: ClassicBulk, sessions: Sessions) -> list[BaseRoute]:
     """Bulk API 1.0 of `org`, its refusal of unknown addresses last."""
     return [
         Route(

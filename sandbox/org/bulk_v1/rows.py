@@ -19,10 +19,10 @@ from sandbox.org.bulk.errors import InvalidBatchError
 from sandbox.org.bulk.ingest import VERBS
 from sandbox.org.bulk_v1.model import ClassicJob
 from sandbox.org.bulk_v1.wire import NAMESPACE, xml_rows
-from sandbox.org.data.dml import Outcome, Write
-from sandbox.org.data.exact import loads
 from sandbox.org.errors import SalesforceError
+from sandbox.org.schema.exact import loads
 from sandbox.org.soql.entities import Entities, Entity
+from sandbox.org.state.dml import Outcome, Write
 from schemas.salesforce.limits import BULK_V1_BATCH_ROWS
 
 BatchRow = Write | SalesforceError

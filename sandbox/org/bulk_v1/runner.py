@@ -18,12 +18,12 @@ from sandbox.org.bulk_v1.jobs import ClassicJobs
 from sandbox.org.bulk_v1.model import UNFINISHED, Batch, ClassicJob
 from sandbox.org.bulk_v1.query_results import write_result
 from sandbox.org.bulk_v1.rows import BatchRow, batch_rows, outcome_line
-from sandbox.org.data.dml import Dml
-from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
 from sandbox.org.faults.faults import FaultRule
-from sandbox.org.rest.readers import Readers
+from sandbox.org.queries.readers import Readers
 from sandbox.org.soql.compiled import CompiledQuery
+from sandbox.org.state.dml import Dml
+from sandbox.org.state.org import Org
 from schemas.salesforce.limits import DML_CHUNK_ROWS
 
 logger = logging.getLogger(__name__)

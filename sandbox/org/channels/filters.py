@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.org.channels.comparisons import Place, Subject, comparison, header_subject, membership
 from sandbox.org.errors import SalesforceError
+from sandbox.org.events.comparisons import Place, Subject, comparison, header_subject, membership
 from sandbox.org.soql.entities import COMPOUNDS, Entity, Field
 from sandbox.org.soql.errors import PlacedSoqlError, SoqlError
 from sandbox.org.soql.nodes import (

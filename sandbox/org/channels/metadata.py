@@ -14,9 +14,9 @@ import orjson
 
 from sandbox.org.channels import metadata_checks as checks
 from sandbox.org.channels.registry import MEMBER_PREFIX, STANDARD_CHANNEL, Channels
-from sandbox.org.data.ids import IdMaker
 from sandbox.org.data.store import Store
 from sandbox.org.errors import SalesforceError, not_found
+from sandbox.org.schema.ids import IdMaker
 from schemas.salesforce.limits import CUSTOM_CHANNELS_MAX, MANAGED_SUBSCRIPTIONS_MAX
 
 CHANNEL = "PlatformEventChannel"

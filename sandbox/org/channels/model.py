@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sandbox.org.channels.comparisons import Place
+from sandbox.org.channels.bus import Row
 from sandbox.org.channels.filters import HEADER, EventFilter
-from sandbox.org.data.exact import dumps, loads
-from sandbox.org.events.bus import Row
+from sandbox.org.events.comparisons import Place
+from sandbox.org.schema.exact import dumps, loads
 
 Enrich = Callable[[str, str, Sequence[str]], Mapping[str, Any]]
 """Object, record id and field names -> the values that are not empty, as they are now, in an

@@ -10,19 +10,19 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from sandbox.org.channels.comparisons import Place
-from sandbox.org.channels.event_schema import EventCodec, event_schema, schema_id
+from sandbox.org.channels.bus import ALL_EVENTS_CHANNEL, Bus, Row
 from sandbox.org.channels.filters import event_filter
 from sandbox.org.channels.model import Channel, Delivery, Member, without_fields
-from sandbox.org.data.exact import loads
-from sandbox.org.data.ids import IdMaker
 from sandbox.org.data.records import Records
 from sandbox.org.data.store import Store
 from sandbox.org.errors import SalesforceError
-from sandbox.org.events.bus import ALL_EVENTS_CHANNEL, Bus, Row
+from sandbox.org.events.comparisons import Place
+from sandbox.org.events.event_schema import EventCodec, event_schema, schema_id
 from sandbox.org.faults.faults import Faults
 from sandbox.org.limits.meters import Meters
 from sandbox.org.permissions.model import Permissions
+from sandbox.org.schema.exact import loads
+from sandbox.org.schema.ids import IdMaker
 from sandbox.org.soql.entities import Entities
 from schemas.catalogue import ObjectSpec
 

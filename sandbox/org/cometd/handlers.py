@@ -11,11 +11,11 @@ from typing import Any
 import orjson
 
 from sandbox.org.auth.sessions import Sessions, bearer_token
+from sandbox.org.channels.bus import ReplayPositionError
 from sandbox.org.cometd import errors
 from sandbox.org.cometd.clients import Client, Clients, Subscription
-from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
-from sandbox.org.events.bus import ReplayPositionError
+from sandbox.org.state.org import Org
 from schemas.salesforce.limits import COMETD_CONNECT_TIMEOUT, REPLAY_NEW_EVENTS
 
 Message = dict[str, Any]

@@ -14,7 +14,7 @@ from sandbox.org.auth.sessions import Sessions
 from sandbox.org.cometd import errors
 from sandbox.org.cometd.clients import Clients
 from sandbox.org.cometd.handlers import Caller, CallerGoneError, Handlers
-from sandbox.org.data.model import Org
+from sandbox.org.state.org import Org
 from schemas.salesforce.limits import COMETD_MAX_REQUEST_BYTES
 
 _PATH = re.compile(r"/cometd(?:/(?P<version>\d+)\.\d)?/?(?:handshake|connect|disconnect)?/?")

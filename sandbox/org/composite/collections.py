@@ -11,12 +11,12 @@ from starlette.responses import Response
 
 from sandbox.org.composite.errors import misread_value, too_many_records
 from sandbox.org.composite.model import flag, id_in, records_of, row_result, typed
-from sandbox.org.data.dml import Verb, Write
 from sandbox.org.errors import SalesforceError, malformed_id
+from sandbox.org.queries.rows import row_renderer
 from sandbox.org.rest.call import Call, json_response
 from sandbox.org.rest.records import reading
-from sandbox.org.rest.rows import row_renderer
 from sandbox.org.soql.literals import full_id
+from sandbox.org.state.dml import Verb, Write
 from schemas.salesforce.limits import COLLECTION_MAX_ROWS, COLLECTION_RETRIEVE_MAX
 
 

@@ -14,10 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message
 
-from sandbox.org.data.exact import dumps, loads
 from sandbox.org.errors import SalesforceError, not_found
 from sandbox.org.rest.call import Call, Handler, error_response, handler_of, unexpected
 from sandbox.org.rest.versions import checked_version
+from sandbox.org.schema.exact import dumps, loads
 
 _ROOT = "/services/data/"
 _INHERITED = ("host", "sforce-call-options", "sforce-query-options")

@@ -15,10 +15,10 @@ from sandbox.org.composite.errors import (
     too_many_records,
     unsupported_type,
 )
-from sandbox.org.data.dml import Outcome, Verb
 from sandbox.org.errors import SalesforceError
 from sandbox.org.rest.call import Call
 from sandbox.org.soql.entities import Entity
+from sandbox.org.state.dml import Outcome, Verb
 from schemas.salesforce.limits import COLLECTION_MAX_ROWS, COLLECTION_MAX_TYPE_CHUNKS
 
 

@@ -10,10 +10,10 @@ from starlette.responses import Response
 
 from sandbox.org.composite.errors import invalid_request, limit_exceeded, too_many_records
 from sandbox.org.composite.model import row_error, type_of
-from sandbox.org.data.dml import Outcome, Write
 from sandbox.org.errors import SalesforceError
 from sandbox.org.rest.call import Call, json_response
 from sandbox.org.soql.entities import Entity
+from sandbox.org.state.dml import Outcome, Write
 from schemas.salesforce.limits import TREE_MAX_DEPTH, TREE_MAX_ROWS, TREE_MAX_TYPES
 
 

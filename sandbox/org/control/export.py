@@ -4,9 +4,9 @@ surge goes on meanwhile.
 
 import orjson
 
-from sandbox.org.data.exact import dumps, known
-from sandbox.org.data.fields import NUMBERS
 from sandbox.org.data.store import Store
+from sandbox.org.schema.exact import dumps, known
+from sandbox.org.schema.fields import NUMBERS
 from schemas.catalogue import FieldType, ObjectSpec
 
 _PAGE_ROWS = 2_000

@@ -7,12 +7,12 @@ from starlette.responses import Response
 from sandbox.org.control.errors import ControlError
 from sandbox.org.control.model import FieldChange, NewField, parsed, parsed_list
 from sandbox.org.control.responses import JsonResponse
-from sandbox.org.data.compounds import compound_parts
-from sandbox.org.data.model import Org
-from sandbox.org.data.persons import ACCOUNT
-from sandbox.org.data.schema import SchemaChanges
 from sandbox.org.errors import SalesforceError
+from sandbox.org.schema.compounds import compound_parts
+from sandbox.org.schema.persons import ACCOUNT
 from sandbox.org.soql.entities import COMPOUNDS
+from sandbox.org.state.org import Org
+from sandbox.org.state.schema_changes import SchemaChanges
 
 
 class FieldHandles:

@@ -13,18 +13,19 @@ from starlette.responses import Response
 
 from sandbox.org.auth.sessions import Sessions
 from sandbox.org.bulk.service import Bulk
+from sandbox.org.bulk_v1.service import ClassicBulk
 from sandbox.org.cometd.clients import Clients
 from sandbox.org.control.errors import ControlError
 from sandbox.org.control.model import ClockRequest, GapRequest, MeterChange, RawRecord, parsed
 from sandbox.org.control.responses import JsonResponse
-from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
 from sandbox.org.faults.dials import Dials
 from sandbox.org.faults.faults import KINDS, FaultRule
-from sandbox.org.faults.http_faults import HttpFaults
-from sandbox.org.faults.neighbour import Neighbour, NeighbourPlan
+from sandbox.org.http_faults import HttpFaults
+from sandbox.org.state.org import Org
 from sandbox.org.traffic.fill import FillPlan, fill
 from sandbox.org.traffic.maker import TrafficMaker
+from sandbox.org.traffic.neighbour import Neighbour, NeighbourPlan
 
 
 @dataclass(slots=True)
@@ -37,6 +38,7 @@ class Parts:
     traffic: TrafficMaker
     neighbour: Neighbour
     bulk: Bulk
+    classic: ClassicBulk
     outermost: HttpFaults | None = None
     """Set once the application is put together; it has seen the latest calls."""
 
@@ -145,6 +147,7 @@ class Handles:
         await self._parts.traffic.stop()
         await self._parts.neighbour.stop()
         await self._parts.bulk.reset()
+        await self._parts.classic.reset()
         self._org.reset()
         self._parts.clients.forget_all()
         return JsonResponse({"records": self._org.counts})

@@ -6,8 +6,8 @@ from typing import Any, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sandbox.org.control.errors import ControlError
-from sandbox.org.data.exact import DIGITS, loads
-from sandbox.org.data.objects import OrgField
+from sandbox.org.schema.exact import DIGITS, loads
+from sandbox.org.schema.objects import OrgField
 from sandbox.org.soql.entities import COMPOUNDS
 from schemas.catalogue import FieldType, Pii
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from html import escape
 
 from sandbox.org.control.handlers import Parts
-from sandbox.org.faults.http_faults import SeenCall
+from sandbox.org.http_faults import SeenCall
 from sandbox.org.limits.meters import RollingCount
 
 _STYLE = """
@@ -89,7 +89,7 @@ def _meters(meters: dict[str, RollingCount]) -> str:
 def _jobs(parts: Parts) -> str:
     rows = [
         (escape(f"Bulk API {api}"), escape(state), f"{count:,}")
-        for (api, state), count in sorted(parts.bulk.states().items())
+        for (api, state), count in sorted((parts.bulk.states() + parts.classic.states()).items())
     ]
     return _table(("API", "state", "jobs"), rows, numbers=(2,)) if rows else '<p class="quiet">none</p>'
 

@@ -10,16 +10,16 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from sandbox.org.channels.event_schema import HEADER
 from sandbox.org.control.errors import ControlError, answering_errors
 from sandbox.org.control.export import RecordExport
 from sandbox.org.control.fields import FieldHandles
 from sandbox.org.control.handlers import Handles, Parts
 from sandbox.org.control.model import RetentionRequest, parsed
 from sandbox.org.control.page import control_page
+from sandbox.org.control.permissions import PermissionHandles
 from sandbox.org.control.responses import JsonResponse
-from sandbox.org.data.exact import dumps, loads
-from sandbox.org.permissions.handlers import PermissionHandles
+from sandbox.org.events.event_schema import HEADER
+from sandbox.org.schema.exact import dumps, loads
 from sandbox.org.traffic.plan import TrafficPlan
 
 _PLACEHOLDER_ENTITY = "Case"

@@ -9,8 +9,8 @@ tells nothing.
 import sqlite3
 from collections.abc import Sequence
 
-from sandbox.org.data.fields import Value
 from sandbox.org.events.changes import EventShape
+from sandbox.org.schema.fields import Value
 from sandbox.org.soql.entities import NUMBER_KINDS, Field
 from schemas.catalogue import ObjectSpec
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from sandbox.org.data.ids import eighteen
+from sandbox.org.schema.ids import eighteen
 
 IDENTITY_FILE = "org.json"
 KEY_FILE = "jwt_private_key.pem"

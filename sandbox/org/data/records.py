@@ -5,14 +5,14 @@ once per shape.
 import sqlite3
 from collections.abc import Mapping, Sequence
 
-from sandbox.org.data.fields import NUMBERS, Value, checker, is_text, number_limit, restricted_picklist
-from sandbox.org.data.ids import IdMaker, normalised
-from sandbox.org.data.objects import SYSTEM_FIELDS, OrgField, OrgObject
-from sandbox.org.data.persons import WRITTEN_BY_THE_ORG, has_persons
 from sandbox.org.data.store import Store, collation, is_unique
 from sandbox.org.errors import WRONG_TYPE, SalesforceError, not_found
 from sandbox.org.events.changes import EventShape
-from sandbox.org.server.setup import load_setup
+from sandbox.org.schema.fields import NUMBERS, Value, checker, is_text, number_limit, restricted_picklist
+from sandbox.org.schema.ids import IdMaker, normalised
+from sandbox.org.schema.objects import SYSTEM_FIELDS, OrgField, OrgObject
+from sandbox.org.schema.persons import WRITTEN_BY_THE_ORG, has_persons
+from sandbox.org.schema.setup import load_setup
 from schemas.catalogue import FieldType
 
 READ_ONLY = WRITTEN_BY_THE_ORG | {

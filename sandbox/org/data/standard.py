@@ -5,7 +5,7 @@ no change events here.
 import sqlite3
 
 from sandbox.org.data.identity import Identity
-from sandbox.org.data.ids import IdMaker
+from sandbox.org.schema.ids import IdMaker
 from schemas.catalogue import ObjectSpec
 
 USERS = 40

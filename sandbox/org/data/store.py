@@ -15,12 +15,12 @@ from weakref import WeakSet
 
 import orjson
 
-from sandbox.org.data.exact import dumps, loads
-from sandbox.org.data.fields import Value
 from sandbox.org.data.identity import Identity
-from sandbox.org.data.objects import OrgField, OrgObject, as_stored, org_object
 from sandbox.org.data.standard import STANDARD_OBJECTS, seed_standard_rows
-from sandbox.org.server.setup import load_setup
+from sandbox.org.schema.exact import dumps, loads
+from sandbox.org.schema.fields import Value
+from sandbox.org.schema.objects import OrgField, OrgObject, as_stored, org_object
+from sandbox.org.schema.setup import load_setup
 from sandbox.org.soql.functions import register_functions
 from schemas.catalogue import Catalogue, FieldSpec, FieldType
 

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from sandbox.org.channels.event_schema import event_fields, event_schema, schema_id
-from sandbox.org.data.exact import EXACT_OPTION, known, shown
-from sandbox.org.data.fields import NUMBERS, Value
+from sandbox.org.events.event_schema import event_fields, event_schema, schema_id
+from sandbox.org.schema.exact import EXACT_OPTION, known, shown
+from sandbox.org.schema.fields import NUMBERS, Value
 from schemas.catalogue import FieldType, ObjectSpec
 from schemas.salesforce.limits import DIFF_MIN_CHARACTERS
 

@@ -9,14 +9,14 @@ from typing import Any
 import grpc
 
 from sandbox.org.auth.sessions import Sessions
+from sandbox.org.channels.bus import ReplayPositionError
 from sandbox.org.channels.model import Channel
-from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
-from sandbox.org.events.bus import ReplayPositionError
 from sandbox.org.pubsub import errors
 from sandbox.org.pubsub.errors import refuse
 from sandbox.org.pubsub.managed import Managed
 from sandbox.org.pubsub.model import REPLAY_BYTES, Encoder, Stream, replay_bytes
+from sandbox.org.state.org import Org
 from schemas.eventbus import pubsub_api_pb2 as wire, pubsub_api_pb2_grpc as service
 from schemas.salesforce.limits import COMETD_CLIENTS, REPLAY_ALL_EVENTS, REPLAY_NEW_EVENTS
 

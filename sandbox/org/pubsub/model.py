@@ -9,9 +9,9 @@ from typing import Any
 
 import orjson
 
-from sandbox.org.channels.event_schema import HEADER
 from sandbox.org.channels.model import Channel, Delivery
 from sandbox.org.channels.registry import Channels
+from sandbox.org.events.event_schema import HEADER
 from schemas.eventbus import pubsub_api_pb2 as wire
 from schemas.salesforce.limits import PUBSUB_MAX_OUTSTANDING
 

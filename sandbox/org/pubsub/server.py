@@ -6,8 +6,8 @@ from pathlib import Path
 import grpc
 
 from sandbox.org.auth.sessions import Sessions
-from sandbox.org.data.model import Org
 from sandbox.org.pubsub.handlers import PubSub
+from sandbox.org.state.org import Org
 from schemas.eventbus import pubsub_api_pb2_grpc as service
 
 

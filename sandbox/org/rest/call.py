@@ -17,11 +17,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sandbox.org.auth.sessions import authenticate
-from sandbox.org.data.dml import Outcome, Write
-from sandbox.org.data.exact import dumps, loads
-from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
 from sandbox.org.rest.versions import checked_version
+from sandbox.org.schema.exact import dumps, loads
+from sandbox.org.state.dml import Outcome, Write
+from sandbox.org.state.org import Org
 from schemas.salesforce.limits import URI_MAX_BYTES
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from sandbox.org.rest.call import Call, json_response
 from sandbox.org.rest.conditional import http_date, not_modified
 from sandbox.org.rest.describe_fields import describe_field
-from sandbox.org.server.setup import load_setup
+from sandbox.org.schema.setup import load_setup
 from sandbox.org.soql.entities import Entities, Entity
 from schemas.salesforce.limits import QUERY_PAGE_MIN
 

@@ -7,11 +7,11 @@ clients fail on a missing one (REST API Developer Guide, "sObject Describe").
 
 from typing import Any
 
-from sandbox.org.data.exact import DIGITS
-from sandbox.org.data.fields import scale_of
-from sandbox.org.data.objects import OrgField
 from sandbox.org.data.records import READ_ONLY
-from sandbox.org.server.setup import load_setup
+from sandbox.org.schema.exact import DIGITS
+from sandbox.org.schema.fields import scale_of
+from sandbox.org.schema.objects import OrgField
+from sandbox.org.schema.setup import load_setup
 from sandbox.org.soql.entities import COMPOUNDS, DECIMAL_KINDS, TEXT_KINDS, Entity, Field
 from schemas.catalogue import FieldType
 

@@ -9,7 +9,6 @@ import base64
 
 from starlette.responses import Response
 
-from sandbox.org.data.dml import Write
 from sandbox.org.errors import SalesforceError, not_found
 from sandbox.org.rest.call import Call, json_response
 from sandbox.org.rest.records import (
@@ -20,6 +19,7 @@ from sandbox.org.rest.records import (
     write,
 )
 from sandbox.org.soql.entities import Entity
+from sandbox.org.state.dml import Write
 
 _BODY_ON_UPDATE_FROM = 46.0
 

@@ -8,8 +8,8 @@ import sqlite3
 
 from starlette.responses import Response
 
+from sandbox.org.queries.results import ResultReader
 from sandbox.org.rest.call import GZIP_LEVEL, JSON, Call, json_response
-from sandbox.org.rest.results import ResultReader
 from sandbox.org.soql.compiler import compile_soql
 from sandbox.org.tooling.model import ROWS_ASKED
 from schemas.salesforce.limits import QUERY_PAGE_DEFAULT, QUERY_PAGE_MAX, QUERY_PAGE_MIN

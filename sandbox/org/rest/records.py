@@ -11,8 +11,8 @@ from typing import Any
 
 from starlette.responses import Response
 
-from sandbox.org.data.dml import Outcome, Write
 from sandbox.org.errors import SalesforceError
+from sandbox.org.queries.rows import row_renderer
 from sandbox.org.rest.call import Call, json_response
 from sandbox.org.rest.conditional import (
     ETAG_OBJECTS,
@@ -23,12 +23,12 @@ from sandbox.org.rest.conditional import (
     not_modified,
     refuse_conditions,
 )
-from sandbox.org.rest.rows import row_renderer
 from sandbox.org.soql.compiled import CompiledQuery
 from sandbox.org.soql.compiler import compile_query
 from sandbox.org.soql.entities import Entities, Entity
 from sandbox.org.soql.errors import PlacedSoqlError
 from sandbox.org.soql.nodes import FieldPath, Query, SelectItem
+from sandbox.org.state.dml import Outcome, Write
 
 
 async def create(call: Call) -> Response:

@@ -11,12 +11,12 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
-from sandbox.org.data.dml import Dml
-from sandbox.org.data.model import Org
-from sandbox.org.rest.cursors import Cursors
-from sandbox.org.rest.readers import Readers
+from sandbox.org.queries.cursors import Cursors
+from sandbox.org.queries.readers import Readers
 from sandbox.org.soql.entities import Entities, Entity
 from sandbox.org.soql.functions import register_functions
+from sandbox.org.state.dml import Dml
+from sandbox.org.state.org import Org
 from sandbox.org.tooling.model import Tooling
 
 Addresses = Sequence[tuple[re.Pattern[str], Mapping[str, Callable[[Any], Awaitable[Response]]]]]

@@ -13,21 +13,22 @@ from sandbox.org.auth.sessions import Sessions
 from sandbox.org.bulk.routes import routes as bulk_routes
 from sandbox.org.bulk.service import Bulk
 from sandbox.org.bulk_v1.routes import routes as bulk_v1_routes
+from sandbox.org.bulk_v1.service import ClassicBulk
 from sandbox.org.cometd.clients import Clients
 from sandbox.org.cometd.routes import routes as cometd_routes
 from sandbox.org.control.handlers import Parts
 from sandbox.org.control.routes import routes as control_routes
 from sandbox.org.data.identity import load_identity
-from sandbox.org.data.model import Org
 from sandbox.org.data.store import Store
-from sandbox.org.faults.http_faults import HttpFaults
-from sandbox.org.faults.neighbour import Neighbour
+from sandbox.org.http_faults import HttpFaults
 from sandbox.org.pubsub.server import PubSubAddress, start_pubsub
-from sandbox.org.rest.routes import routes as rest_routes
 from sandbox.org.rest.service import RestService
 from sandbox.org.server.header_names import SpelledHeaders
+from sandbox.org.server.rest_routes import routes as rest_routes
 from sandbox.org.soap.routes import routes as soap_routes
+from sandbox.org.state.org import Org
 from sandbox.org.traffic.maker import TrafficMaker
+from sandbox.org.traffic.neighbour import Neighbour
 from schemas.catalogue import default_catalogue, load_catalogue
 from schemas.salesforce.limits import COMETD_CLIENTS, DELETED_MAX_AGE
 
@@ -53,7 +54,8 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
     traffic = TrafficMaker(org)
     neighbour = Neighbour(org)
     bulk = Bulk(org)
-    parts = Parts(org, sessions, clients, traffic, neighbour, bulk)
+    classic = ClassicBulk(bulk)
+    parts = Parts(org, sessions, clients, traffic, neighbour, bulk, classic)
     service = RestService(org)
     service.streaming_clients = lambda: len(clients)
 
@@ -69,7 +71,7 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
             *cometd_routes(org, sessions, clients),
             *control_routes(parts),
             *bulk_routes(service),
-            *bulk_v1_routes(org, bulk, sessions),
+            *bulk_v1_routes(org, classic, sessions),
             *rest_routes(service),
         ],
         lifespan=lifespan,
@@ -78,7 +80,7 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
     """The application behind the scripted faults, as a server runs it."""
     app.state.org = org
     app.state.sessions = sessions
-    app.state.bulk = bulk
+    app.state.bulk, app.state.classic = bulk, classic
     return app
 
 
@@ -96,6 +98,7 @@ async def _running(parts: Parts, service: RestService, pubsub: PubSubAddress | N
     ]
     streams = None if pubsub is None else await start_pubsub(org, parts.sessions, pubsub)
     bulk.start()
+    parts.classic.start()
     yield
     if streams is not None:
         await streams.stop(grace=1)
@@ -104,6 +107,7 @@ async def _running(parts: Parts, service: RestService, pubsub: PubSubAddress | N
     await asyncio.gather(*chores, return_exceptions=True)
     await parts.traffic.stop()
     await parts.neighbour.stop()
+    await parts.classic.stop()
     await bulk.stop()
     org.store.close()
 

@@ -198,7 +198,7 @@ _GAPS = """## Known gaps
 - XML bodies and answers of the REST API, SOSL, `TYPEOF`, `convertCurrency`, `GROUP BY ROLLUP` and `CUBE` are refused.
 - One integration user; no profiles, field-level security or sharing: everybody sees everything.
 - Platform events cannot be published; change event topics are the only ones.
-- Formulas are of three kinds (a parent's field, days since, a roll-up), set up in `sandbox/org/server/setup.yaml`, and stay out of events.
+- Formulas are of three kinds (a parent's field, days since, a roll-up), set up in `sandbox/org/schema/setup.yaml`, and stay out of events.
 - `DailyBulkV2QueryFileStorageMB` is reported and not enforced, nor is the day that an ingest job may stay open.
 - `TODAY()`-like fields count by the machine's clock, not by the org's when that is ahead."""
 

@@ -11,9 +11,9 @@ from xml.etree import ElementTree
 
 from sandbox.org.auth.grants import password_is_right
 from sandbox.org.auth.sessions import Sessions
-from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
 from sandbox.org.soap.errors import SoapError
+from sandbox.org.state.org import Org
 
 Pairs = list[tuple[str, object]]
 """Element name and content: a text, a boolean, None (xsi:nil), or pairs again."""

@@ -10,11 +10,11 @@ from starlette.routing import BaseRoute, Route
 
 from sandbox.org.auth.routes import own_url
 from sandbox.org.auth.sessions import Sessions
-from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
 from sandbox.org.rest.versions import checked_version
 from sandbox.org.soap.errors import SoapError, fault_body
 from sandbox.org.soap.handlers import Operations, Pairs
+from sandbox.org.state.org import Org
 
 _XML = "text/xml;charset=UTF-8"
 _NAMESPACES = {"u": "urn:partner.soap.sforce.com", "c": "urn:enterprise.soap.sforce.com"}

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from sandbox.org.data.objects import OrgField, compound_of, org_object
-from sandbox.org.data.persons import FULL_NAME
-from sandbox.org.server.setup import Calculated, load_setup
+from sandbox.org.schema.objects import OrgField, compound_of, org_object
+from sandbox.org.schema.persons import FULL_NAME
+from sandbox.org.schema.setup import Calculated, load_setup
 from schemas.catalogue import IDS, TEXTS, FieldType, ObjectSpec
 
 ID = "id"

@@ -3,7 +3,7 @@
 import sqlite3
 from decimal import Decimal, InvalidOperation
 
-from sandbox.org.data.exact import number_text
+from sandbox.org.schema.exact import number_text
 
 EXACT_NUMBER = "exact_number"
 """A collation of texts by the numbers that they say."""

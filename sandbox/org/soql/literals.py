@@ -8,9 +8,9 @@ store keeps the field's type.
 import re
 from datetime import UTC, date, datetime
 
-from sandbox.org.data.exact import Number, exact
-from sandbox.org.data.ids import eighteen
-from sandbox.org.data.moments import stored_time
+from sandbox.org.schema.exact import Number, exact
+from sandbox.org.schema.ids import eighteen
+from sandbox.org.schema.moments import stored_time
 from sandbox.org.soql.errors import PlacedSoqlError
 from sandbox.org.soql.nodes import Literal
 

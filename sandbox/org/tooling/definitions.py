@@ -7,9 +7,9 @@ Confidential, what is sensitive Restricted.
 
 from collections.abc import Iterator
 
-from sandbox.org.data.exact import DIGITS
-from sandbox.org.data.fields import scale_of
-from sandbox.org.data.objects import namespace_of
+from sandbox.org.schema.exact import DIGITS
+from sandbox.org.schema.fields import scale_of
+from sandbox.org.schema.objects import namespace_of
 from sandbox.org.soql.entities import DECIMAL_KINDS, NUMBER_KINDS, Entities, Entity, Field
 from schemas.catalogue import Pii
 

@@ -12,11 +12,10 @@ from functools import cached_property
 
 import orjson
 
-from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
 from sandbox.org.permissions import rows as permission_rows
-from sandbox.org.rest.cursors import Cursors
-from sandbox.org.rest.results import Result, ResultReader
+from sandbox.org.queries.cursors import Cursors
+from sandbox.org.queries.results import Result, ResultReader
 from sandbox.org.soql.compiled import CompiledQuery
 from sandbox.org.soql.compiler import compile_soql
 from sandbox.org.soql.entities import Entities
@@ -24,6 +23,7 @@ from sandbox.org.soql.errors import SoqlError, no_such_object
 from sandbox.org.soql.functions import register_functions
 from sandbox.org.soql.nodes import AllOf, Comparison, Condition, FieldPath, Membership, Query, SelectItem
 from sandbox.org.soql.parser import parse
+from sandbox.org.state.org import Org
 from sandbox.org.tooling.definitions import entity_rows, field_rows
 from sandbox.org.tooling.objects import ENTITY_DEFINITION, FIELD_DEFINITION, METADATA, SPECS, tooling_entities
 from schemas.salesforce.limits import QUERY_PAGE_MAX

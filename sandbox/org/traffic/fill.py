@@ -13,9 +13,9 @@ from itertools import islice
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sandbox.org.data.model import Org
 from sandbox.org.data.records import Records
 from sandbox.org.errors import SalesforceError
+from sandbox.org.state.org import Org
 from sandbox.org.traffic import forms
 from sandbox.org.traffic.world import World
 

@@ -12,8 +12,8 @@ from bisect import bisect
 from contextlib import suppress
 from itertools import accumulate
 
-from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
+from sandbox.org.state.org import Org
 from sandbox.org.traffic import scenes
 from sandbox.org.traffic.plan import TrafficPlan
 from sandbox.org.traffic.world import World

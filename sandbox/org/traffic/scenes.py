@@ -6,7 +6,7 @@ A scene that finds no record to act on makes one instead, so an empty org fills 
 
 from collections.abc import Callable
 
-from sandbox.org.data.transaction import Transaction
+from sandbox.org.state.transaction import Transaction
 from sandbox.org.traffic import forms
 from sandbox.org.traffic.world import World
 

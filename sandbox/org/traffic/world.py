@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import TypeVar
 
-from sandbox.org.data.model import Org
+from sandbox.org.state.org import Org
 from sandbox.org.traffic.texts import Texts
 
 Drawn = TypeVar("Drawn")

@@ -13,8 +13,8 @@ import httpx
 import jwt
 import pytest
 
-from sandbox.org.data.model import Org
 from sandbox.org.server.app import build_app
+from sandbox.org.state.org import Org
 from tests.sandbox.org_in_process import http_client, new_org
 
 LIMITS = "/services/data/v67.0/limits"

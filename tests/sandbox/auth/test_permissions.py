@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
-from sandbox.org.data.model import Org
 from sandbox.org.permissions.model import Rights
+from sandbox.org.state.org import Org
 from schemas.errors import CredentialsRejectedError
 from tests.sandbox.org_in_process import client_of
 from tests.sandbox.pubsub_org import read_events, running_org

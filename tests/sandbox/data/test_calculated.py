@@ -5,8 +5,8 @@ sends them.
 import orjson
 import pytest
 
+from sandbox.org.schema.setup import load_setup
 from sandbox.org.server.app import build_app
-from sandbox.org.server.setup import load_setup
 from sandbox.org.soql.entities import build_entities
 from tests.sandbox.org_in_process import http_client, new_org
 

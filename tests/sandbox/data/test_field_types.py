@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings, strategies as st
 
-from sandbox.org.data.exact import loads
-from sandbox.org.data.model import Org
+from sandbox.org.schema.exact import loads
 from sandbox.org.server.app import open_org
+from sandbox.org.state.org import Org
 from tests.sandbox import every_type as types
 from tests.sandbox.bulk_org import V, bulk_client, rows_of, until
 from tests.sandbox.org_in_process import client_of, new_org

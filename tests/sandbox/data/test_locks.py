@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from sandbox.org.data.dml import Dml, Write
+from sandbox.org.state.dml import Dml, Write
 from tests.sandbox.org_in_process import new_org
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import orjson
 import pytest
 
-from sandbox.org.data.model import Org
+from sandbox.org.state.org import Org
 from sandbox.org.traffic.fill import FillPlan, fill
 from sandbox.org.traffic.maker import TrafficMaker
 from sandbox.org.traffic.plan import TrafficPlan

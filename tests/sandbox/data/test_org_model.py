@@ -5,10 +5,10 @@ import hashlib
 import orjson
 import pytest
 
-from sandbox.org.data.ids import eighteen
 from sandbox.org.errors import SalesforceError
+from sandbox.org.schema.ids import eighteen
+from sandbox.org.schema.setup import load_setup
 from sandbox.org.server.app import open_org
-from sandbox.org.server.setup import load_setup
 from sandbox.org.traffic import forms
 
 CASE = {"Status": "New"}
@@ -174,7 +174,7 @@ def test_what_is_no_number_is_of_the_wrong_type(org, value):
 
 
 def test_an_event_of_more_than_a_megabyte_is_a_gap(org, monkeypatch):
-    monkeypatch.setattr("sandbox.org.data.batch.EVENT_MAX_BYTES", 100)
+    monkeypatch.setattr("sandbox.org.state.batch.EVENT_MAX_BYTES", 100)
     start = org.bus.newest
     org.create("Case", {**CASE, "Subject": "x" * 100})
     [event] = events_after(org, start)

@@ -89,7 +89,7 @@ async def test_a_text_that_is_no_email_address_is_refused(client):
 
 @pytest.mark.parametrize("wrong", ["001Tg000000ZZZZAAA", "003Tg0000000001AAA"])
 async def test_a_reference_to_nothing_or_to_another_object_is_refused(client, wrong):
-    from sandbox.org.data.ids import eighteen
+    from sandbox.org.schema.ids import eighteen
 
     code, message, fields = await refusal(client, "Contact", LastName="L", AccountId=eighteen(wrong[:15]))
     assert (code, message, fields) == (

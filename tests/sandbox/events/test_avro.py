@@ -8,7 +8,7 @@ import fastavro
 import orjson
 from hypothesis import given, strategies as st
 
-from sandbox.org.channels.event_schema import HEADER, EventCodec, event_schema, schema_id
+from sandbox.org.events.event_schema import HEADER, EventCodec, event_schema, schema_id
 from schemas.catalogue import FieldType, default_catalogue
 
 CONTACT = default_catalogue().objects["Contact"]

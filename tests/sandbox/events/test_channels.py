@@ -9,9 +9,9 @@ import fastavro
 import orjson
 import pytest
 
-from sandbox.org.channels.event_schema import EventCodec
-from sandbox.org.data.model import Org
+from sandbox.org.events.event_schema import EventCodec
 from sandbox.org.faults.faults import FaultRule
+from sandbox.org.state.org import Org
 from tests.sandbox.rest_client import V, error
 
 T = f"{V}/tooling/sobjects"

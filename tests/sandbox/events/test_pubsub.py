@@ -16,8 +16,8 @@ import orjson
 import pytest
 
 from sandbox.org.data.identity import IDENTITY_FILE
-from sandbox.org.data.model import Org
 from sandbox.org.faults.faults import FaultRule
+from sandbox.org.state.org import Org
 from schemas.eventbus import pubsub_api_pb2 as wire
 from tests.sandbox.pubsub_client import Client, RefusedError, running
 

@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.org.errors import SalesforceError
 from sandbox.org.limits.meters import Meters
-from sandbox.org.rest.cursors import Cursors
+from sandbox.org.queries.cursors import Cursors
 from sandbox.org.soql.compiler import compile_soql
 from sandbox.org.soql.entities import build_entities
 from schemas.catalogue import default_catalogue

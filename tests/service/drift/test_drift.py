@@ -25,8 +25,8 @@ from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
 from clients.warehouse.live_catalogue import LiveCatalogue
 from clients.warehouse.postgres import PostgresWarehouse
-from sandbox.org.data.objects import OrgField
-from sandbox.org.data.schema import SchemaChanges
+from sandbox.org.schema.objects import OrgField
+from sandbox.org.state.schema_changes import SchemaChanges
 from schemas import names
 from schemas.catalogue import Catalogue, default_catalogue
 from schemas.drift import (
@@ -243,7 +243,7 @@ CALCULATED: dict[str, dict[str, Any]] = {
         "SettledCount__c": {"type": "double", "calculated": True, "inputs": ["Payment__c.Status__c"]},
     },
 }
-"""As of sandbox/org/server/setup.yaml."""
+"""As of sandbox/org/schema/setup.yaml."""
 
 
 async def test_the_schema_changes_while_traffic_runs_and_nothing_is_lost_or_nulled(

@@ -32,11 +32,11 @@ from clients.warehouse import redshift_sql
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.sql import apply as sql, merge as merge_sql
 from clients.warehouse.sql.apply import current_table, history_table, tables_of
-from sandbox.org.data.exact import exact
-from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
 from sandbox.org.pubsub.server import PubSubAddress
+from sandbox.org.schema.exact import exact
 from sandbox.org.server.tls import ensure_certificates
+from sandbox.org.state.org import Org
 from sandbox.ports import free_port
 from schemas.catalogue import Catalogue, ObjectSpec, Pii, load_catalogue
 from schemas.column_names import MOST_NAME_BYTES

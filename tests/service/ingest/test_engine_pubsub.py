@@ -16,10 +16,10 @@ from clients.governor.leases import Leases
 from clients.salesforce.streaming import pubsub
 from clients.salesforce.streaming.pubsub import PubsubStream
 from clients.salesforce.streaming.stream import StreamMessage
-from sandbox.org.data.model import Org
 from sandbox.org.faults.faults import FaultRule
 from sandbox.org.pubsub.handlers import PubSub
 from sandbox.org.pubsub.model import Encoder
+from sandbox.org.state.org import Org
 from sandbox.org.traffic.maker import TrafficMaker
 from sandbox.org.traffic.plan import TrafficPlan
 from schemas.errors import (

@@ -13,8 +13,8 @@ import pytest
 from clients.salesforce.bulk.query import BulkQuery
 from clients.salesforce.polling import PolledSource
 from clients.salesforce.request import Call
-from sandbox.org.data.model import Org
 from sandbox.org.faults.faults import FaultRule
+from sandbox.org.state.org import Org
 from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.catalogue import default_catalogue
 from schemas.errors import BudgetSpentError, CallTooSlowError, UnavailableError

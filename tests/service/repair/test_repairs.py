@@ -17,8 +17,8 @@ from activities.request_reread import enqueue_rereads
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
-from sandbox.org.data.model import Org
 from sandbox.org.faults.faults import FaultRule
+from sandbox.org.state.org import Org
 from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.catalogue import default_catalogue
 from schemas.ids import lane_workflow_id

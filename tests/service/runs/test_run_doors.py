@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from clients.storage.objects import S3Address
-from sandbox.org.data.ids import eighteen
+from sandbox.org.schema.ids import eighteen
 from schemas.errors import RunAlreadyCompletedError
 from tests.support.builders.waiting import until
 from tests.support.command_line import answer, settings_file_of

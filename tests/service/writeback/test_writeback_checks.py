@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from sandbox.org.data.dml import Dml, Write
-from sandbox.org.data.model import Org
 from sandbox.org.rest.describe import describe_entity
+from sandbox.org.state.dml import Dml, Write
+from sandbox.org.state.org import Org
 from schemas.catalogue import FieldType, default_catalogue
 from schemas.salesforce.describe import DescribedObject
 from tests.sandbox.org_in_process import new_org

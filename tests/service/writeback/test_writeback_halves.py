@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from activities.writeback.bisect import MOST_REFUSALS
-from sandbox.org.data.objects import OrgField
-from sandbox.org.data.schema import SchemaChanges
 from sandbox.org.faults.faults import FaultRule
+from sandbox.org.schema.objects import OrgField
+from sandbox.org.state.schema_changes import SchemaChanges
 from schemas import names
 from schemas.writeback.messages import PauseChange
 from tests.service.writeback.test_writeback_control import WRITE, hold

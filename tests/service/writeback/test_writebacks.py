@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 import pytest
 
-from sandbox.org.data.dml import Dml, Write
 from sandbox.org.faults.faults import FaultRule
+from sandbox.org.state.dml import Dml, Write
 from schemas import names
 from schemas.writeback.messages import (
     ConflictPolicy,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from sandbox.org.data.model import Org
+from sandbox.org.state.org import Org
 
 SLOWNESS: Final = float(os.environ.get("TEST_SLOWNESS", "4"))
 """Times every limit of a wait: a machine may be so much slower than the one on which the limits

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from sandbox.org.data.model import Org
+from sandbox.org.state.org import Org
 from schemas.catalogue import DEFAULT_CATALOGUE, Catalogue, ObjectSpec, load_catalogue
 
 WIDE = "Wide__c"

@@ -14,7 +14,7 @@ from temporalio.worker import Worker
 from activities.runtime.error_interceptor import ErrorTranslationInterceptor
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
-from sandbox.org.data.dml import Dml, Write
+from sandbox.org.state.dml import Dml, Write
 from schemas import names
 from schemas.ids import lane_workflow_id
 from schemas.ingest.messages import LaneInput

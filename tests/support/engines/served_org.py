@@ -16,9 +16,9 @@ from starlette.applications import Starlette
 from clients.governor.leases import PATIENCE, Leases
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.session import SalesforceAddress, SessionSource
-from sandbox.org.data.model import Org
 from sandbox.org.pubsub.server import PubSubAddress
 from sandbox.org.server.app import build_app
+from sandbox.org.state.org import Org
 from schemas.governor import Budget, Exchange, LeaseAnswer, Reading
 from tests.sandbox.org_in_process import new_org
 from transforms.governor.ledger import BudgetLedger

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from cli.backfill.options import read_ids, request_of
 from cli.main import command_app
 from cli.options import moment
-from sandbox.org.data.ids import eighteen
+from sandbox.org.schema.ids import eighteen
 from schemas.backfill import BackfillPlan, BackfillRate, Part
 from schemas.catalogue import default_catalogue
 from schemas.errors import SettingsError

@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 
 from clients.salesforce.streaming.avro import EventDecoder, UndecodableError
 from clients.salesforce.streaming.avro_bitmaps import FieldPlace, FieldSets
-from sandbox.org.channels.event_schema import HEADER, EventCodec, event_schema
+from sandbox.org.events.event_schema import HEADER, EventCodec, event_schema
 from schemas.catalogue import default_catalogue
 from tests.sandbox.events.test_avro import bodies, header
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from clients.salesforce.streaming.avro import EventDecoder
 from clients.salesforce.streaming.avro_bitmaps import FieldPlace, FieldSets
-from sandbox.org.channels.event_schema import HEADER, EventCodec, event_schema
+from sandbox.org.events.event_schema import HEADER, EventCodec, event_schema
 from schemas.catalogue import Catalogue, FieldSpec, FieldType, ObjectSpec, default_catalogue
 from tests.sandbox.events.test_avro import header
 from tests.support.builders.wide import field_name

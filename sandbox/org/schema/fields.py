@@ -14,10 +14,10 @@ from decimal import Decimal
 from functools import partial
 from typing import TypeAlias
 
-from sandbox.org.data.exact import DIGITS, Number, exact, exact_int
-from sandbox.org.data.moments import checked_date, checked_datetime, checked_time
-from sandbox.org.data.objects import OrgField
 from sandbox.org.errors import SalesforceError, wrong_type
+from sandbox.org.schema.exact import DIGITS, Number, exact, exact_int
+from sandbox.org.schema.moments import checked_date, checked_datetime, checked_time
+from sandbox.org.schema.objects import OrgField
 from schemas.catalogue import IDS, TEXTS, FieldSpec, FieldType
 
 Value: TypeAlias = str | int | float | bool | None

@@ -9,7 +9,7 @@ Datetimes end in `+0000` here (`Z` in Bulk CSV), numbers with decimals are alway
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sandbox.org.data.exact import stored_number
+from sandbox.org.schema.exact import stored_number
 from sandbox.org.soql.compiled import CompiledQuery
 from sandbox.org.soql.entities import COMPOUNDS, DECIMAL_KINDS
 from sandbox.org.soql.selection import Column

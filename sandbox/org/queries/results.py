@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sandbox.org.errors import SalesforceError
-from sandbox.org.rest.cursors import Cursor, Cursors, ids_at
-from sandbox.org.rest.rows import Row, row_renderer
+from sandbox.org.queries.cursors import Cursor, Cursors, ids_at
+from sandbox.org.queries.rows import Row, row_renderer
 from sandbox.org.soql.compiled import ChildRows, CompiledQuery
 from schemas.salesforce.limits import QUERY_PAGE_MAX
 

@@ -11,15 +11,22 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, compile_path
 
 from sandbox.org.auth.routes import own_url
-from sandbox.org.channels import schemas
 from sandbox.org.composite.routes import HANDLERS as COMPOSITE
 from sandbox.org.errors import SalesforceError, not_found
-from sandbox.org.rest import describe, external_ids, limits, query, records, replication
+from sandbox.org.rest import (
+    describe,
+    event_schemas as schemas,
+    external_ids,
+    limits,
+    query,
+    records,
+    replication,
+)
 from sandbox.org.rest.call import GZIP_LEVEL, Call, Handler, endpoint, json_response
 from sandbox.org.rest.not_built import NOT_BUILT
 from sandbox.org.rest.service import RestService
+from sandbox.org.rest.tooling_routes import HANDLERS as TOOLING
 from sandbox.org.rest.versions import resource_map, version_list
-from sandbox.org.tooling.routes import HANDLERS as TOOLING
 
 _ROOT = "/services/data"
 _COMPRESSED = (Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=GZIP_LEVEL),)

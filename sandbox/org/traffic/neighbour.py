@@ -10,7 +10,7 @@ from random import Random
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sandbox.org.data.model import Org
+from sandbox.org.state.org import Org
 
 
 class NeighbourPlan(BaseModel):

@@ -8,9 +8,9 @@ of a person carries Name as an object of its parts, one of a business as a text.
 
 from collections.abc import Mapping
 
-from sandbox.org.data.fields import Value
-from sandbox.org.data.objects import OrgField, OrgObject
 from sandbox.org.errors import SalesforceError
+from sandbox.org.schema.fields import Value
+from sandbox.org.schema.objects import OrgField, OrgObject
 from schemas.catalogue import FieldType, ObjectSpec, Pii
 
 ACCOUNT, CONTACT = "Account", "Contact"

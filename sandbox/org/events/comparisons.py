@@ -13,8 +13,8 @@ from decimal import Decimal
 from operator import ge, gt, le, lt
 from typing import Any
 
-from sandbox.org.data.exact import Exact
-from sandbox.org.data.moments import stored_time
+from sandbox.org.schema.exact import Exact
+from sandbox.org.schema.moments import stored_time
 from sandbox.org.soql.entities import ID_KINDS, NUMBER_KINDS, TEXT_KINDS
 from sandbox.org.soql.literals import full_id, number_value, string_value
 from sandbox.org.soql.nodes import Literal, LiteralKind

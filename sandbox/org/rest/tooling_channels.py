@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import orjson
 from starlette.responses import Response
 
-from sandbox.org.data.ids import normalised
 from sandbox.org.errors import SalesforceError, not_found
 from sandbox.org.rest.call import Call, json_response
+from sandbox.org.schema.ids import normalised
 from sandbox.org.tooling.objects import SPECS
 
 

@@ -17,9 +17,9 @@ from typing import Any
 import fastavro
 import orjson
 
-from sandbox.org.channels.comparisons import Place
-from sandbox.org.data.exact import Exact
-from sandbox.org.data.objects import OrgField
+from sandbox.org.events.comparisons import Place
+from sandbox.org.schema.exact import Exact
+from sandbox.org.schema.objects import OrgField
 from schemas.catalogue import FieldSpec, FieldType, ObjectSpec
 
 HEADER = "ChangeEventHeader"

@@ -19,9 +19,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox.org.auth.sessions import Sessions, bearer_token
-from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
 from sandbox.org.refusals import refusal
+from sandbox.org.state.org import Org
 
 _CONTROL = "/sandbox"
 _REST_PATH = "/services/data/"

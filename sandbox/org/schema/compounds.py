@@ -10,7 +10,7 @@ Capture Developer Guide, "Get Compound Fields in Change Events").
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.org.data.objects import OrgField
+from sandbox.org.schema.objects import OrgField
 from schemas.catalogue import FieldType
 
 _PLACE = FieldType.DOUBLE

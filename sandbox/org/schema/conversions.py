@@ -4,8 +4,8 @@ Field Types").
 
 from dataclasses import dataclass, field
 
-from sandbox.org.data.fields import Value, checker, is_text
 from sandbox.org.errors import SalesforceError
+from sandbox.org.schema.fields import Value, checker, is_text
 from schemas.catalogue import FieldSpec, FieldType
 
 

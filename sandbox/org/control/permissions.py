@@ -7,9 +7,9 @@ from starlette.responses import Response
 
 from sandbox.org.control.errors import ControlError
 from sandbox.org.control.responses import JsonResponse
-from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
 from sandbox.org.permissions.model import Rights
+from sandbox.org.state.org import Org
 
 
 class PermissionHandles:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from sandbox.org.data.exact import known
 from sandbox.org.data.locks import unable_to_lock
-from sandbox.org.data.model import Org
-from sandbox.org.data.transaction import Transaction
 from sandbox.org.errors import SalesforceError, entity_is_deleted, not_found
+from sandbox.org.schema.exact import known
 from sandbox.org.soql.entities import DECIMAL_KINDS, Entity, Field
 from sandbox.org.soql.literals import full_id
+from sandbox.org.state.org import Org
+from sandbox.org.state.transaction import Transaction
 
 Verb = Literal["insert", "update", "upsert", "delete", "undelete", "hardDelete"]
 

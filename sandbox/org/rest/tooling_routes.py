@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 
-from sandbox.org.channels import handlers as channels
+from sandbox.org.rest import tooling_channels as channels, tooling_handlers as handlers
 from sandbox.org.rest.call import Handler
-from sandbox.org.tooling import handlers
 
 HANDLERS: Mapping[str, Mapping[str, Handler]] = {
     "/tooling": {"GET": handlers.resources},

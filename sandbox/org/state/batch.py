@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from random import Random
 from typing import Protocol
 
+from sandbox.org.channels.bus import Bus
 from sandbox.org.channels.registry import Channels
 from sandbox.org.data.identity import Identity
 from sandbox.org.data.operations import Operation, merged, within_threshold
 from sandbox.org.data.records import Records
 from sandbox.org.data.store import Store
-from sandbox.org.events.bus import Bus
 from sandbox.org.events.changes import Change, EventShape, Header, event_json
 from sandbox.org.faults.clock import Clock
 from sandbox.org.faults.dials import Dials

@@ -11,19 +11,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from sandbox.org.data.batch import Batch
-from sandbox.org.data.conversions import Conversion, convert
-from sandbox.org.data.exact import dumps
-from sandbox.org.data.fields import Value, checker
-from sandbox.org.data.model import Org
-from sandbox.org.data.objects import SYSTEM_FIELDS, OrgField, OrgObject, with_fields
 from sandbox.org.data.operations import Operation
-from sandbox.org.data.persons import ACCOUNT, CONTACT, IS_PERSON, has_persons, with_persons
 from sandbox.org.data.records import READ_ONLY
 from sandbox.org.data.store import affinity
 from sandbox.org.errors import SalesforceError
 from sandbox.org.events.changes import EventShape
-from sandbox.org.server.setup import load_setup
+from sandbox.org.schema.conversions import Conversion, convert
+from sandbox.org.schema.exact import dumps
+from sandbox.org.schema.fields import Value, checker
+from sandbox.org.schema.objects import SYSTEM_FIELDS, OrgField, OrgObject, with_fields
+from sandbox.org.schema.persons import ACCOUNT, CONTACT, IS_PERSON, has_persons, with_persons
+from sandbox.org.schema.setup import load_setup
+from sandbox.org.state.batch import Batch
+from sandbox.org.state.org import Org
 from schemas.catalogue import FieldType
 
 _GAP_RECORDS = 200

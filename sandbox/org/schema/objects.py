@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from sandbox.org.data.exact import DIGITS
+from sandbox.org.schema.exact import DIGITS
 from schemas.catalogue import FieldSpec, FieldType, ObjectSpec
 
 _TAKEN = ("type", "length", "scale", "required", "references", "external_id", "pii", "part_of", "part")

@@ -10,11 +10,15 @@ from random import Random
 from types import TracebackType
 from typing import Protocol
 
-from sandbox.org.data.batch import Batch
 from sandbox.org.data.calculated import CalculatedFields
-from sandbox.org.data.fields import Value
 from sandbox.org.data.operations import Operation
-from sandbox.org.data.persons import (
+from sandbox.org.data.records import FIRST_FIELD, Records, required_missing
+from sandbox.org.data.store import Store
+from sandbox.org.errors import SalesforceError, entity_is_deleted
+from sandbox.org.faults.clock import Moment
+from sandbox.org.faults.dials import Dials
+from sandbox.org.schema.fields import Value
+from sandbox.org.schema.persons import (
     ACCOUNT,
     CONTACT,
     CONTACT_ID,
@@ -25,12 +29,8 @@ from sandbox.org.data.persons import (
     is_person,
     refuse_wrong_name,
 )
-from sandbox.org.data.records import FIRST_FIELD, Records, required_missing
-from sandbox.org.data.store import Store
-from sandbox.org.errors import SalesforceError, entity_is_deleted
-from sandbox.org.faults.clock import Moment
-from sandbox.org.faults.dials import Dials
-from sandbox.org.server.setup import OnDelete
+from sandbox.org.schema.setup import OnDelete
+from sandbox.org.state.batch import Batch
 
 
 class TransactionOrg(Protocol):

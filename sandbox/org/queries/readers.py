@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sandbox.org.data.model import Org
 from sandbox.org.soql.functions import register_functions
+from sandbox.org.state.org import Org
 
 READERS = 4
 """Queries that run at the same time; further ones wait."""

@@ -10,26 +10,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from random import Random
 
-from sandbox.org.channels.event_schema import event_schema
+from sandbox.org.channels.bus import Bus
 from sandbox.org.channels.metadata import EventMetadata
 from sandbox.org.channels.registry import ChannelAccess, Channels
-from sandbox.org.data.batch import Batch
 from sandbox.org.data.calculated import CalculatedFields
 from sandbox.org.data.identity import CONNECTED_APP, Identity
 from sandbox.org.data.locks import Locks
 from sandbox.org.data.operations import Operation
 from sandbox.org.data.records import Records
 from sandbox.org.data.store import Store
-from sandbox.org.data.transaction import Transaction
 from sandbox.org.errors import SalesforceError, entity_is_deleted, not_found
-from sandbox.org.events.bus import Bus
+from sandbox.org.events.event_schema import event_schema
 from sandbox.org.faults.clock import Clock
 from sandbox.org.faults.dials import Dials
 from sandbox.org.faults.faults import Faults
 from sandbox.org.limits.meters import Meters
 from sandbox.org.permissions.model import Permissions, Rights
-from sandbox.org.server.setup import OnDelete, load_setup
+from sandbox.org.schema.setup import OnDelete, load_setup
 from sandbox.org.soql.entities import Entities, build_entities
+from sandbox.org.state.batch import Batch
+from sandbox.org.state.transaction import Transaction
 from schemas.salesforce.limits import TRANSACTION_OVERFLOW_CHANGES
 
 _FIRST_COMMIT_NUMBER = 81_000_000_000

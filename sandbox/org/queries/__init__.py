@@ -1,0 +1,1 @@
+"""Queries at work: readers, rows, pages, cursors."""

@@ -1,0 +1,1 @@
+"""The org as a whole: transactions, DML, changes of its schema."""
