@@ -7,7 +7,7 @@ EXAMPLES ?= 40
 CLIENTS := $(patsubst tests/real_clients/locks/%.lock,%,$(wildcard tests/real_clients/locks/*.lock))
 PEERS := airbyte-source-salesforce tap-salesforce
 
-.PHONY: help setup demo up dashboards test test-heavy test-incidents test-observability test-any-schema test-clients test-api-fuzz test-compose test-console test-deploy record-roles lint prose docs format bench bench-day bench-peers bench-writeback lock clean
+.PHONY: help setup demo up dashboards test test-heavy test-incidents test-observability test-any-schema test-clients test-api-fuzz test-compose test-console test-deploy record-roles lint prose docs format bench bench-day bench-peers bench-writeback histories lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -156,6 +156,9 @@ bench-writeback: setup .venv-clients/lht/.installed  ## ten thousand writebacks 
 	@$(BIN)/python -m benchmarks.writeback $(ARGS)
 
 COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
+
+histories: setup  ## record histories of this version's workflows into tests/histories/VERSION, before it is released
+	@$(BIN)/python -m tests.histories.record
 
 lock: setup  ## write requirements.lock from pyproject.toml, and the image's locks of the same pins
 	@$(BIN)/pip install --quiet uv

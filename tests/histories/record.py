@@ -1,16 +1,16 @@
-"""Records the histories again: `python -m tests.histories.record`, from the project's folder, takes
-some seconds.
+"""Records the histories of this version: `make histories`; some seconds.
 
-Run it when a workflow type is added, or when a workflow is changed on purpose in a way that
-running workflows never see (before a first release). After a release, keep the old files and add
-new ones beside them: they stand for runs that are still open somewhere, and a change that cannot
-replay them needs `workflow.patched`.
+`tests/histories/VERSION/` holds the histories that the workflows of that version have made. A
+folder of a released version is never written to: its files stand for runs that are still open
+somewhere, and a change that cannot replay them needs `workflow.patched`. Run this when a workflow
+or a scene is new, or when a workflow was changed on purpose, before its version is released.
 """
 
 import asyncio
 import json
 import sys
 import tempfile
+import tomllib
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -82,6 +82,8 @@ from workflows import (
 )
 
 FOLDER = Path(__file__).parent
+VERSION: str = tomllib.loads((FOLDER.parents[1] / "pyproject.toml").read_text())["project"]["version"]
+"""The release that this code is, or becomes."""
 ALTERED = "altered_stage_batch_renamed"
 """Made from a good history: its activity has another type than the workflow asks for."""
 
@@ -467,12 +469,12 @@ async def record(address: str) -> None:
     for scene in SCENES:
         handle = await scene(client)
         history = json.loads((await handle.fetch_history()).to_json(), object_hook=_without_stack)
-        _write(scene.__name__, history)
+        _write(scene.__name__, history, FOLDER / VERSION)
         with suppress(RPCError):  # it has ended by itself
             # The next scene's workers would serve it, out of that scene's script.
             await handle.terminate()
         if scene is batch_applied:
-            _write(ALTERED, _altered(history))
+            _write(ALTERED, _altered(history), FOLDER)
 
 
 def _without_stack(part: dict[str, Any]) -> dict[str, Any]:
@@ -488,8 +490,9 @@ def _altered(history: dict[str, Any]) -> dict[str, Any]:
     return history
 
 
-def _write(name: str, history: dict[str, Any]) -> None:
-    (FOLDER / f"{name}.json").write_text(json.dumps(history, indent=1) + "\n")
+def _write(name: str, history: dict[str, Any], folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(history, indent=1) + "\n")
 
 
 def main() -> int:

@@ -1,5 +1,5 @@
-"""Recorded histories replay: a changed workflow still understands the runs that are open when it is
-deployed.
+"""Recorded histories of every release replay: a changed workflow still understands the runs that
+are open when it is deployed.
 """
 
 import re
@@ -11,11 +11,12 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
-from tests.histories.record import ALTERED, FOLDER, SCENES
+from tests.histories.record import ALTERED, FOLDER, SCENES, VERSION
 from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS
 
-GOOD = sorted(path.stem for path in FOLDER.glob("*.json") if path.stem != ALTERED)
+GOOD = sorted(path.relative_to(FOLDER).with_suffix("").as_posix() for path in FOLDER.glob("*/*.json"))
+"""VERSION/SCENE"""
 _OF_A_MACHINE = re.compile(r"@|/home/|/root/|/tmp/|/Users/|127\.0\.0\.1|localhost|site-packages")
 
 
@@ -32,12 +33,14 @@ def replayer() -> Replayer:
 
 
 def test_every_scene_has_its_history():
-    assert {scene.__name__ for scene in SCENES} <= set(GOOD)
+    assert {f"{VERSION}/{scene.__name__}" for scene in SCENES} <= set(GOOD)
 
 
 def test_every_workflow_type_has_a_history():
     types = {
-        read(name).events[0].workflow_execution_started_event_attributes.workflow_type.name for name in GOOD
+        read(name).events[0].workflow_execution_started_event_attributes.workflow_type.name
+        for name in GOOD
+        if name.startswith(f"{VERSION}/")
     }
     served = {getattr(workflow, "__temporal_workflow_definition").name for workflow in WORKFLOWS}
     assert types == served
@@ -55,6 +58,6 @@ async def test_a_history_that_the_workflow_did_not_make_does_not_replay():
     assert "decode_batch" in str(result.replay_failure)
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(FOLDER.rglob("*.json")), ids=lambda path: path.stem)
 def test_a_history_names_no_machine(path: Path):
     assert _OF_A_MACHINE.findall(path.read_text()) == []

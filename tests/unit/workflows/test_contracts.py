@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 import pytest
 
 from schemas import names
-from tests.histories.record import ALTERED, FOLDER
+from tests.histories.record import FOLDER, VERSION
 from tests.support.builders.contracts import contracts, defined_activities
 from workflows.contracts.contract import Contract
 
@@ -37,11 +37,10 @@ async def wrong(part: PartInput, state: RefreshState) -> None:
 
 def scheduled() -> Iterator[dict[str, Any]]:
     """The history's facts about every activity that a workflow has scheduled."""
-    for path in FOLDER.glob("*.json"):
-        if path.stem != ALTERED:
-            for event in json.loads(path.read_text())["events"]:
-                if (found := event.get("activityTaskScheduledEventAttributes")) is not None:
-                    yield found
+    for path in (FOLDER / VERSION).glob("*.json"):
+        for event in json.loads(path.read_text())["events"]:
+            if (found := event.get("activityTaskScheduledEventAttributes")) is not None:
+                yield found
 
 
 def seconds(limit: timedelta | None) -> str:
