@@ -62,6 +62,7 @@ _COMMANDS: dict[Panel, dict[str, str]] = {
         "api": "cli.api:app",
         "metrics": "cli.metrics:metrics",
         "migrate": "cli.migrate:migrate",
+        "deployment": "cli.deployment.commands:app",
         "catalogue": "cli.catalogue:app",
         "config": "cli.config:app",
         "doctor": "cli.doctor:doctor",

@@ -6,8 +6,8 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-COMMIT_VARIABLE = "TIDEGATE_COMMIT"
-"""Environment variable in which an image names the commit that it was built from."""
+from schemas.settings.deployment import COMMIT_VARIABLE
+
 _ROOT = Path(__file__).parents[1]
 _GIT_SECONDS = 5.0
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from schemas.message import Message
 
@@ -81,6 +81,8 @@ class QueueStatus(Message):
     """workflow or activity."""
     pollers: int
     """Processes that asked for work within the last minute."""
+    versions: dict[str, int] = Field(default={})
+    """The same by version, as `DEPLOYMENT:BUILD_ID`; empty = workers without a version."""
     polled_at: AwareDatetime | None
     """The last time that any asked; None: nobody did in the time that the server remembers."""
     backlog: int

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import AwareDatetime, ConfigDict
 
 from schemas.backfill import HUNG_AFTER
+from schemas.deployment import DeploymentStatus
 from schemas.governor import Forecast
 from schemas.message import Message
 from schemas.security.retention import RetentionPolicy
@@ -257,6 +258,10 @@ class LookFacts(Message):
     org: str
     remotes: tuple[RemoteStatus, ...]
     roles: tuple[RoleStatus, ...] | None = None
+    is_versioned: bool = False
+    """True = workers are versions of a Worker Deployment."""
+    deployment: DeploymentStatus | None = None
+    """None where it is not versioned, too."""
     lanes: tuple[LaneFacts, ...] | None = None
     backlog: tuple[LaneBacklog, ...] | None = None
     warehouse: WarehouseFacts | None = None

@@ -25,6 +25,12 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "login.refused": ProblemKind(Severity.PAGE, "Salesforce refuses the login; open streams go on"),
     "role.missing": ProblemKind(Severity.PAGE, "no worker of a role polls its task queue"),
     "role.backlog": ProblemKind(Severity.PAGE, "tasks of a role wait longer than 30 seconds"),
+    "deployment.missing": ProblemKind(
+        Severity.PAGE, "the work is given to a version whose workers are missing"
+    ),
+    "deployment.stranded": ProblemKind(
+        Severity.TICKET, "open batches are pinned to a version whose workers are gone"
+    ),
     "lane.stalled": ProblemKind(Severity.PAGE, "a lane should follow the org and does not"),
     "lane.paused": ProblemKind(Severity.PAGE, "a lane is paused; the event bus keeps 72 hours"),
     "lane.waiting": ProblemKind(Severity.TICKET, "a lane waits for tokens of a budget"),

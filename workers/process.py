@@ -11,6 +11,7 @@ from temporalio.client import Client
 from clients.temporal.connection import connect, following_credentials
 from workers.addresses import operational_address, temporal_address
 from workers.clients import following, open_clients, spoken_with
+from workers.deployment import become_first, deployment_config
 from workers.metrics.serve import sdk_runtime
 from workers.queues import Process
 from workers.roles import Role, activity_workers, governor_worker, workflow_worker
@@ -28,7 +29,7 @@ if TYPE_CHECKING:  # a role that has neither does not import it
 async def run_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIterator[Client]:
     """Run the role's workers until the context is left; they then finish their current work."""
     spoken = spoken_with(settings, sdk_runtime(settings.metrics))
-    where = temporal_address(settings.temporal)
+    where, deployment = temporal_address(settings.temporal), deployment_config(settings)
     client = await connect(where, spoken)
     parts = await asyncio.to_thread(open_clients, settings)
     # Steps wait in threads for S3 and the warehouse; the loop's own default would be six of them.
@@ -40,15 +41,17 @@ async def run_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIterato
         await stack.enter_async_context(following_keys(parts.protector.ring))
         await stack.enter_async_context(proving_acts_of_workflows(settings))
         await stack.enter_async_context(keeping_anchors(settings, parts.audit))
-        workers = [governor_worker(client)]
+        workers = [governor_worker(client, deployment)]
         await stack.enter_async_context(workers[0])
         if role.includes(Role.BATCHES):
-            workers.append(workflow_worker(client))
+            workers.append(workflow_worker(client, deployment))
             await stack.enter_async_context(workers[-1])
         org, store = await _own_parts(stack, client, settings, role)
         for worker in activity_workers(Process(parts, parts.clients(client), org, store), role):
             workers.append(worker)
             await stack.enter_async_context(worker)
+        if role.includes(Role.BATCHES):  # one role of them, so that it is on record once
+            await become_first(client, settings, parts.audit)
 
         def renewed() -> None:
             for each in workers:

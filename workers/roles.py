@@ -12,7 +12,7 @@ from enum import StrEnum
 from importlib import import_module
 
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.runtime.error_interceptor import ErrorTranslationInterceptor
@@ -20,8 +20,10 @@ from activities.runtime.log_interceptor import LogFieldsInterceptor
 from activities.runtime.org_interceptor import OrgGuardInterceptor
 from activities.runtime.span_interceptor import SpanInterceptor
 from schemas import names
+from workers.deployment import deployment_config
 from workers.queues import Activities, Process
 from workflows import WORKFLOWS, GovernorWorkflow, PlannerWorkflow
+from workflows.pinned import of_a_version
 
 PASSED_THROUGH = ("schemas", "transforms", "workflows", "pydantic", "pyarrow", "numpy", "yaml", "orjson")
 """Modules that the workflow sandbox does not import again for every run: 8 ms instead of 212."""
@@ -98,23 +100,31 @@ def _activity_worker(process: Process, row: ServedQueue) -> Worker:
         max_concurrent_activities=row.at_once,
         max_heartbeat_throttle_interval=timedelta(seconds=2),
         graceful_shutdown_timeout=_DRAIN,
+        deployment_config=deployment_config(process.parts.settings),
     )
 
 
-def workflow_worker(client: Client) -> Worker:
-    """Of the role `batches`: all workflows but those that every process serves."""
+def workflow_worker(client: Client, deployment: WorkerDeploymentConfig | None = None) -> Worker:
+    """Of the role `batches`: all workflows but those that every process serves.
+
+    Args:
+        client: Of the server.
+        deployment: How workers of a version poll. None = a worker without a version.
+    """
+    served = [each for each in WORKFLOWS if each not in _EVERYWHERE]
     return Worker(
         client,
         task_queue=names.WORKFLOW_QUEUE,
-        workflows=[each for each in WORKFLOWS if each not in _EVERYWHERE],
+        workflows=served if deployment is None else of_a_version(served),
         workflow_runner=sandboxed_runner(),
         max_cached_workflows=200,
         max_concurrent_workflow_tasks=20,
         graceful_shutdown_timeout=_DRAIN,
+        deployment_config=deployment,
     )
 
 
-def governor_worker(client: Client) -> Worker:
+def governor_worker(client: Client, deployment: WorkerDeploymentConfig | None = None) -> Worker:
     """In every process: the budgets, and the plan, must have an owner as long as anything runs."""
     return Worker(
         client,
@@ -122,6 +132,7 @@ def governor_worker(client: Client) -> Worker:
         workflows=_EVERYWHERE,
         workflow_runner=sandboxed_runner(),
         graceful_shutdown_timeout=_DRAIN,
+        deployment_config=deployment,
     )
 
 

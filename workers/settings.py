@@ -25,6 +25,7 @@ from schemas.governor import GovernorConfig
 from schemas.settings.api import ApiSettings
 from schemas.settings.audit import AuditSettings
 from schemas.settings.backfill import BackfillSettings
+from schemas.settings.deployment import DeploymentSettings
 from schemas.settings.drift import DriftSettings
 from schemas.settings.erasure import ErasureSettings
 from schemas.settings.fleet import FleetSettings
@@ -83,6 +84,7 @@ class Settings(_Loaded):
     warehouse: WarehouseSettings
     operational: OperationalSettings
     temporal: TemporalSettings = TemporalSettings()
+    deployment: DeploymentSettings = DeploymentSettings()
     audit: AuditSettings = AuditSettings()
     lanes: tuple[LaneSettings, ...] = (LaneSettings(name="changes", channel="/data/ChangeEvents"),)
     """JSON list of lanes. Two lanes must not follow the same object: it would be delivered, and

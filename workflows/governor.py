@@ -10,6 +10,7 @@ before it is asked.
 import asyncio
 
 from temporalio import workflow
+from temporalio.common import VersioningBehavior
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
@@ -32,7 +33,7 @@ _QUESTION_CALLS = 2
 """API calls that one reading may take: one, and one more when the session has expired."""
 
 
-@workflow.defn(name=names.GOVERNOR_WORKFLOW)
+@workflow.defn(name=names.GOVERNOR_WORKFLOW, versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
 class GovernorWorkflow:
     """`governor/{org}`. Updates: exchange, recheck. Query: books."""
 

@@ -9,6 +9,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 from temporalio import workflow
+from temporalio.common import VersioningBehavior
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
@@ -41,7 +42,7 @@ _FIRST_LOOK = timedelta(seconds=2)
 """Until the next try, while there is no plan yet."""
 
 
-@workflow.defn(name=names.PLANNER_WORKFLOW)
+@workflow.defn(name=names.PLANNER_WORKFLOW, versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
 class PlannerWorkflow:
     """`planner/{org}`. Signal: allow_streams. Updates: pin, unpin. Query: plan."""
 

@@ -3,6 +3,7 @@ answer.
 """
 
 from temporalio import workflow
+from temporalio.common import VersioningBehavior
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
@@ -11,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.runtime import run
 
 
-@workflow.defn(name=names.WRITEBACK_PREVIEW_WORKFLOW)
+@workflow.defn(name=names.WRITEBACK_PREVIEW_WORKFLOW, versioning_behavior=VersioningBehavior.PINNED)
 class WritebackPreviewWorkflow:
     """`preview/{org}/{name}`."""
 

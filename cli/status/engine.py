@@ -96,6 +96,9 @@ class Overview:
             "unknown": list(status.unknown),
             "remotes": [each.model_dump(mode="json") for each in status.remotes],
             "roles": [each.model_dump(mode="json") for each in status.roles],
+            "deployment": None
+            if self.facts.deployment is None
+            else self.facts.deployment.model_dump(mode="json"),
             "lanes": [_lane_json(each) for each in status.lanes],
             "objects": [_object_json(each, ledger.get(each.object)) for each in status.objects],
             "quarantine": None if refused is None else {each.reason: each.changes for each in refused},

@@ -10,6 +10,7 @@ from rich.text import Text
 from cli.runs import RunRow
 from cli.status.engine import RECENT_MINUTES, Overview, is_at_rest
 from cli.status.quality import quality_lines
+from schemas.deployment import DeploymentStatus
 from schemas.status import EngineStatus, Health, LaneState, LaneStatus, ObjectStatus, Problem, Severity
 from schemas.status_facts import ObjectLedger, Reconciled, Refused
 
@@ -24,6 +25,7 @@ def status_page(found: Overview) -> Group:
         Text(_headline(found)),
         *_problems(status.problems),
         *_parts(status),
+        *map(Text, _versions(found.facts.deployment)),
         *_lanes(status.lanes, status.at),
         *_objects(status.objects, found.warehouse.ledger, status.at),
         *(_backfill(view, status.at) for view in found.backfills or ()),
@@ -76,6 +78,18 @@ def _parts(status: EngineStatus) -> Iterator[RenderableType]:
         yield table
     if status.unknown:
         yield Text(f"unknown, and so not shown: {', '.join(status.unknown)}")
+
+
+def _versions(deployment: DeploymentStatus | None) -> Iterator[str]:
+    """Nothing of an engine without versions; where they are unknown, the line above says so."""
+    if deployment is None:
+        return
+    ramping = deployment.ramping and f", {deployment.ramping} takes {deployment.ramp_percentage:g} % of it"
+    pinned = [
+        each for each in deployment.versions if each.pinned_runs and each.build_id != deployment.current
+    ]
+    left = "".join(f"; {each.build_id} has {each.pinned_runs:,} pinned runs" for each in pinned)
+    yield f"version {deployment.current or 'none'} has the work{ramping}{left}"
 
 
 def _lanes(lanes: tuple[LaneStatus, ...], now: datetime) -> Iterator[RenderableType]:

@@ -2,7 +2,6 @@
 polls the task queues.
 """
 
-from collections.abc import Mapping
 from datetime import timedelta
 
 from google.protobuf.duration_pb2 import Duration
@@ -13,25 +12,12 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, Describe
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from clients.temporal.task_queues import QUEUES
 from schemas import names
 from schemas.doctor import RETENTION_LEAST, CheckResult, ok, warning, wrong
 from schemas.errors import UnavailableError
 
 _RPC = timedelta(seconds=5)
-_WORKFLOWS, _STEPS = TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
-QUEUES: Mapping[str, tuple[int, str]] = {
-    names.WORKFLOW_QUEUE: (_WORKFLOWS, "batches"),
-    names.BATCH_QUEUE: (_STEPS, "batches"),
-    names.GOVERNOR_QUEUE: (_WORKFLOWS, "any"),
-    names.ORG_QUEUE: (_STEPS, "lanes"),
-    names.LANE_QUEUE: (_STEPS, "lanes"),
-    names.BACKFILL_QUEUE: (_STEPS, "backfill"),
-    names.REPLAY_QUEUE: (_STEPS, "backfill"),
-    names.ERASURE_QUEUE: (_STEPS, "backfill"),
-    names.RECONCILE_QUEUE: (_STEPS, "backfill"),
-    names.WRITEBACK_QUEUE: (_STEPS, "writebacks"),
-}
-"""Task queue -> the kind of task there, and the role of `tidegate worker` that polls it."""
 
 
 async def examine_namespace(client: Client, address: str) -> list[CheckResult]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from cli import version
+from schemas.settings.deployment import COMMIT_VARIABLE
 
 
 def test_a_folder_that_is_no_checkout_has_no_commit(tmp_path: Path) -> None:
@@ -28,5 +29,5 @@ def test_a_checkout_names_its_commit_and_whether_files_were_changed(tmp_path: Pa
 
 
 def test_an_image_names_its_commit_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(version.COMMIT_VARIABLE, "1a2b3c4")
+    monkeypatch.setenv(COMMIT_VARIABLE, "1a2b3c4")
     assert version.version_text().endswith(", commit 1a2b3c4")

@@ -11,8 +11,8 @@ from cli.doctor import doctor_page
 from clients.doctor import redshift_types
 from clients.doctor.payment import Allowance
 from clients.doctor.run_check import DoctorDeadline, asked
-from clients.doctor.temporal import QUEUES
 from clients.doctor.warehouse import closed_tables, quoted_if_needed
+from clients.temporal.task_queues import QUEUES
 from clients.warehouse.sql.apply import TABLES_OF_OPS
 from schemas import names
 from schemas.catalogue import default_catalogue

@@ -84,6 +84,7 @@ def _with_settings(lane: LaneStatus, way: str, channel: str) -> LaneStatus:
 def _unknown(facts: LookFacts, warehouse: WarehouseFacts) -> list[str]:
     asked = {
         "roles": facts.roles,
+        **({"deployment": facts.deployment} if facts.is_versioned else {}),
         "lanes": facts.lanes,
         "backlog": facts.backlog,
         "writebacks": facts.writebacks,

@@ -20,6 +20,7 @@ from schemas.status import (
 )
 from schemas.status_facts import LookFacts
 from transforms.status.budgets import budget_problems
+from transforms.status.deployment import deployment_problems
 from transforms.status.lanes import PLANNER
 from transforms.status.logins import login_problems
 from transforms.status.problem import problem
@@ -56,6 +57,7 @@ def find_problems(
         *_remotes(facts.remotes, stalled),
         *login_problems(facts),
         *_roles(facts.roles or (), stalled),
+        *deployment_problems(facts),
         *_lanes(lanes, facts.at, is_explained=lanes_explained),
         *_objects(objects, facts.at, is_explained=apply_explained),
         *store_problems(facts),

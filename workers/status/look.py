@@ -26,6 +26,7 @@ from transforms.status.engine import engine_status
 from workers.addresses import operational_address, s3_address, warehouse_address
 from workers.budget_summary import Budgets
 from workers.clients import catalogue_file, connect_temporal
+from workers.deployment import deployment_name
 from workers.settings import Settings
 from workers.status.asking import Answer, AskingThread, Remembered, answered
 from workers.status.temporal import TemporalAnswers, ask_temporal
@@ -143,7 +144,8 @@ class StatusLook:
         if self.client is None:
             self.client = await connect_temporal(self.settings, lazy=True)
         lanes = [] if self.settings.planner.on else [lane.name for lane in self.settings.lanes]
-        return await ask_temporal(self.client, self.settings.salesforce.org_id, lanes)
+        deployment = deployment_name(self.settings)
+        return await ask_temporal(self.client, self.settings.salesforce.org_id, lanes, deployment)
 
     def _facts(
         self,
@@ -159,6 +161,8 @@ class StatusLook:
             org=settings.salesforce.org_id,
             remotes=tuple(self._remembered.dated(answer.remote(name)) for name, answer in remotes.items()),
             roles=temporal.roles,
+            is_versioned=settings.deployment.on,
+            deployment=temporal.deployment,
             lanes=temporal.lanes,
             backlog=temporal.backlog,
             warehouse=warehouse.value,

@@ -10,13 +10,14 @@ from typing import Final, TypeVar
 
 from temporalio.client import Client
 
-from clients.doctor.temporal import QUEUES
 from clients.temporal.backlog import landed_not_applied
+from clients.temporal.deployments import DeploymentClient
 from clients.temporal.failed_runs import failed_runs, stuck_erasures
 from clients.temporal.lane_facts import describe_lanes
 from clients.temporal.running_backfills import running_backfills
-from clients.temporal.task_queues import describe_queue
+from clients.temporal.task_queues import QUEUES, describe_queue
 from schemas import names
+from schemas.deployment import DeploymentStatus
 from schemas.status import Health, QueueStatus, RoleStatus
 from schemas.status_facts import FailedRun, LaneBacklog, LaneFacts, RunningBackfill
 from workers.budget_summary import Budgets, budgets_of
@@ -38,25 +39,30 @@ class TemporalAnswers:
     stuck_erasures: tuple[FailedRun, ...] | None
     backfills: tuple[RunningBackfill, ...] | None
     budgets: Budgets | None
+    deployment: DeploymentStatus | None = None
+    """None where workers are of no version, too."""
 
 
-async def ask_temporal(client: Client, org: str, lanes: Sequence[str]) -> TemporalAnswers:
+async def ask_temporal(
+    client: Client, org: str, lanes: Sequence[str], deployment: str | None = None
+) -> TemporalAnswers:
     """Ask everything at once, for two seconds at most. Raises nothing.
 
     Args:
         client: Of the server.
         org: Whose lanes.
         lanes: Those that are configured; others that run are found.
+        deployment: Name of the Worker Deployment; None = workers are of no version.
     """
     roles, facts, backlog, failed, running, erasures = await asyncio.gather(
-        answered(lambda: _roles_and_budgets(client, org)),
+        answered(lambda: _of_queues(client, org, deployment)),
         answered(lambda: describe_lanes(client, org, lanes)),
         answered(lambda: landed_not_applied(client, org)),
         answered(lambda: failed_runs(client, org)),
         answered(lambda: running_backfills(client, org)),
         answered(lambda: stuck_erasures(client, org)),
     )
-    found, budgets = roles.value or (None, None)
+    found, versions, budgets = roles.value or (None, None, None)
     return TemporalAnswers(
         reached=_reached(roles, facts, backlog),
         roles=found,
@@ -66,6 +72,7 @@ async def ask_temporal(client: Client, org: str, lanes: Sequence[str]) -> Tempor
         backfills=running.value,
         stuck_erasures=erasures.value,
         budgets=budgets,
+        deployment=versions,
     )
 
 
@@ -75,16 +82,28 @@ def _reached(*answers: Answer[object]) -> Answer[object]:
     return min(answers, key=lambda each: order.index(each.health))
 
 
-async def _roles_and_budgets(client: Client, org: str) -> tuple[tuple[RoleStatus, ...], Budgets | None]:
+_OfQueues = tuple[tuple[RoleStatus, ...], DeploymentStatus | None, Budgets | None]
+
+
+async def _of_queues(client: Client, org: str, deployment: str | None) -> _OfQueues:
     queues = await asyncio.gather(*(describe_queue(client, name, kind) for name, (kind, _) in QUEUES.items()))
-    roles = _roles(queues)
-    if not any(each.queue == names.GOVERNOR_QUEUE and each.pollers for each in queues):
-        return roles, None
-    asked = await answered(lambda: budgets_of(client, org), seconds=_BUDGETS_SECONDS)
-    return roles, asked.value
+    has_governor = any(each.queue == names.GOVERNOR_QUEUE and each.pollers for each in queues)
+
+    async def versions() -> DeploymentStatus | None:
+        if deployment is None:
+            return None
+        return await DeploymentClient(client, deployment).describe(queues)
+
+    async def budgets() -> Budgets | None:
+        return await budgets_of(client, org) if has_governor else None
+
+    found, asked = await asyncio.gather(
+        answered(versions, seconds=_SECOND_SECONDS), answered(budgets, seconds=_SECOND_SECONDS)
+    )
+    return _roles(queues), found.value, asked.value
 
 
-_BUDGETS_SECONDS: Final = 1.5
+_SECOND_SECONDS: Final = 1.5
 """Of the two seconds; the queues have answered by then."""
 
 

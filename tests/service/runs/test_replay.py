@@ -3,6 +3,7 @@ are open when it is deployed.
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from temporalio.workflow import NondeterminismError
 from tests.histories.record import ALTERED, FOLDER, SCENES, VERSION
 from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS
+from workflows.pinned import of_a_version
 
 GOOD = sorted(path.relative_to(FOLDER).with_suffix("").as_posix() for path in FOLDER.glob("*/*.json"))
 """VERSION/SCENE"""
@@ -25,10 +27,10 @@ def read(name: str) -> WorkflowHistory:
     return WorkflowHistory.from_json(f"replay/{name}", path.read_text())
 
 
-def replayer() -> Replayer:
+def replayer(workflows: Sequence[type] = WORKFLOWS) -> Replayer:
     """Configured as `workers.process` configures its workers."""
     return Replayer(
-        workflows=WORKFLOWS, workflow_runner=sandboxed_runner(), data_converter=pydantic_data_converter
+        workflows=workflows, workflow_runner=sandboxed_runner(), data_converter=pydantic_data_converter
     )
 
 
@@ -49,6 +51,13 @@ def test_every_workflow_type_has_a_history():
 @pytest.mark.parametrize("name", GOOD)
 async def test_a_recorded_history_replays(name: str):
     result = await replayer().replay_workflow(read(name), raise_on_replay_failure=False)
+    assert result.replay_failure is None
+
+
+@pytest.mark.parametrize("name", GOOD)
+async def test_a_recorded_history_replays_with_workers_of_a_version(name: str):
+    served = replayer(of_a_version(WORKFLOWS))
+    result = await served.replay_workflow(read(name), raise_on_replay_failure=False)
     assert result.replay_failure is None
 
 

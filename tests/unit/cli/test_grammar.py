@@ -41,6 +41,8 @@ ACTS |= {
     "refresh",
     "drift",
     "recheck",
+    "set-current",
+    "ramp",
 }
 
 

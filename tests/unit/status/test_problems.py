@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from cli.status.command import exit_code
+from schemas import names
+from schemas.deployment import DeploymentStatus, VersionStatus
 from schemas.governor import Budget, Forecast, LeaseClass, Slowed
-from schemas.status import EngineStatus, Health, Problem, RemoteStatus, RoleStatus, Severity
+from schemas.status import EngineStatus, Health, Problem, QueueStatus, RemoteStatus, RoleStatus, Severity
 from schemas.status_facts import (
     ArchiveFacts,
     FailedRun,
@@ -37,6 +39,7 @@ NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 ROOT = Path(__file__).parents[3]
 NAMES = ("salesforce", "temporal", "warehouse", "operational", "s3", "kms")
 ROLES = ("lanes", "batches", "writebacks", "backfill", "any")
+QUEUE = names.BATCH_QUEUE
 NOTHING = WarehouseFacts(
     ledger=(),
     positions=(),
@@ -108,6 +111,62 @@ def paused(name: str, by: str) -> LaneFacts:
 def test_an_engine_that_is_well_has_no_problem_and_nothing_unknown():
     found = look()
     assert (found.problems, found.unknown, exit_code(found)) == ((), (), 0)
+
+
+def served(*builds: str) -> tuple[RoleStatus, ...]:
+    """One role with one queue, polled by workers of these builds."""
+    versions = dict.fromkeys((f"tidegate-o:{each}" for each in builds), 1)
+    queue = QueueStatus(
+        queue=QUEUE,
+        kind="activity",
+        pollers=len(builds),
+        versions=versions,
+        polled_at=NOW,
+        backlog=0,
+        oldest=timedelta(0),
+    )
+    return (RoleStatus(role="batches", health=Health.UP, queues=(queue,)),)
+
+
+def version(build_id: str, *, polls: bool = True, pinned: int = 0) -> VersionStatus:
+    pollers = dict.fromkeys((QUEUE, names.WORKFLOW_QUEUE, names.WRITEBACK_QUEUE), 1) if polls else {}
+    return VersionStatus(build_id=build_id, state="", pollers=pollers, pinned_runs=pinned)
+
+
+def versioned(*versions: VersionStatus, current: str, ramping: str = "") -> EngineStatus:
+    found = DeploymentStatus(name="tidegate-o", current=current, ramping=ramping, versions=versions)
+    polling = [each.build_id for each in versions if each.pollers]
+    return look(is_versioned=True, deployment=found, roles=served(*polling))
+
+
+def test_releases_side_by_side_are_no_problem():
+    assert codes(versioned(version("new"), version("old", pinned=3), current="new")) == []
+
+
+def test_work_without_workers_of_the_version_that_has_it_is_a_page():
+    found = versioned(version("new"), version("old", polls=False), current="old")
+    assert codes(found) == [("page", "deployment.missing", "old")]
+    assert QUEUE in found.problems[0].text
+
+
+def test_a_share_without_workers_is_a_page():
+    found = versioned(version("new", polls=False), version("old"), current="old", ramping="new")
+    assert codes(found) == [("page", "deployment.missing", "new")]
+
+
+def test_versioned_workers_without_a_current_version_are_a_page():
+    found = versioned(version("new"), current="")
+    assert codes(found) == [("page", "deployment.missing", "tidegate-o")]
+
+
+def test_pinned_runs_whose_workers_are_gone_are_a_ticket():
+    found = versioned(version("new"), version("old", polls=False, pinned=3), current="new")
+    assert codes(found) == [("ticket", "deployment.stranded", "old")]
+    assert found.problems[0].remedy.startswith("tidegate deployment move old")
+
+
+def test_versions_that_are_not_known_are_named_as_unknown():
+    assert look(is_versioned=True).unknown == ("deployment",)
 
 
 def test_a_stalled_lane_is_a_page():

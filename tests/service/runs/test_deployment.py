@@ -1,0 +1,185 @@
+"""Acts on the Worker Deployment, with workers of two builds on a real Temporal."""
+
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
+from typing import Any
+
+import pytest
+from temporalio.client import Client, WorkflowHandle
+from temporalio.common import WorkerDeploymentVersion
+from temporalio.worker import Worker
+
+from clients.database.audit_log import AuditLog
+from clients.temporal.deployments import DeploymentClient
+from schemas import names
+from schemas.errors import ActRefusedError, SettingsError
+from tests.support.builders.waiting import until
+from tests.support.scripted.scripted import ScriptedBatches, manifest
+from tests.unit.test_settings import whole
+from workers.deployment import DeploymentActs, become_first, config_of, own_version
+from workers.roles import workflow_worker
+from workers.settings import Settings
+from workflows import ChangeBatchWorkflow
+
+pytestmark = pytest.mark.service
+
+
+@pytest.fixture
+def audit(database_with_tables: str) -> Any:
+    with closing(AuditLog(database_with_tables)) as log:
+        yield log
+
+
+@pytest.fixture
+async def deployment(client: Client) -> AsyncIterator[DeploymentClient]:
+    """A deployment of the test's own; afterwards workers without a version get the work again."""
+    made = DeploymentClient(client, f"tidegate-{uuid.uuid4().hex[:8]}")
+    yield made
+    if await made.current():
+        await made.set_current("", by="tests", despite_missing=True)
+
+
+@asynccontextmanager
+async def workers(
+    deployment: DeploymentClient, build_id: str, batches: ScriptedBatches | None = None
+) -> AsyncIterator[None]:
+    """Workers of a build: for workflows, and where `batches` are given for their steps."""
+    config = config_of(WorkerDeploymentVersion(deployment.name, build_id))
+    client = deployment.temporal
+    async with workflow_worker(client, config):
+        if batches is None:
+            yield
+            return
+        steps: list[Callable[..., Any]] = [batches.stage_batch, batches.apply_batch]
+        async with Worker(client, task_queue=names.BATCH_QUEUE, activities=steps, deployment_config=config):
+            yield
+
+
+async def begin(client: Client, start: str) -> WorkflowHandle[Any, Any]:
+    return await client.start_workflow(
+        ChangeBatchWorkflow.run,
+        manifest(start),
+        id=f"batch/o/changes/{start}",
+        task_queue=names.WORKFLOW_QUEUE,
+    )
+
+
+def acts_of(deployment: DeploymentClient, audit: AuditLog) -> DeploymentActs:
+    return DeploymentActs(deployment, audit)
+
+
+def settings_of(deployment: DeploymentClient, build_id: str | None) -> Settings:
+    own = {"on": True, "name": deployment.name, "build_id": build_id}
+    return Settings.model_validate(whole() | {"deployment": own})
+
+
+def recorded(audit: AuditLog) -> list[tuple[str, str, str]]:
+    return [(act.act, act.by, act.detail) for _, act in audit.rows()]
+
+
+async def joined(deployment: DeploymentClient, build_id: str, *more: str) -> None:
+    queues = {names.WORKFLOW_QUEUE, *more}
+
+    async def has_joined() -> bool:
+        version = (await deployment.describe()).version(build_id)
+        return version is not None and queues <= version.pollers.keys()
+
+    await until(has_joined, seconds=30)
+
+
+async def test_the_first_version_takes_the_work_by_itself_and_the_second_does_not(
+    deployment: DeploymentClient, audit: AuditLog
+) -> None:
+    async with workers(deployment, "one"):
+        await become_first(deployment.temporal, settings_of(deployment, "one"), audit)
+        async with workers(deployment, "two"):
+            await joined(deployment, "two")
+            await become_first(deployment.temporal, settings_of(deployment, "two"), audit)
+            found = await deployment.describe()
+    assert (found.current, [each.build_id for each in found.versions]) == ("one", ["two", "one"])
+    assert recorded(audit) == [("deployment.set_current", "the engine", "one: no version had the work")]
+
+
+async def test_open_batches_stay_with_their_version_until_they_are_moved(
+    deployment: DeploymentClient, audit: AuditLog
+) -> None:
+    acts = acts_of(deployment, audit)
+    async with workers(deployment, "one", ScriptedBatches()):
+        await joined(deployment, "one", names.BATCH_QUEUE)
+    async with workers(deployment, "one"):
+        await acts.set_current("one", by="ada", reason="first")
+        handle = await begin(deployment.temporal, "10")  # nobody of its version takes its steps
+
+        async def is_pinned() -> bool:
+            version = (await deployment.describe()).version("one")
+            return version is not None and version.pinned_runs == 1
+
+        await until(is_pinned, seconds=30)
+        async with workers(deployment, "two", ScriptedBatches()):
+            await joined(deployment, "two")
+            await acts.set_current("two", by="ada", reason="second")
+            later = await begin(deployment.temporal, "20")
+            await later.result()
+            assert await is_pinned(), "the new version took a batch of the old one"
+            moved = await acts.move("one", by="ada", reason="its steps are served by two")
+            await handle.result()
+            assert not await is_pinned()
+    assert moved.moved == 1
+    assert recorded(audit) == [
+        ("deployment.set_current", "ada", "one, after none: first"),
+        ("deployment.set_current", "ada", "two, after one: second"),
+        ("deployment.move", "ada", "1 runs of one: its steps are served by two"),
+    ]
+
+
+async def test_a_version_that_serves_fewer_queues_is_refused_unless_forced(
+    deployment: DeploymentClient, audit: AuditLog
+) -> None:
+    acts = acts_of(deployment, audit)
+    async with workers(deployment, "one", ScriptedBatches()), workers(deployment, "two"):
+        await joined(deployment, "one", names.BATCH_QUEUE)
+        await joined(deployment, "two")
+        await acts.set_current("one", by="ada", reason="first")
+        with pytest.raises(ActRefusedError, match=f"Nobody of two polls {names.BATCH_QUEUE}"):
+            await acts.set_current("two", by="ada", reason="second")
+        assert (await deployment.describe()).current == "one"
+        found = await acts.set_current("two", by="ada", reason="it is right", despite_missing=True)
+    assert found.current == "two"
+    assert len(recorded(audit)) == 2
+
+
+async def test_a_ramp_is_set_and_ended(deployment: DeploymentClient, audit: AuditLog) -> None:
+    acts = acts_of(deployment, audit)
+    async with workers(deployment, "one"), workers(deployment, "two"):
+        await joined(deployment, "one")
+        await joined(deployment, "two")
+        await acts.set_current("one", by="ada", reason="first")
+        ramped = await acts.ramp("two", 10, by="ada", reason="carefully")
+        ended = await acts.ramp("two", 0, by="ada", reason="it is slow")
+    assert (ramped.current, ramped.ramping, ramped.ramp_percentage) == ("one", "two", 10)
+    assert (ended.ramping, ended.ramp_percentage) == ("", 0)
+
+
+async def test_a_version_that_nobody_has_joined_is_refused(
+    deployment: DeploymentClient, audit: AuditLog
+) -> None:
+    acts = acts_of(deployment, audit)
+    for act in (
+        acts.set_current("none", by="ada", reason="why"),
+        acts.ramp("none", 10, by="ada", reason="why"),
+        acts.move("none", by="ada", reason="why"),
+    ):
+        with pytest.raises(ActRefusedError, match="has no version none"):
+            await act
+    assert recorded(audit) == []
+
+
+async def test_a_build_that_nobody_names_is_refused(
+    deployment: DeploymentClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unnamed = settings_of(deployment, "")
+    with pytest.raises(SettingsError, match="TIDEGATE_DEPLOYMENT__BUILD_ID"):
+        own_version(unnamed)
+    monkeypatch.setenv("TIDEGATE_COMMIT", "1a2b3c4")
+    assert own_version(unnamed) == WorkerDeploymentVersion(deployment.name, "1a2b3c4")
