@@ -9,7 +9,6 @@ import asyncio
 from contextlib import suppress
 
 from temporalio import workflow
-from temporalio.common import VersioningBehavior
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
@@ -42,7 +41,7 @@ _RATE_FROM_ROWS = 1_000
 """Fewer tell nothing of how fast many would be."""
 
 
-@workflow.defn(name=names.BACKFILL_WORKFLOW, versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+@workflow.defn(name=names.BACKFILL_WORKFLOW)
 class BackfillWorkflow:
     """`backfill/{org}/{object}/{window}`. Signals: pause, resume, cancel. Query: progress. Returns
     its last state.

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey, SearchAttributeUpdate, VersioningBehavior
+from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
@@ -29,7 +29,7 @@ _QUARANTINED = SearchAttributeKey.for_int("Quarantined")
 _WATERMARK = SearchAttributeKey.for_datetime("Watermark")
 
 
-@workflow.defn(name=names.CHANGE_BATCH_WORKFLOW, versioning_behavior=VersioningBehavior.PINNED)
+@workflow.defn(name=names.CHANGE_BATCH_WORKFLOW)
 class ChangeBatchWorkflow:
     """`batch/{org}/{lane}/{start}`: one landed batch, applied whole, object by object."""
 

@@ -3,7 +3,7 @@ waited for them are re-driven.
 """
 
 from temporalio import workflow
-from temporalio.common import VersioningBehavior, WorkflowIDReusePolicy
+from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
 
@@ -21,7 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.runtime import run
 
 
-@workflow.defn(name=names.DRIFT_WORKFLOW, versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+@workflow.defn(name=names.DRIFT_WORKFLOW)
 class DriftWorkflow:
     """`drift/{org}`. Returns what it found."""
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey, VersioningBehavior
+from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
@@ -43,7 +43,7 @@ _STAGE = SearchAttributeKey.for_keyword("Stage")
 _CHANGES = SearchAttributeKey.for_int("Changes")
 
 
-@workflow.defn(name=names.ERASURE_WORKFLOW, versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+@workflow.defn(name=names.ERASURE_WORKFLOW)
 class ErasureWorkflow:
     """`erasure/{org}/{key}`. Signals: pause, resume. Query: progress. Returns its last state."""
 

@@ -10,7 +10,6 @@ before it is asked.
 import asyncio
 
 from temporalio import workflow
-from temporalio.common import VersioningBehavior
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
@@ -33,7 +32,7 @@ _QUESTION_CALLS = 2
 """API calls that one reading may take: one, and one more when the session has expired."""
 
 
-@workflow.defn(name=names.GOVERNOR_WORKFLOW, versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+@workflow.defn(name=names.GOVERNOR_WORKFLOW)
 class GovernorWorkflow:
     """`governor/{org}`. Updates: exchange, recheck. Query: books."""
 

@@ -8,7 +8,7 @@ again.
 import asyncio
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey, VersioningBehavior
+from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
@@ -38,7 +38,7 @@ _KEEPS_MEMO = "lane-memo"
 """Histories without this mark are of releases whose lanes kept no memo."""
 
 
-@workflow.defn(name=names.LANE_WORKFLOW, versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+@workflow.defn(name=names.LANE_WORKFLOW)
 class LaneWorkflow:
     """`lane/{org}/{lane}`. Signals: pause, resume, set_every. Update: move_position. Query:
     state.

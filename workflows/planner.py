@@ -9,7 +9,6 @@ import asyncio
 from datetime import datetime, timedelta
 
 from temporalio import workflow
-from temporalio.common import VersioningBehavior
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
@@ -42,7 +41,7 @@ _FIRST_LOOK = timedelta(seconds=2)
 """Until the next try, while there is no plan yet."""
 
 
-@workflow.defn(name=names.PLANNER_WORKFLOW, versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+@workflow.defn(name=names.PLANNER_WORKFLOW)
 class PlannerWorkflow:
     """`planner/{org}`. Signal: allow_streams. Updates: pin, unpin. Query: plan."""
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey, VersioningBehavior
+from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ChildWorkflowError
 
 with workflow.unsafe.imports_passed_through():
@@ -67,7 +67,7 @@ SCHEDULE = "schedule"
 """The caller of runs that a schedule starts."""
 
 
-@workflow.defn(name=names.RECONCILE_WORKFLOW, versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+@workflow.defn(name=names.RECONCILE_WORKFLOW)
 class ReconcileWorkflow:
     """`reconcile/{org}/{object}/{window}`. Query: progress."""
 

@@ -3,7 +3,6 @@ warehouse at the end.
 """
 
 from temporalio import workflow
-from temporalio.common import VersioningBehavior
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
@@ -22,7 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.runtime import run
 
 
-@workflow.defn(name=names.REFRESH_WORKFLOW, versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+@workflow.defn(name=names.REFRESH_WORKFLOW)
 class RefreshWorkflow:
     """`refresh/{org}/{object}`. Query: progress. Returns its last state."""
 

@@ -9,7 +9,7 @@ import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import VersioningBehavior, WorkflowIDReusePolicy
+from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError
 
 with workflow.unsafe.imports_passed_through():
@@ -32,7 +32,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.runtime import failure_kinds, failure_message, run
 
 
-@workflow.defn(name=names.REPAIR_WORKFLOW, versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+@workflow.defn(name=names.REPAIR_WORKFLOW)
 class RepairWorkflow:
     """`repair/{org}`. Signal: look. Query: state."""
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey, VersioningBehavior
+from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
@@ -37,7 +37,7 @@ _CHANGES = SearchAttributeKey.for_int("Changes")
 _QUARANTINED = SearchAttributeKey.for_int("Quarantined")
 
 
-@workflow.defn(name=names.REPLAY_WORKFLOW, versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+@workflow.defn(name=names.REPLAY_WORKFLOW)
 class ReplayWorkflow:
     """`replay/{org}/{key}`. Signals: pause, resume, cancel. Query: progress."""
 

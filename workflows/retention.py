@@ -3,7 +3,6 @@ record.
 """
 
 from temporalio import workflow
-from temporalio.common import VersioningBehavior
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
@@ -24,7 +23,7 @@ MOST_TASKS = 300
 """Tasks of one run: bounds its history. What is left is due at the next run, too."""
 
 
-@workflow.defn(name=names.RETENTION_WORKFLOW, versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+@workflow.defn(name=names.RETENTION_WORKFLOW)
 class RetentionWorkflow:
     """`retention/{org}/{name}`. Query: progress. Returns its last state; fails when a task could
     not be done.

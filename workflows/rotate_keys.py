@@ -6,7 +6,6 @@ the next. It may be stopped and begun again anywhere; what is left is found by t
 """
 
 from temporalio import workflow
-from temporalio.common import VersioningBehavior
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
@@ -17,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.runtime import is_history_long, run
 
 
-@workflow.defn(name=names.ROTATE_KEYS_WORKFLOW, versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+@workflow.defn(name=names.ROTATE_KEYS_WORKFLOW)
 class RotateKeysWorkflow:
     """`rotate-keys/{org}/{name}`. Query: progress. Returns its last state."""
 

@@ -6,7 +6,7 @@ import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey, VersioningBehavior
+from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
@@ -23,7 +23,7 @@ _AFTER_REFUSAL = timedelta(seconds=60)
 """Until a step is tried again that cannot succeed as things are: somebody may have fixed them."""
 
 
-@workflow.defn(name=names.WRITEBACK_BATCH_WORKFLOW, versioning_behavior=VersioningBehavior.PINNED)
+@workflow.defn(name=names.WRITEBACK_BATCH_WORKFLOW)
 class WritebackBatchWorkflow:
     """`writeback/{org}/{object}/{batch}`. Signal: wake."""
 

@@ -3,7 +3,6 @@ answer.
 """
 
 from temporalio import workflow
-from temporalio.common import VersioningBehavior
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
@@ -12,7 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.runtime import run
 
 
-@workflow.defn(name=names.WRITEBACK_PREVIEW_WORKFLOW, versioning_behavior=VersioningBehavior.PINNED)
+@workflow.defn(name=names.WRITEBACK_PREVIEW_WORKFLOW)
 class WritebackPreviewWorkflow:
     """`preview/{org}/{name}`."""
 

@@ -10,12 +10,7 @@ import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import (
-    SearchAttributeKey,
-    SearchAttributePair,
-    TypedSearchAttributes,
-    VersioningBehavior,
-)
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 from temporalio.exceptions import ActivityError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
@@ -54,7 +49,7 @@ _LONGEST_HISTORY = 4_000
 """Events of a run: more than elsewhere, since a busy queue writes hundreds a minute."""
 
 
-@workflow.defn(name=names.WRITEBACK_QUEUE_WORKFLOW, versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+@workflow.defn(name=names.WRITEBACK_QUEUE_WORKFLOW)
 class WritebackQueueWorkflow:
     """`writebacks/{org}/{object}`. Signals: wake, pause, resume, drain. Query: state."""
 
