@@ -41,18 +41,27 @@ def services(file: str) -> dict[str, dict[str, Any]]:
 
 
 COMPOSE = services("docker-compose.yml")
+_VARIABLE = re.compile(r"\$\{\w+:-([^}]*)\}")
+"""A variable of Compose with its default."""
 ENGINE = ("migrate", *ROLES, "api", "tools")
 
 
 @pytest.mark.parametrize("service", ENGINE)
 def test_the_settings_of_every_service_are_complete(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in COMPOSE[service]["environment"].items():
-        monkeypatch.setenv(name, str(value))
+        monkeypatch.setenv(name, _VARIABLE.sub(r"\1", str(value)))
     monkeypatch.chdir(ROOT / "deploy")
     settings = load_settings()
     assert settings.salesforce.org_id == eighteen("00DTg0000000001")
     assert (settings.s3.bucket, settings.s3.kms_key_id) == (objectstore.BUCKET, objectstore.KEY_ALIAS)
     assert settings.warehouse.user == ("postgres" if service == "migrate" else "tidegate")
+
+
+@pytest.mark.parametrize("service", ENGINE)
+@pytest.mark.parametrize("file", ["docker-compose.yml", "docker-compose.org.yml"])
+def test_the_commit_that_is_built_is_the_build_of_the_workers(file: str, service: str) -> None:
+    given = services(file)[service]["environment"]["TIDEGATE_DEPLOYMENT__BUILD_ID"]
+    assert given == COMPOSE["lanes"]["build"]["args"]["COMMIT"] == "${COMMIT:-}"
 
 
 def test_the_sandbox_and_the_engine_share_their_secrets() -> None:

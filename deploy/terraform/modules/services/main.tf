@@ -53,7 +53,6 @@ locals {
 
   # Tables belong to their owner, who alone may change them.
   own_environment = { migrate = { TIDEGATE_OPERATIONAL__USER = "tidegate_owner" } }
-  environments    = { for role in local.roles : role => merge(local.environment, lookup(local.own_environment, role, {})) }
 
   # Read by ECS when a task starts. Rotated secrets are named by reference instead: see docs/deploy.md.
   secrets = merge({
@@ -98,17 +97,32 @@ locals {
     { api = ["api", "--host", "0.0.0.0", "--port", "8400"], migrate = ["migrate", "--grant", "tidegate"] },
   )
   ports = merge({ for role in local.workers : role => [8401, 9464] }, { api = [8400, 9464], migrate = [] })
+
+  # Task definitions and services: those of the present release by their role, workers of the release that is left beside them.
+  tasks = merge(
+    { for role in local.roles : role => { role = role, image = var.image, build_id = var.build_id } },
+    var.previous == null ? {} : {
+      for role in local.workers : "${role}-previous" => { role = role, image = var.previous.image, build_id = var.previous.build_id }
+    },
+  )
+  environments = {
+    for name, task in local.tasks : name => merge(
+      local.environment,
+      lookup(local.own_environment, task.role, {}),
+      task.build_id == null ? {} : { TIDEGATE_DEPLOYMENT__ON = "true", TIDEGATE_DEPLOYMENT__BUILD_ID = task.build_id },
+    )
+  }
 }
 
 resource "aws_ecs_task_definition" "role" {
-  for_each                 = toset(local.roles)
+  for_each                 = local.tasks
   family                   = "tidegate-${var.name}-${each.key}"
   requires_compatibilities = ["FARGATE"]
   network_mode             = "awsvpc"
-  cpu                      = var.sizes[each.key].cpu
-  memory                   = var.sizes[each.key].memory
+  cpu                      = var.sizes[each.value.role].cpu
+  memory                   = var.sizes[each.value.role].memory
   execution_role_arn       = aws_iam_role.execution.arn
-  task_role_arn            = aws_iam_role.task[each.key].arn
+  task_role_arn            = aws_iam_role.task[each.value.role].arn
 
   runtime_platform {
     operating_system_family = "LINUX"
@@ -121,22 +135,22 @@ resource "aws_ecs_task_definition" "role" {
 
   container_definitions = jsonencode([{
     name                   = "tidegate"
-    image                  = var.image
-    command                = local.commands[each.key]
+    image                  = each.value.image
+    command                = local.commands[each.value.role]
     essential              = true
     user                   = "10001:10001"
     readonlyRootFilesystem = true
     stopTimeout            = 30
     environment            = [for key in sort(keys(local.environments[each.key])) : { name = key, value = local.environments[each.key][key] }]
     secrets                = [for key in sort(keys(local.secrets)) : { name = key, valueFrom = local.secrets[key] }]
-    portMappings           = [for port in local.ports[each.key] : { containerPort = port, protocol = "tcp" }]
+    portMappings           = [for port in local.ports[each.value.role] : { containerPort = port, protocol = "tcp" }]
     # Reconciliation and backfills spill to /tmp.
     mountPoints     = [{ sourceVolume = "tmp", containerPath = "/tmp", readOnly = false }]
     linuxParameters = { capabilities = { drop = ["ALL"] }, initProcessEnabled = true }
     logConfiguration = {
       logDriver = "awslogs"
       options = {
-        awslogs-group         = aws_cloudwatch_log_group.role[each.key].name
+        awslogs-group         = aws_cloudwatch_log_group.role[each.value.role].name
         awslogs-region        = data.aws_region.here.name
         awslogs-stream-prefix = each.key
       }
@@ -145,11 +159,11 @@ resource "aws_ecs_task_definition" "role" {
 }
 
 resource "aws_ecs_service" "role" {
-  for_each               = toset(concat(local.workers, ["api"]))
+  for_each               = { for name, task in local.tasks : name => task if task.role != "migrate" }
   name                   = each.key
   cluster                = aws_ecs_cluster.this.arn
   task_definition        = aws_ecs_task_definition.role[each.key].arn
-  desired_count          = var.sizes[each.key].count
+  desired_count          = var.sizes[each.value.role].count
   launch_type            = "FARGATE"
   enable_execute_command = false
   propagate_tags         = "SERVICE"
@@ -165,7 +179,7 @@ resource "aws_ecs_service" "role" {
   }
 
   service_registries {
-    registry_arn = aws_service_discovery_service.role[each.key].arn
+    registry_arn = aws_service_discovery_service.role[each.value.role].arn
   }
 
   dynamic "load_balancer" {

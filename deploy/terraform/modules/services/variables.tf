@@ -8,6 +8,18 @@ variable "image" {
   type        = string
 }
 
+variable "build_id" {
+  description = "Commit of the image: workers become a version, and `tidegate deployment set-current` gives them the work. null = versioning off."
+  type        = string
+  default     = null
+}
+
+variable "previous" {
+  description = "Image and commit of the release that is left: its workers run beside the new ones until their batches have ended. null = none."
+  type        = object({ image = string, build_id = string })
+  default     = null
+}
+
 variable "salesforce" {
   description = "The org: its 18-character ID, login URL, integration user, and the secret with client_id and private_key."
   type        = object({ org_id = string, login_url = string, username = string, secret_arn = string })
