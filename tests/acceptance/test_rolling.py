@@ -108,9 +108,12 @@ async def test_work_goes_over_to_the_next_release_during_a_surge_and_nothing_is_
     wait_for(lambda: _polls_everything(releases.show(), NEW), every=0.5)
     assert releases.show().current == OLD, "a later version waits for an operator"
 
-    found = releases.command("set-current", NEW, "--reason", "the next release")
-    assert found["current"] == NEW
-    wait_for(lambda: _has_drained(releases.show(), OLD), every=0.5, why=releases.show)
+    with psycopg.connect(endpoints.warehouse.dsn) as holder:
+        holder.execute("LOCK TABLE curated.case_current IN ACCESS EXCLUSIVE MODE")
+        wait_for(lambda: _pinned(releases.show(), OLD) > 0, every=0.5)
+        found = releases.command("set-current", NEW, "--reason", "the next release")
+        assert (found["current"], _pinned(releases.show(), OLD) > 0) == (NEW, True)
+    wait_for(lambda: _pinned(releases.show(), OLD) == 0, every=0.5, why=releases.show)
     old.stop()
     applied = _applied(curated)
     wait_for(lambda: _applied(curated) > applied + 200, why=lambda: "the next release applies nothing")
@@ -138,9 +141,10 @@ def _polls_everything(found: DeploymentStatus, build_id: str) -> bool:
     return version is not None and version.pollers.keys() == QUEUES.keys()
 
 
-def _has_drained(found: DeploymentStatus, build_id: str) -> bool:
+def _pinned(found: DeploymentStatus, build_id: str) -> int:
     version = found.version(build_id)
-    return version is not None and version.pinned_runs == 0
+    assert version is not None, found
+    return version.pinned_runs
 
 
 def _end_traffic(control: str) -> None:
