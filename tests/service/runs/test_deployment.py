@@ -78,6 +78,12 @@ def recorded(audit: AuditLog) -> list[tuple[str, str, str]]:
     return [(act.act, act.by, act.detail) for _, act in audit.rows()]
 
 
+async def _is_served(client: Client, batches: ScriptedBatches) -> bool:
+    """True when these workers have taken a step of a new batch."""
+    await (await begin(client, f"of-{uuid.uuid4().hex[:8]}")).result()
+    return bool(batches.calls)
+
+
 async def joined(deployment: DeploymentClient, build_id: str, *more: str) -> None:
     queues = {names.WORKFLOW_QUEUE, *more}
 
@@ -99,6 +105,20 @@ async def test_the_first_version_takes_the_work_by_itself_and_the_second_does_no
             found = await deployment.describe()
     assert (found.current, [each.build_id for each in found.versions]) == ("one", ["two", "one"])
     assert recorded(audit) == [("deployment.set_current", "the engine", "one: no version had the work")]
+
+
+async def test_workers_without_a_version_serve_a_queue_until_a_version_polls_it(
+    deployment: DeploymentClient, audit: AuditLog
+) -> None:
+    client, before, after = deployment.temporal, ScriptedBatches(), ScriptedBatches()
+    steps: list[Callable[..., Any]] = [before.stage_batch, before.apply_batch]
+    async with Worker(client, task_queue=names.BATCH_QUEUE, activities=steps):
+        async with workers(deployment, "one"):
+            await become_first(client, settings_of(deployment, "one"), audit)
+            await (await begin(client, "10")).result()
+        assert before.calls
+        async with workers(deployment, "one", after):
+            await until(lambda: _is_served(client, after), seconds=30)
 
 
 async def test_open_batches_stay_with_their_version_until_they_are_moved(
