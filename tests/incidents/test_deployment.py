@@ -65,21 +65,3 @@ def test_work_of_a_release_whose_workers_are_gone_is_named_and_given_to_the_next
     move = ("deployment", "move", OLD, "--reason", "its workers are gone")
     assert engine.tidegate(*move).code == 0
     engine.wait_until_clean()
-
-
-@pytest.mark.usefixtures("_next_release")
-def test_batches_of_a_release_whose_workers_are_gone_are_named_and_moved(engine: RunningEngine) -> None:
-    with engine.warehouse() as holder:
-        holder.autocommit = False
-        holder.execute("LOCK TABLE curated.case_current IN ACCESS EXCLUSIVE MODE")
-        engine.org.case(Subject="it waits")
-        wait_for(lambda: version(engine, OLD).pinned_runs > 0, every=0.5)
-        now = ("deployment", "set-current", NEW, "--reason", "the next release")
-        assert engine.tidegate(*now).code == 0
-        stop_old_workers(engine)
-
-    engine.wait_for_problem("deployment.stranded", OLD)
-
-    assert engine.runbook("deployment-stranded", BUILD_ID=OLD).code == 0
-    wait_for(lambda: version(engine, OLD).pinned_runs == 0, every=0.5)
-    engine.wait_until_clean()
