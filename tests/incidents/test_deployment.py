@@ -48,6 +48,20 @@ def version(engine: RunningEngine, build_id: str) -> VersionStatus:
     return found or VersionStatus(build_id=build_id, state="")
 
 
+def has_waiting_batch(engine: RunningEngine) -> bool:
+    """True when a batch has begun and waits for the table of cases. Other pinned runs may end at
+    any moment.
+    """
+    waiting = """
+        SELECT EXISTS (
+            SELECT FROM pg_locks WHERE NOT granted AND mode = 'RowExclusiveLock'
+                AND relation = 'curated.case_current'::regclass)
+    """
+    with engine.warehouse() as connection:
+        found = connection.execute(waiting).fetchone()
+    return bool(found and found[0])
+
+
 def stop_old_workers(engine: RunningEngine) -> None:
     for role in ROLES:
         engine.stop_worker(role)
@@ -65,3 +79,21 @@ def test_work_of_a_release_whose_workers_are_gone_is_named_and_given_to_the_next
     move = ("deployment", "move", OLD, "--reason", "its workers are gone")
     assert engine.tidegate(*move).code == 0
     engine.wait_until_clean()
+
+
+@pytest.mark.usefixtures("_next_release")
+def test_batches_of_a_release_whose_workers_are_gone_are_named_and_moved(engine: RunningEngine) -> None:
+    with engine.warehouse() as holder:
+        holder.autocommit = False
+        holder.execute("LOCK TABLE curated.case_current IN ACCESS EXCLUSIVE MODE")
+        engine.org.case(Subject="it waits")
+        wait_for(lambda: has_waiting_batch(engine), every=0.5)
+        now = ("deployment", "set-current", NEW, "--reason", "the next release")
+        assert engine.tidegate(*now).code == 0
+        stop_old_workers(engine)
+
+    engine.wait_for_problem("deployment.stranded", OLD)
+
+    assert engine.runbook("deployment-stranded", BUILD_ID=OLD).code == 0
+    engine.wait_until_clean()
+    assert version(engine, OLD).pinned_runs == 0

@@ -84,6 +84,12 @@ async def _is_served(client: Client, batches: ScriptedBatches) -> bool:
     return bool(batches.calls)
 
 
+async def _is_pinned(deployment: DeploymentClient, build_id: str) -> bool:
+    """True when one open run is pinned to the version."""
+    version = (await deployment.describe()).version(build_id)
+    return version is not None and version.pinned_runs == 1
+
+
 async def joined(deployment: DeploymentClient, build_id: str, *more: str) -> None:
     queues = {names.WORKFLOW_QUEUE, *more}
 
@@ -129,28 +135,55 @@ async def test_open_batches_stay_with_their_version_until_they_are_moved(
         await joined(deployment, "one", names.BATCH_QUEUE)
     async with workers(deployment, "one"):
         await acts.set_current("one", by="ada", reason="first")
-        handle = await begin(deployment.temporal, "10")  # nobody of its version takes its steps
-
-        async def is_pinned() -> bool:
-            version = (await deployment.describe()).version("one")
-            return version is not None and version.pinned_runs == 1
-
-        await until(is_pinned, seconds=30)
-        async with workers(deployment, "two", ScriptedBatches()):
-            await joined(deployment, "two")
-            await acts.set_current("two", by="ada", reason="second")
-            later = await begin(deployment.temporal, "20")
-            await later.result()
-            assert await is_pinned(), "the new version took a batch of the old one"
-            moved = await acts.move("one", by="ada", reason="its steps are served by two")
-            await handle.result()
-            assert not await is_pinned()
+        handle = await begin(deployment.temporal, "10")
+        await until(lambda: _is_pinned(deployment, "one"), seconds=30)
+    async with workers(deployment, "two", ScriptedBatches()):
+        await joined(deployment, "two", names.BATCH_QUEUE)
+        await acts.set_current("two", by="ada", reason="second")
+        await (await begin(deployment.temporal, "20")).result()
+        assert await _is_pinned(deployment, "one"), "the new version took a batch of the old one"
+        moved = await acts.move("one", by="ada", reason="its workers are gone")
+        await handle.result()
+        assert not await _is_pinned(deployment, "one")
     assert moved.moved == 1
     assert recorded(audit) == [
         ("deployment.set_current", "ada", "one, after none: first"),
         ("deployment.set_current", "ada", "two, after one: second"),
-        ("deployment.move", "ada", "1 runs of one: its steps are served by two"),
+        ("deployment.move", "ada", "1 runs of one: its workers are gone"),
     ]
+
+
+async def test_open_batches_end_with_their_version_when_its_workers_return(
+    deployment: DeploymentClient, audit: AuditLog
+) -> None:
+    acts, returned, next_ones = acts_of(deployment, audit), ScriptedBatches(), ScriptedBatches()
+    async with workers(deployment, "one", ScriptedBatches()):
+        await joined(deployment, "one", names.BATCH_QUEUE)
+    async with workers(deployment, "one"):
+        await acts.set_current("one", by="ada", reason="first")
+        handle = await begin(deployment.temporal, "10")
+        await until(lambda: _is_pinned(deployment, "one"), seconds=30)
+    async with workers(deployment, "two", next_ones):
+        await joined(deployment, "two", names.BATCH_QUEUE)
+        await acts.set_current("two", by="ada", reason="second")
+        async with workers(deployment, "one", returned):
+            await handle.result()
+    assert (bool(returned.calls), next_ones.calls) == (True, [])
+
+
+async def test_a_batch_whose_first_task_nobody_has_taken_is_of_the_version_that_takes_it(
+    deployment: DeploymentClient, audit: AuditLog
+) -> None:
+    acts = acts_of(deployment, audit)
+    async with workers(deployment, "one", ScriptedBatches()):
+        await joined(deployment, "one", names.BATCH_QUEUE)
+        await acts.set_current("one", by="ada", reason="first")
+    handle = await begin(deployment.temporal, "10")  # no worker is there
+    async with workers(deployment, "two", ScriptedBatches()):
+        await joined(deployment, "two", names.BATCH_QUEUE)
+        await acts.set_current("two", by="ada", reason="second")
+        await handle.result()
+    assert [act for act, _, _ in recorded(audit)] == ["deployment.set_current"] * 2, "it was moved"
 
 
 async def test_a_version_that_serves_fewer_queues_is_refused_unless_forced(
