@@ -1,8 +1,14 @@
 """The engine's Worker Deployment, as Temporal has it."""
 
+from typing import Final
+
 from pydantic import AwareDatetime, Field
 
+from schemas import names
 from schemas.message import Message
+
+QUEUES_OF_PINNED_RUNS: Final = (names.WORKFLOW_QUEUE, names.BATCH_QUEUE, names.WRITEBACK_QUEUE)
+"""Task queues of the workflows that are pinned, and of their activities."""
 
 
 class VersionStatus(Message):

@@ -3,6 +3,7 @@ pinned to one of them.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from clients.temporal.run_views import translated_temporal
 from clients.temporal.task_queues import QUEUES, describe_queue
+from clients.temporal.void_tasks import drop_void_tasks
 from schemas.deployment import DeploymentStatus, VersionStatus
 from schemas.errors import ActRefusedError
 from schemas.status import LOOK_SECONDS, QueueStatus
@@ -32,6 +34,10 @@ from schemas.status import LOOK_SECONDS, QueueStatus
 _WITHIN: Final = timedelta(seconds=LOOK_SECONDS)
 _ACT_WITHIN: Final = timedelta(seconds=20)
 """The server hands a new version to each task queue before it answers."""
+_REGISTERED_WITHIN: Final = 5.0
+"""Seconds: a task queue counts as one of the version a moment after its first poll. Until then the
+server refuses the version.
+"""
 _AT_ONCE: Final = 16
 """Runs that are moved at the same time."""
 _REFUSALS: Final = (
@@ -101,8 +107,15 @@ class DeploymentClient:
             ignore_missing_task_queues=despite_missing,
             allow_no_pollers=despite_missing,
         )
-        service = self.temporal.workflow_service
-        await self._act(service.set_worker_deployment_current_version, request)
+        call = self.temporal.workflow_service.set_worker_deployment_current_version
+        deadline = time.monotonic() + _REGISTERED_WITHIN
+        while True:
+            try:
+                return await self._act(call, request)
+            except ActRefusedError:
+                if time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(_REGISTERED_WITHIN / 10)
 
     async def set_ramp(self, build_id: str, percentage: float, *, by: str) -> None:
         """Give a share of the work to a version; 0 ends its ramp. Raises `ActRefusedError`."""
@@ -117,8 +130,9 @@ class DeploymentClient:
         await self._act(service.set_worker_deployment_ramping_version, request)
 
     async def release_pinned(self, build_id: str) -> int:
-        """Let the open runs that are pinned to a version go on in the current one; returns how many
-        they were.
+        """Let the open runs that are pinned to a version go on in the current one, and drop the void
+        tasks that this leaves in its queues. Returns how many runs they were; also with 0 of them
+        it takes some five seconds.
         """
         with translated_temporal():
             found = [each async for each in self.temporal.list_workflows(self._query(build_id))]
@@ -128,7 +142,9 @@ class DeploymentClient:
             async with at_once:
                 return await self._release(workflow_id, run_id)
 
-        return sum(await asyncio.gather(*(release(each.id, each.run_id) for each in found)))
+        moved = sum(await asyncio.gather(*(release(each.id, each.run_id) for each in found)))
+        await drop_void_tasks(self.temporal, self.name, build_id)
+        return moved
 
     def canonical(self, build_id: str) -> str:
         """The version as Temporal writes it in search attributes."""

@@ -28,6 +28,8 @@ QUEUES: Mapping[str, tuple[int, str]] = {
     names.WRITEBACK_QUEUE: (_STEPS, "writebacks"),
 }
 """Task queue -> the kind of task there, and the role of `tidegate worker` that polls it."""
+EMPTIES_QUEUES: Final = "tidegate deployment move"
+"""Identity of a poller that is no worker: it takes void tasks away (`void_tasks.py`)."""
 POLLED_WITHIN: Final = timedelta(seconds=70)
 """A worker asks at least every 60 seconds: then its long poll ends."""
 
@@ -47,8 +49,9 @@ async def describe_queue(client: Client, queue: str, kind: int) -> QueueStatus:
             request, timeout=timedelta(seconds=LOOK_SECONDS)
         )
     now = datetime.now(UTC)
-    polled = [each.last_access_time.ToDatetime(UTC) for each in found.pollers]
-    recent = [each for each, at in zip(found.pollers, polled, strict=True) if now - at <= POLLED_WITHIN]
+    workers = [each for each in found.pollers if each.identity != EMPTIES_QUEUES]
+    polled = [each.last_access_time.ToDatetime(UTC) for each in workers]
+    recent = [each for each, at in zip(workers, polled, strict=True) if now - at <= POLLED_WITHIN]
     age = found.stats.approximate_backlog_age
     return QueueStatus(
         queue=queue,

@@ -2,14 +2,10 @@
 
 from collections.abc import Iterator
 
-from schemas import names
-from schemas.deployment import DeploymentStatus, VersionStatus
+from schemas.deployment import QUEUES_OF_PINNED_RUNS, DeploymentStatus, VersionStatus
 from schemas.status import Problem
 from schemas.status_facts import LookFacts
 from transforms.status.problem import problem
-
-_PINNED_QUEUES = (names.WORKFLOW_QUEUE, names.BATCH_QUEUE, names.WRITEBACK_QUEUE)
-"""Task queues of the workflows that are pinned, and of their activities."""
 
 
 def deployment_problems(facts: LookFacts) -> Iterator[Problem]:
@@ -44,7 +40,7 @@ def _missing(found: DeploymentStatus, polled: set[str]) -> Iterator[Problem]:
 def _stranded(found: DeploymentStatus, version: VersionStatus) -> Iterator[Problem]:
     if version.build_id == found.current or not version.pinned_runs:
         return
-    idle = [queue for queue in _PINNED_QUEUES if queue not in version.pollers]
+    idle = [queue for queue in QUEUES_OF_PINNED_RUNS if queue not in version.pollers]
     if idle:
         text = f"{version.pinned_runs:,} open runs wait for its workers, and none polls {', '.join(idle)}"
         remedy = f'tidegate deployment move {version.build_id} --reason "…"'

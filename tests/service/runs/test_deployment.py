@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager, closing
 from typing import Any
 
 import pytest
+from temporalio.api.deployment import v1 as deployment_v1
+from temporalio.api.workflowservice.v1 import DescribeWorkerDeploymentVersionRequest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import WorkerDeploymentVersion
 from temporalio.worker import Worker
@@ -90,6 +92,24 @@ async def _is_pinned(deployment: DeploymentClient, build_id: str) -> bool:
     return version is not None and version.pinned_runs == 1
 
 
+async def _has_waiting_tasks(deployment: DeploymentClient, build_id: str) -> bool:
+    """True when tasks wait that only workers of the version would take."""
+    temporal = deployment.temporal
+    request = DescribeWorkerDeploymentVersionRequest(
+        namespace=temporal.namespace,
+        deployment_version=deployment_v1.WorkerDeploymentVersion(
+            deployment_name=deployment.name, build_id=build_id
+        ),
+        report_task_queue_stats=True,
+    )
+    found = await temporal.workflow_service.describe_worker_deployment_version(request)
+    return any(each.stats.approximate_backlog_count for each in found.version_task_queues)
+
+
+async def _has_no_waiting_task(deployment: DeploymentClient, build_id: str) -> bool:
+    return not await _has_waiting_tasks(deployment, build_id)
+
+
 async def joined(deployment: DeploymentClient, build_id: str, *more: str) -> None:
     queues = {names.WORKFLOW_QUEUE, *more}
 
@@ -142,9 +162,11 @@ async def test_open_batches_stay_with_their_version_until_they_are_moved(
         await acts.set_current("two", by="ada", reason="second")
         await (await begin(deployment.temporal, "20")).result()
         assert await _is_pinned(deployment, "one"), "the new version took a batch of the old one"
+        await until(lambda: _has_waiting_tasks(deployment, "one"), seconds=30)
         moved = await acts.move("one", by="ada", reason="its workers are gone")
         await handle.result()
         assert not await _is_pinned(deployment, "one")
+        await until(lambda: _has_no_waiting_task(deployment, "one"), seconds=30)
     assert moved.moved == 1
     assert recorded(audit) == [
         ("deployment.set_current", "ada", "one, after none: first"),
