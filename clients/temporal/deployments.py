@@ -130,9 +130,9 @@ class DeploymentClient:
         await self._act(service.set_worker_deployment_ramping_version, request)
 
     async def release_pinned(self, build_id: str) -> int:
-        """Let the open runs that are pinned to a version go on in the current one, and drop the void
-        tasks that this leaves in its queues. Returns how many runs they were; also with 0 of them
-        it takes some five seconds.
+        """Let the open runs that are pinned to a version go on in the current one, and drop the
+        void tasks that this leaves in its queues. Returns how many runs they were; also with 0
+        of them it takes some five seconds.
         """
         with translated_temporal():
             found = [each async for each in self.temporal.list_workflows(self._query(build_id))]

@@ -1,8 +1,8 @@
 """Tasks of moved runs that are left in the queues of a version without workers.
 
-The server queues a moved run's tasks once more, for the current version. The old ones are void, and it
-drops them when a worker of their version asks for work. None does, so they would be shown as a backlog
-that nobody works off.
+The server queues a moved run's tasks once more, for the current version. The old ones are void,
+and it drops them when a worker of their version asks for work. None does, so they would be shown
+as a backlog that nobody works off.
 """
 
 import asyncio
@@ -52,7 +52,9 @@ async def drop_void_tasks(temporal: Client, deployment: str, build_id: str) -> N
 
 
 async def _queues(temporal: Client, deployment: str, build_id: str) -> list[str]:
-    """Those that the version has had workers for: a poll of another would add it to the version."""
+    """Queues that the version has had workers for: a poll of another would add it to the
+    version.
+    """
     request = DescribeWorkerDeploymentVersionRequest(
         namespace=temporal.namespace,
         deployment_version=WorkerDeploymentVersion(deployment_name=deployment, build_id=build_id),

@@ -1,5 +1,5 @@
-"""Each workflow ends with the release that began it, or goes over to the next one. That is said in
-one place, and holds for workers of a version alone.
+"""Each workflow ends with the release that began it, or goes over to the next one.
+`workflows/pinned.py` lists the former, for workers of a version alone.
 """
 
 import re
