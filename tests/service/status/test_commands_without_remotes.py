@@ -50,8 +50,9 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path, frozen: int) -> Pat
         database=f"postgresql://nobody@{address}/none",
         temporal=address,
         s3=s3,
-        # Without it a command about anchors asks for the setting, and no remote system.
+        # Without them a command about anchors, or about versions, asks for the setting alone.
         audit={"bucket": "anchors", "signing_key_id": "alias/signs"},
+        deployment={"on": True},
     )
 
 
