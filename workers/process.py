@@ -11,7 +11,8 @@ from temporalio.client import Client
 from clients.temporal.connection import connect, following_credentials
 from workers.addresses import operational_address, temporal_address
 from workers.clients import following, open_clients, spoken_with
-from workers.deployment import become_first, deployment_config
+from workers.deployment.acts import become_first
+from workers.deployment.version import deployment_config
 from workers.metrics.serve import sdk_runtime
 from workers.queues import Process
 from workers.roles import Role, activity_workers, governor_worker, workflow_worker

@@ -20,7 +20,7 @@ from activities.runtime.log_interceptor import LogFieldsInterceptor
 from activities.runtime.org_interceptor import OrgGuardInterceptor
 from activities.runtime.span_interceptor import SpanInterceptor
 from schemas import names
-from workers.deployment import deployment_config
+from workers.deployment.version import deployment_config
 from workers.queues import Activities, Process
 from workflows import WORKFLOWS, GovernorWorkflow, PlannerWorkflow
 from workflows.pinned import of_a_version

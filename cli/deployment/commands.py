@@ -20,7 +20,8 @@ from schemas.deployment import DeploymentStatus
 from schemas.errors import SettingsError
 from workers.addresses import operational_address
 from workers.clients import connect_temporal
-from workers.deployment import DeploymentActs, deployment_name
+from workers.deployment.acts import DeploymentActs
+from workers.deployment.version import deployment_name
 from workers.settings import Settings
 
 T = TypeVar("T")

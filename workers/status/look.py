@@ -26,7 +26,7 @@ from transforms.status.engine import engine_status
 from workers.addresses import operational_address, s3_address, warehouse_address
 from workers.budget_summary import Budgets
 from workers.clients import catalogue_file, connect_temporal
-from workers.deployment import deployment_name
+from workers.deployment.version import deployment_name
 from workers.settings import Settings
 from workers.status.asking import Answer, AskingThread, Remembered, answered
 from workers.status.temporal import TemporalAnswers, ask_temporal

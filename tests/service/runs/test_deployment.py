@@ -19,7 +19,8 @@ from schemas.errors import ActRefusedError, SettingsError
 from tests.support.builders.waiting import until
 from tests.support.scripted.scripted import ScriptedBatches, manifest
 from tests.unit.test_settings import whole
-from workers.deployment import DeploymentActs, become_first, config_of, own_version
+from workers.deployment.acts import DeploymentActs, become_first
+from workers.deployment.version import config_of, own_version
 from workers.roles import workflow_worker
 from workers.settings import Settings
 from workflows import ChangeBatchWorkflow

@@ -10,7 +10,7 @@ import pytest
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 
 from schemas import names
-from workers.deployment import config_of
+from workers.deployment.version import config_of
 from workflows import WORKFLOWS
 from workflows.pinned import PINNED, of_a_version
 
