@@ -1,12 +1,13 @@
 """A process of the engine: its workers, from settings, for as long as it runs."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from temporalio.client import Client
+from temporalio.worker import Worker
 
 from clients.temporal.connection import connect, following_credentials
 from workers.addresses import operational_address, temporal_address
@@ -48,9 +49,11 @@ async def run_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIterato
             workers.append(workflow_worker(client, deployment))
             await stack.enter_async_context(workers[-1])
         org, store = await _own_parts(stack, client, settings, role)
-        for worker in activity_workers(Process(parts, parts.clients(client), org, store), role):
-            workers.append(worker)
+        of_activities = activity_workers(Process(parts, parts.clients(client), org, store), role)
+        for worker in of_activities:
             await stack.enter_async_context(worker)
+        workers += of_activities
+        stack.push_async_callback(_stop_together, of_activities)
         if role.includes(Role.BATCHES):  # one role of them, so that it is on record once
             await become_first(client, settings, parts.audit)
 
@@ -65,6 +68,13 @@ async def run_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIterato
             await stack.enter_async_context(keeping_queues(client, settings, store))
             await stack.enter_async_context(keeping_describes(org, parts.store, parts.catalogue))
         yield client
+
+
+async def _stop_together(workers: Sequence[Worker]) -> None:
+    """One after another, a process with four busy queues would drain for four times as long, and its
+    orchestrator would kill it.
+    """
+    await asyncio.gather(*(each.shutdown() for each in workers))
 
 
 async def _own_parts(

@@ -76,8 +76,8 @@ SERVED = (
     ServedQueue(Role.BACKFILL, names.RECONCILE_QUEUE, 4, "backfill:reconcile_activities"),
     ServedQueue(Role.WRITEBACKS, names.WRITEBACK_QUEUE, 20, "writebacks:writeback_activities"),
 )
-"""In the order in which workers start. They stop in the reverse order: those that land before those
-that apply.
+"""In the order in which workers start. They stop together: a process drains once, whatever the
+number of its queues.
 """
 
 
