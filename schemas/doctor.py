@@ -77,8 +77,10 @@ CHECKS: dict[str, str] = {
     "warehouse.server": "version, encoding, isolation and time zone are as the engine needs them",
     "warehouse.rights": "the user may make and fill tables",
     "warehouse.tables": "the columns have the catalogue's types",
+    "warehouse.chain": "the ledger has every batch that was landed and is done",
     "operational.connection": "the database answers",
     "operational.schema": "the tables are those of this release",
+    "operational.anchors": "the audit log reaches its last anchor",
 }
 PROBLEMS: dict[str, str] = {
     "local.settings_invalid": "a setting is missing or wrong",
@@ -130,10 +132,12 @@ PROBLEMS: dict[str, str] = {
     "warehouse.no_temp": "the user may not make temporary tables",
     "warehouse.no_write": "the user may not write or alter tables that are there",
     "warehouse.column_type": "a column has another type than the catalogue wants",
+    "warehouse.behind_chain": "the ledger lacks batches that were landed and are done: an older backup",
     "operational.unreachable": "the database does not answer",
     "operational.credentials": "the database refuses who we are",
     "operational.no_create": "the user may not make tables",
     "operational.not_migrated": "the tables are of another release, or not made yet",
+    "operational.behind_anchors": "the audit log ends before its last anchor: an older backup",
 }
 """Code -> its meaning. The part before the dot is the remote."""
 

@@ -23,6 +23,7 @@ from schemas.doctor import (
     CheckResult,
     Diagnosis,
     Remote,
+    State,
     not_asked,
     ok,
     sorted_findings,
@@ -35,6 +36,7 @@ from schemas.settings.ingest import LaneSettings
 from workers.addresses import operational_address, s3_address, warehouse_address
 from workers.clients import connect_temporal
 from workers.doctor_org import OrgLook
+from workers.doctor_restored import audit_findings, ledger_findings
 from workers.settings import Settings
 
 EVERYTHING = frozenset(Remote)
@@ -58,7 +60,7 @@ async def examine(
         Remote.LOCAL: lambda: _given([_settings(settings), *local]),
         Remote.SALESFORCE: org.findings,
         Remote.TEMPORAL: lambda: _temporal(settings, connection, deadline),
-        **_stores(settings, catalogue, deadline),
+        **_stores(settings, catalogue, connection, deadline),
     }
 
     async def look(remote: Remote) -> list[CheckResult]:
@@ -156,7 +158,10 @@ def streamed_objects(settings: Settings, catalogue: Catalogue | None) -> list[St
 
 
 def _stores(
-    settings: Settings, catalogue: Catalogue | None, deadline: DoctorDeadline
+    settings: Settings,
+    catalogue: Catalogue | None,
+    connection: "asyncio.Task[Client | None]",
+    deadline: DoctorDeadline,
 ) -> Mapping[Remote, Callable[[], Awaitable[list[CheckResult]]]]:
     address = s3_address(settings.s3)
     warehouse = WarehouseAddress(settings.warehouse.kind, warehouse_address(settings.warehouse))
@@ -164,13 +169,25 @@ def _stores(
     return {
         Remote.S3: lambda: asked("s3.bucket", lambda: in_thread(examine_bucket, address), deadline),
         Remote.KMS: lambda: asked("kms.key", lambda: in_thread(examine_key, org, address, store), deadline),
-        Remote.WAREHOUSE: lambda: asked(
-            "warehouse.connection", lambda: in_thread(examine_warehouse, warehouse, catalogue), deadline
+        Remote.WAREHOUSE: lambda: _then(
+            asked(
+                "warehouse.connection", lambda: in_thread(examine_warehouse, warehouse, catalogue), deadline
+            ),
+            lambda: ledger_findings(settings, connection, deadline),
         ),
-        Remote.OPERATIONAL: lambda: asked(
-            "operational.connection", lambda: in_thread(examine_store, store), deadline
+        Remote.OPERATIONAL: lambda: _then(
+            asked("operational.connection", lambda: in_thread(examine_store, store), deadline),
+            lambda: audit_findings(settings, deadline),
         ),
     }
+
+
+async def _then(
+    first: Awaitable[list[CheckResult]], more: Callable[[], Awaitable[list[CheckResult]]]
+) -> list[CheckResult]:
+    """What a store says of itself; where that is well, the comparison with other stores, too."""
+    found = await first
+    return found + await more() if all(each.state is State.OK for each in found) else found
 
 
 def _settings(settings: Settings) -> CheckResult:

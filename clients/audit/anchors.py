@@ -58,6 +58,13 @@ class Anchors:
             # A transaction that says nothing for a minute is ended, and its lock with it.
             return self._write(log, lambda: connection.execute(_STILL_HERE))
 
+    def last_number(self, head: int) -> int:
+        """The last row that is anchored; 0 = none is. `head`: the log's last row, near which it is
+        looked for.
+        """
+        last = self._last(head)
+        return 0 if last is None or last.anchor is None else last.anchor.number
+
     def read(self) -> Iterator[StoredAnchor]:
         """Every anchor in order; some are fetched ahead."""
         with ThreadPoolExecutor(_READERS, thread_name_prefix="anchors") as pool:

@@ -42,7 +42,7 @@ def examine_warehouse(address: WarehouseAddress, catalogue: Catalogue | None) ->
     unknown. Blocks.
     """
     try:
-        with translated_psycopg("the warehouse"), _connected(address) as connection:
+        with translated_psycopg("the warehouse"), connected(address) as connection:
             where = str(connection.info.dbname)
             found = [ok("warehouse.connection", f"the {address.kind} database {where} answers")]
             for examine in (examine_server, _examine_rights):
@@ -56,7 +56,8 @@ def examine_warehouse(address: WarehouseAddress, catalogue: Catalogue | None) ->
     return found + _examine_columns(address, catalogue)
 
 
-def _connected(address: WarehouseAddress) -> psycopg.Connection:
+def connected(address: WarehouseAddress) -> psycopg.Connection:
+    """A connection whose statements end within seconds."""
     # Redshift calls its encoding UNICODE, which psycopg does not know; in SQL_ASCII it would return
     # texts as bytes.
     if address.kind == "redshift":

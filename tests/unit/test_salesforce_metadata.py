@@ -43,7 +43,9 @@ def test_every_file_is_of_the_type_that_its_name_says(file: Path) -> None:
     root = read(file)
     kind = root.tag.removeprefix(SPACE)
     assert file.name.endswith(f".{SUFFIX_OF[kind]}-meta.xml")
-    parts = [each.tag for each in root if each.tag in {f"{SPACE}objectPermissions", f"{SPACE}userPermissions"}]
+    parts = [
+        each.tag for each in root if each.tag in {f"{SPACE}objectPermissions", f"{SPACE}userPermissions"}
+    ]
     assert parts == sorted(parts), "the Metadata API wants elements of one kind together"
 
 
@@ -67,9 +69,9 @@ def test_every_object_of_the_catalogue_is_selected_for_change_events() -> None:
     assert selected == {spec.event_name for spec in OBJECTS.values()}
     assert {text(root, "eventChannel") for root in members.values()} == {"ChangeEvents"}
     # Two underscores in a row are no part of a member's own name.
-    assert {
-        name: text(root, "selectedEntity").replace("__", "_") for name, root in members.items()
-    } == dict(zip(members, members, strict=True))
+    assert {name: text(root, "selectedEntity").replace("__", "_") for name, root in members.items()} == dict(
+        zip(members, members, strict=True)
+    )
 
 
 def test_the_reader_sees_every_record_and_field_and_changes_nothing() -> None:
@@ -104,4 +106,6 @@ def test_the_app_lets_only_approved_users_call_the_api_alone() -> None:
 
 def test_no_key_or_secret_is_in_the_files() -> None:
     for file in FILES:
-        assert not {f"{SPACE}consumerKey", f"{SPACE}consumerSecret"} & {each.tag for each in read(file).iter()}
+        assert not {f"{SPACE}consumerKey", f"{SPACE}consumerSecret"} & {
+            each.tag for each in read(file).iter()
+        }

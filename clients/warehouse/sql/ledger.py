@@ -52,6 +52,18 @@ def count_changes_by_hour() -> str:
     )
 
 
+def find_chain_ends(count: int) -> str:
+    """Where the ledger does not go on: lane and end of batches, committed since a time, after which
+    it has none, the newest first; parameter: the time. A lane that is followed has one such end.
+    """
+    return (
+        f"SELECT done.lane, done.end_position, MAX(done.committed_at) FROM {LEDGER} done "
+        f"LEFT JOIN {LEDGER} later ON later.lane = done.lane AND later.start_position = done.end_position "
+        "WHERE done.committed_at >= %s AND later.lane IS NULL "
+        f"GROUP BY done.lane, done.end_position ORDER BY 3 DESC LIMIT {count}"
+    )
+
+
 def find_ledger_beginning() -> str:
     """When the first change of all was received; null in an empty ledger."""
     return f"SELECT MIN(first_received_at) FROM {LEDGER}"
