@@ -2,7 +2,11 @@
 
 import asyncio
 import logging
+import os
 import signal
+import sys
+import threading
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +27,8 @@ from workers.settings import Settings, load_settings
 from workers.telemetry import telemetry
 
 _RETRY_SECONDS = 2.0
+_END_SECONDS = 20.0
+"""From the signal to the end of the process. Orchestrators kill after 30 s."""
 
 
 def worker(
@@ -46,6 +52,8 @@ async def _serve(settings: Settings, role: Role) -> None:
     def drain() -> None:
         # First of all: the orchestrator must hear that no work should be expected of this process.
         health.not_ready("draining")
+        if not stop.is_set():
+            _end_in_time()
         stop.set()
 
     for signal_ in (signal.SIGTERM, signal.SIGINT):
@@ -58,6 +66,33 @@ async def _serve(settings: Settings, role: Role) -> None:
         if stop.is_set() and not health.started:
             working.cancel()  # it only waits for remotes; there is nothing to finish
         await _ended(working)
+
+
+def _end_in_time() -> None:
+    """End the process when it is late: a thread that waits for a statement or for S3 cannot be
+    interrupted, and Python waits for its threads. Such a step is safe to repeat, as after a kill.
+    """
+    late = threading.Timer(_END_SECONDS, _end_now)
+    late.daemon = True
+    late.start()
+
+
+def _end_now() -> None:
+    frames = sys._current_frames()
+    waiting = [
+        f"{each.name} in {last.name} ({Path(last.filename).name}:{last.lineno})"
+        for each in threading.enumerate()
+        if each.name.startswith("step") and each.ident in frames
+        for last in traceback.extract_stack(frames[each.ident])[-1:]
+        if last.name != "_worker"  # an idle thread of the pool
+    ]
+    logging.getLogger(__name__).warning(
+        "the worker gives its steps up %.0f s after the signal, and other workers take them up. Still at work: %s",
+        _END_SECONDS,
+        ", ".join(waiting) or "no step",
+    )
+    logging.shutdown()
+    os._exit(0)
 
 
 async def _ended(working: "asyncio.Task[None]") -> None:

@@ -1,5 +1,6 @@
 """A worker's health endpoints, and its end by SIGTERM, as an orchestrator sees them."""
 
+import asyncio
 import json
 import signal
 import socket
@@ -8,20 +9,29 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
+from temporalio.api.enums.v1 import PendingActivityState
+from temporalio.client import Client
 
 from cli.local.engine_processes import settings_of
+from cli.local.sandbox import start_traffic
 from sandbox.endpoints import Endpoints
 from sandbox.ports import free_port
 from sandbox.stack import running_sandbox
+from schemas import names
 from tests.support.builders.waiting import SLOWNESS, wait_for
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
+
+GRACE = 30
+"""Seconds from SIGTERM to SIGKILL: `stop_grace_period`, `stopTimeout`."""
+DRAIN = 8
 
 
 @contextmanager
@@ -111,3 +121,72 @@ def test_a_health_port_that_is_taken_is_named_with_its_setting(endpoints: Endpoi
         ended = subprocess.run(command, capture_output=True, text=True, timeout=60 * SLOWNESS, check=False)
     assert ended.returncode == 2
     assert "TIDEGATE_HEALTH__PORT" in ended.stderr
+
+
+def command(settings: dict[str, Any], folder: Path, *words: str) -> None:
+    file = folder / "command.json"
+    file.write_text(json.dumps(settings))
+    line = [sys.executable, "-m", "cli.main", *words, "--settings", str(file)]
+    subprocess.run(line, check=True, capture_output=True, timeout=60 * SLOWNESS)
+
+
+def steps_at_work(endpoints: Endpoints) -> set[str]:
+    """Names of the activities that a worker has begun."""
+
+    async def look() -> set[str]:
+        client = await Client.connect(endpoints.temporal.address, namespace=endpoints.temporal.namespace)
+        found: set[str] = set()
+        async for run in client.list_workflows("ExecutionStatus = 'Running'"):
+            described = await client.get_workflow_handle(run.id).describe()
+            found |= {
+                each.activity_type.name
+                for each in described.raw_description.pending_activities
+                if each.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED
+            }
+        return found
+
+    return asyncio.run(look())
+
+
+@contextmanager
+def ready_workers(endpoints: Endpoints, folder: Path, *roles: str) -> Iterator[list[subprocess.Popen[bytes]]]:
+    with ExitStack() as stack:
+        started = [stack.enter_context(worker(settings_of(endpoints), folder, role)) for role in roles]
+        for _, url in started:
+            wait_for(lambda url=url: (answer(f"{url}/readyz") or httpx.Response(0)).status_code == 200)  # type: ignore[misc]
+        yield [process for process, _ in started]
+
+
+def test_a_worker_ends_in_time_though_a_statement_of_its_waits_for_a_lock(
+    endpoints: Endpoints, tmp_path: Path
+) -> None:
+    waiting = "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = 'warehouse'"
+    with (
+        ready_workers(endpoints, tmp_path, "lanes", "batches") as (_, batches),
+        psycopg.connect(endpoints.warehouse.dsn) as lock,
+        psycopg.connect(endpoints.warehouse.dsn, autocommit=True) as look,
+    ):
+        lock.execute("LOCK TABLE ops.ledger IN ACCESS EXCLUSIVE MODE")
+        start_traffic(endpoints.salesforce.control_url, rate=6_000, seconds=5, seed=3)
+        wait_for(lambda: look.execute(waiting).fetchone() != (0,))
+        batches.send_signal(signal.SIGTERM)
+        assert batches.wait(GRACE) == 0
+    assert "gives its steps up" in (tmp_path / "batches.log").read_text()
+
+
+def test_a_worker_with_several_busy_queues_drains_once(endpoints: Endpoints, tmp_path: Path) -> None:
+    settings, control = settings_of(endpoints), endpoints.salesforce.control_url
+    slow = {"bulk": {"hold": True}, "records": {"query_delay_seconds": 60}}
+    with ready_workers(endpoints, tmp_path, "batches", "backfill") as (_, backfill):
+        httpx.patch(f"{control}/dials", json=slow, trust_env=False).raise_for_status()
+        command(settings, tmp_path, "backfill", "Case", "--detach", "--reason", "it waits for its job")
+        command(settings, tmp_path, "reconcile", "Account", "--detach")
+        wait_for(
+            lambda: steps_at_work(endpoints) >= {names.READ_PART, names.ASK_BUCKETS},
+            why=lambda: steps_at_work(endpoints),
+        )
+        began = time.monotonic()
+        backfill.send_signal(signal.SIGTERM)
+        assert backfill.wait(GRACE) == 0
+        took = time.monotonic() - began
+    assert took < 2 * DRAIN, "one queue after the other would drain for twice as long"
