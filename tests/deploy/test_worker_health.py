@@ -176,13 +176,13 @@ def test_a_worker_ends_in_time_though_a_statement_of_its_waits_for_a_lock(
 
 def test_a_worker_with_several_busy_queues_drains_once(endpoints: Endpoints, tmp_path: Path) -> None:
     settings, control = settings_of(endpoints), endpoints.salesforce.control_url
-    slow = {"bulk": {"hold": True}, "records": {"query_delay_seconds": 60}}
+    slow = {"records": {"query_delay_seconds": 60}}
     with ready_workers(endpoints, tmp_path, "batches", "backfill") as (_, backfill):
         httpx.patch(f"{control}/dials", json=slow, trust_env=False).raise_for_status()
-        command(settings, tmp_path, "backfill", "Case", "--detach", "--reason", "it waits for its job")
+        command(settings, tmp_path, "backfill", "Case", "--detach", "--reason", "it waits for the org")
         command(settings, tmp_path, "reconcile", "Account", "--detach")
         wait_for(
-            lambda: steps_at_work(endpoints) >= {names.READ_PART, names.ASK_BUCKETS},
+            lambda: steps_at_work(endpoints) >= {names.PLAN_BACKFILL, names.ASK_BUCKETS},
             why=lambda: steps_at_work(endpoints),
         )
         began = time.monotonic()
