@@ -16,6 +16,8 @@ from sandbox.processes import ProcessGroup
 from workers.settings import FILE_VARIABLE
 
 API = "api"
+HEALTH_PORT = "TIDEGATE_HEALTH__PORT"
+"""Environment variable with the port of a worker's health endpoints; 0 = none."""
 ROLES = ("batches", "lanes", "backfill", "writebacks")
 
 
@@ -111,7 +113,8 @@ class EngineProcesses:
     def _environment(self, name: str) -> dict[str, str]:
         port = self._ports.get(name)
         metered = {} if port is None else {"TIDEGATE_METRICS__PORT": str(port)}
-        return {FILE_VARIABLE: str(self.settings_file)} | metered
+        # Several processes share this machine, and cannot share the port that an image gives each.
+        return {FILE_VARIABLE: str(self.settings_file), HEALTH_PORT: "0"} | metered
 
     def stop(self) -> None:
         """Stop them in order; their work is finished or taken up at the next start."""

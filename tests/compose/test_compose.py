@@ -9,7 +9,7 @@ import pytest
 from cli.local.engine_processes import ROLES
 from tests.compose.conftest import Stack, commit
 from tests.compose.daemon import Docker
-from tests.support.builders.waiting import SLOWNESS, wait_for
+from tests.support.builders.waiting import wait_for
 
 pytestmark = pytest.mark.compose
 
@@ -139,6 +139,17 @@ def test_the_image_knows_its_commit_and_carries_its_bill_of_materials(
 def test_the_engines_image_starts_every_command(docker: Docker, images: dict[str, str]) -> None:
     for command in ("worker", "api", "migrate", "doctor", "status", "sandbox"):
         docker.run("run", "--rm", "--network=none", "--read-only", images["runtime"], command, "--help")
+
+
+def test_the_demo_passes_in_one_container_without_a_network(
+    docker: Docker, images: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    confined = ("--network=none", "--read-only", "--cap-drop=ALL", "--tmpfs=/tmp", "--shm-size=1g")
+    words = ("demo", "--home", "/var/lib/sandbox/demo", "--rate", "24000", "--seconds", "20")
+    began = time.monotonic()
+    told = docker.run("run", "--rm", *confined, "--volume=/var/lib/sandbox", images["sandbox"], *words).stdout
+    with capsys.disabled():
+        print(f"\ndemo in a container: {time.monotonic() - began:.0f} s\n{told}", end="")  # noqa: T201
 
 
 def test_the_sizes_and_times_are_told(
