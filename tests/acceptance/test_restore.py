@@ -143,7 +143,7 @@ def test_databases_that_are_lost_come_back_from_an_hour_ago_and_end_equal(deploy
     found = deployment.doctor()
     assert found.keys() == set(BEHIND.values())
     # Before the first new act: later ones take the numbers of those that are missing.
-    assert "missing" in deployment.command("audit", "verify", codes=(1,))
+    assert "not in the log" in deployment.command("audit", "verify", codes=(1,))
     deployment.start()
     replay_as_told(deployment, found[BEHIND[WAREHOUSE]])
 
