@@ -61,7 +61,7 @@ def _examine_rights(connection: sa.Connection, database: str, user: str) -> list
         present, newest, _ = revisions(connection)
         if present == newest:
             return []  # another user takes the steps, by `tidegate migrate`, and has
-        remedy = f"As the schema's owner, in {database}: GRANT USAGE, CREATE ON SCHEMA public TO {user};"
+        remedy = f"As the schema's owner, in {database}: GRANT USAGE, CREATE ON SCHEMA public TO {user}; Or let the owner make the tables: tidegate migrate --grant {user}"
         return [wrong("operational.no_create", told, remedy, where=database)]
     finally:
         connection.rollback()

@@ -25,6 +25,7 @@ from schemas.errors import CredentialsRejectedError, TidegateError, UnavailableE
 _STATEMENT_MS = 5_000
 _LOCK_MS = 2_000
 _SHOWN = 5
+_NO_CREATE = "warehouse.no_create"
 _OURS = ", ".join(f"'{schema}'" for schema in schemas_of(""))
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 
@@ -72,7 +73,7 @@ def _examine_rights(connection: psycopg.Connection, *, is_redshift: bool) -> lis
     attempts = [
         _attempt(
             connection,
-            "warehouse.no_create",
+            _NO_CREATE,
             f"database {database}",
             f"GRANT CREATE ON DATABASE {database} TO {user};",
             [
@@ -93,10 +94,10 @@ def _examine_rights(connection: psycopg.Connection, *, is_redshift: bool) -> lis
     for schema in _existing(connection):
         grant = f"GRANT USAGE, CREATE ON SCHEMA {schema} TO {user};"
         tried = [f"CREATE TABLE {schema}.{mark} (id INTEGER)"]
-        attempts.append(_attempt(connection, "warehouse.no_create", f"schema {schema}", grant, tried))
+        attempts.append(_attempt(connection, _NO_CREATE, f"schema {schema}", grant, tried))
     if told := _migrated_by_another(connection, user):
         # Another user makes the tables. What is left to ask is whether rows can be written.
-        lacking = [each for each in attempts if each is not None and each.code != "warehouse.no_create"]
+        lacking = [each for each in attempts if each is not None and each.code != _NO_CREATE]
         return lacking or [ok("warehouse.rights", told)]
     attempts.append(_closed_tables(connection, user, is_redshift=is_redshift))
     found = [each for each in attempts if each is not None]
@@ -111,7 +112,9 @@ def _attempt(
         for statement in statements:
             connection.execute(statement.encode())
     except InsufficientPrivilege as error:
-        return wrong(code, f"{error.diag.message_primary or error}", f"As its owner: {remedy}", where=where)
+        told = f"{error.diag.message_primary or error}"
+        other = " Or let the owner make the tables: tidegate migrate --grant." if code == _NO_CREATE else ""
+        return wrong(code, told, f"As its owner: {remedy}{other}", where=where)
     except psycopg.Error as error:
         told = f"{type(error).__name__}: {error.diag.message_primary or ''}"
         again = "See what holds it up (pg_stat_activity), then run `tidegate doctor` again."
