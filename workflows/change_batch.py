@@ -27,6 +27,10 @@ with workflow.unsafe.imports_passed_through():
 _STAGE = SearchAttributeKey.for_keyword("Stage")
 _QUARANTINED = SearchAttributeKey.for_int("Quarantined")
 _WATERMARK = SearchAttributeKey.for_datetime("Watermark")
+_BEGINS_STAGED = "batch-begins-staged"
+"""Histories without this mark are of releases that set `Stage` before each step. Now the start sets
+the first one, and details, which cost no action of Temporal Cloud, say the rest.
+"""
 
 
 @workflow.defn(name=names.CHANGE_BATCH_WORKFLOW)
@@ -35,6 +39,7 @@ class ChangeBatchWorkflow:
 
     @workflow.run
     async def run(self, manifest: Manifest) -> BatchResult:
+        self._is_staged_at_start = workflow.patched(_BEGINS_STAGED)
         self._show(manifest, "staging", {})
         staged = await run(STAGE_BATCH, StageInput(manifest=manifest), summary="decode and check")
         self._show(manifest, "applying", {})
@@ -55,6 +60,9 @@ class ChangeBatchWorkflow:
         return await run(APPLY_BATCH, ApplyInput(manifest=manifest, staged=share), summary=summary)
 
     def _show(self, manifest: Manifest, stage: str, results: dict[str, ApplyResult]) -> None:
+        workflow.set_current_details(_details(manifest, stage, results))
+        if stage != "done" and self._is_staged_at_start:
+            return
         updates: list[SearchAttributeUpdate[Any]] = [_STAGE.value_set(stage)]
         if results:
             updates.append(_QUARANTINED.value_set(sum(result.quarantined for result in results.values())))
@@ -62,7 +70,6 @@ class ChangeBatchWorkflow:
             if changed_at:
                 updates.append(_WATERMARK.value_set(max(changed_at)))
         workflow.upsert_search_attributes(updates)
-        workflow.set_current_details(_details(manifest, stage, results))
 
 
 async def _say_so(org: str) -> None:

@@ -273,6 +273,7 @@ async def _start(client: Client, manifest: Manifest, oldest_ms: int | None) -> N
             ),
             SearchAttributePair(SearchAttributeKey.for_keyword("Position"), manifest.end),
             SearchAttributePair(SearchAttributeKey.for_int("Changes"), manifest.changes),
+            SearchAttributePair(SearchAttributeKey.for_keyword("Stage"), "staging"),
         ]
     )
     summary = f"{manifest.changes} changes of {manifest.lane}, {manifest.start} to {manifest.end}"

@@ -27,6 +27,7 @@ async def heartbeating(tell: Callable[[], tuple[str, ...]] = lambda: ()) -> Asyn
 
 
 async def _beat(tell: Callable[[], tuple[str, ...]]) -> None:
+    # Most steps are over before the first one, and each that reaches the server costs an action.
     while True:
-        activity.heartbeat(*tell())
         await asyncio.sleep(_EVERY_SECONDS)
+        activity.heartbeat(*tell())

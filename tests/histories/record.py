@@ -109,6 +109,16 @@ async def batch_applied_at_the_second_try(client: Client) -> Handle:
     return handle
 
 
+async def batch_shown_at_its_end(client: Client) -> Handle:
+    """As those above it, of a release that no longer sets `Stage` before each step."""
+    async with serving(client):
+        handle = await client.start_workflow(
+            ChangeBatchWorkflow.run, manifest("80"), id="batch/o/changes/80", task_queue=names.WORKFLOW_QUEUE
+        )
+        await handle.result()
+    return handle
+
+
 async def lane_followed(client: Client) -> Handle:
     follower = ScriptedFollower(["40", "80"])
     async with serving(client, follower):
@@ -410,6 +420,7 @@ async def erasure_failed_resumed_and_certified(client: Client) -> Handle:
 SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     batch_applied,
     batch_applied_at_the_second_try,
+    batch_shown_at_its_end,
     lane_followed,
     lane_paused_moved_resumed,
     lane_stopped_by_an_expired_position,
