@@ -1,9 +1,10 @@
-"""How many actions Temporal Cloud would bill for a surge, by their kind: `python -m benchmarks.actions`.
+"""How many actions Temporal Cloud would bill for a surge, by their kind: `python -m
+benchmarks.actions`.
 
-Counted as Temporal's pricing page has them (docs.temporal.io, "Pricing", 2026-07): starts, timers,
-signals, updates, activities with each retry, upserts of search attributes, child workflows (two),
-and heartbeats that reach the server. Histories hold all but the last; those are counted by the
-workers' own metrics. Queries and what a patch marks are left out.
+Counted as Temporal's pricing page has them (docs.temporal.io, "Pricing", 2026-07): starts,
+timers, signals, updates, activities with each retry, upserts of search attributes, child
+workflows (two), and heartbeats that reach the server. Histories hold all but the last; those are
+counted by the workers' own metrics. Queries and what a patch marks are left out.
 """
 
 import argparse

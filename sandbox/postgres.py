@@ -120,6 +120,11 @@ def start_postgres(
     return child
 
 
+def postgres_program(name: str) -> Path:
+    """Path of a program of the package, such as `pg_dump`."""
+    return Path(POSTGRES_BIN_PATH) / name
+
+
 def make_durable(port: int, databases: tuple[str, ...]) -> None:
     """Keep each commit that was answered in these databases when the server is killed."""
     with psycopg.connect(dsn(port, "postgres"), autocommit=True) as connection:

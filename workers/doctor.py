@@ -185,7 +185,9 @@ def _stores(
 async def _then(
     first: Awaitable[list[CheckResult]], more: Callable[[], Awaitable[list[CheckResult]]]
 ) -> list[CheckResult]:
-    """What a store says of itself; where that is well, the comparison with other stores, too."""
+    """Findings about a store by itself; where all is well, those of its comparison with others,
+    too.
+    """
     found = await first
     return found + await more() if all(each.state is State.OK for each in found) else found
 

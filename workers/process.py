@@ -71,8 +71,8 @@ async def run_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIterato
 
 
 async def _stop_together(workers: Sequence[Worker]) -> None:
-    """One after another, a process with four busy queues would drain for four times as long, and its
-    orchestrator would kill it.
+    """One after another, a process with four busy queues would drain for four times as long, and
+    its orchestrator would kill it.
     """
     await asyncio.gather(*(each.shutdown() for each in workers))
 

@@ -44,7 +44,7 @@ _PAGE = "docs/deploy.md#backup-and-restore"
 
 @dataclass(frozen=True)
 class Stores:
-    """What the ledger is held against."""
+    """The warehouse, and the bucket that its ledger is held against."""
 
     org: str
     warehouse: WarehouseAddress

@@ -95,7 +95,7 @@ class Deployment:
             return connection.execute(query).scalar_one() == 0
 
     def doctor(self) -> dict[str, dict[str, Any]]:
-        """What doctor says of stores that are behind others, by its code."""
+        """Findings of doctor about stores that are behind others, by code."""
         told = json.loads(self.command("doctor", "--json", codes=(0, 1)))
         return {each["code"]: each for each in told["findings"] if each["code"] in BEHIND.values()}
 

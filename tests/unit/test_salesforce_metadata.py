@@ -1,4 +1,6 @@
-"""The org's metadata of deploy/salesforce is well-formed, whole, and about the catalogue's objects."""
+"""The org's metadata of deploy/salesforce is well-formed, whole, and about the catalogue's
+objects.
+"""
 
 import json
 from pathlib import Path

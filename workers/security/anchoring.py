@@ -21,7 +21,9 @@ from workers.settings import Settings
 
 _log = logging.getLogger(__name__)
 _LAST_SECONDS = 5.0
-"""For the anchor of a process that stops, after its drain. What it lacks the next process anchors."""
+"""For the anchor of a process that stops, after its drain. What it lacks the next process
+anchors.
+"""
 
 
 def open_anchors(settings: Settings) -> Anchors | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import sqlalchemy as sa
 
-from sandbox.postgres import POSTGRES_BIN_PATH
+from sandbox.postgres import postgres_program
 from tests.support.builders.waiting import SLOWNESS
 
 
@@ -26,7 +26,7 @@ class Backups:
             self._run("pg_dump", "--format=custom", f"--file={self._file(name)}", self._url(name))
 
     def destroy(self, name: str) -> None:
-        """Drop a database, whoever is connected."""
+        """Drop a database; its connections are ended."""
         with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
@@ -43,7 +43,7 @@ class Backups:
 
     def _run(self, program: str, *words: str) -> None:
         ended = subprocess.run(
-            [str(POSTGRES_BIN_PATH / program), *words],
+            [str(postgres_program(program)), *words],
             capture_output=True,
             text=True,
             check=False,
