@@ -14,8 +14,10 @@ from clients.doctor.keys import examine_key
 from clients.doctor.object_storage import examine_bucket
 from clients.doctor.operational import examine_store
 from clients.doctor.org_events import Streamed
+from clients.doctor.restored import Stores, examine_audit_log, examine_ledger
 from clients.doctor.run_check import DoctorDeadline, asked, in_thread
 from clients.doctor.warehouse import WarehouseAddress, examine_warehouse
+from clients.storage.objects import ObjectStore
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.doctor import (
     CHECKS,
@@ -36,7 +38,7 @@ from schemas.settings.ingest import LaneSettings
 from workers.addresses import operational_address, s3_address, warehouse_address
 from workers.clients import connect_temporal
 from workers.doctor_org import OrgLook
-from workers.doctor_restored import audit_findings, ledger_findings
+from workers.security.anchoring import open_anchors
 from workers.settings import Settings
 
 EVERYTHING = frozenset(Remote)
@@ -173,11 +175,11 @@ def _stores(
             asked(
                 "warehouse.connection", lambda: in_thread(examine_warehouse, warehouse, catalogue), deadline
             ),
-            lambda: ledger_findings(settings, connection, deadline),
+            lambda: _ledger(settings, connection, deadline),
         ),
         Remote.OPERATIONAL: lambda: _then(
             asked("operational.connection", lambda: in_thread(examine_store, store), deadline),
-            lambda: audit_findings(settings, deadline),
+            lambda: _audit_log(settings, deadline),
         ),
     }
 
@@ -190,6 +192,31 @@ async def _then(
     """
     found = await first
     return found + await more() if all(each.state is State.OK for each in found) else found
+
+
+async def _ledger(
+    settings: Settings, connection: "asyncio.Task[Client | None]", deadline: DoctorDeadline
+) -> list[CheckResult]:
+    """The ledger against the chain."""
+    stores = Stores(
+        settings.salesforce.org_id,
+        WarehouseAddress(settings.warehouse.kind, warehouse_address(settings.warehouse)),
+        ObjectStore(s3_address(settings.s3)),
+    )
+
+    async def ask() -> list[CheckResult]:
+        return await examine_ledger(stores, await asyncio.shield(connection))
+
+    return await asked("warehouse.chain", ask, deadline)
+
+
+async def _audit_log(settings: Settings, deadline: DoctorDeadline) -> list[CheckResult]:
+    """The audit log against its anchors."""
+
+    def ask() -> list[CheckResult]:
+        return examine_audit_log(operational_address(settings.operational), open_anchors(settings))
+
+    return await asked("operational.anchors", lambda: in_thread(ask), deadline)
 
 
 def _settings(settings: Settings) -> CheckResult:

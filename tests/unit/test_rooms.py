@@ -62,7 +62,7 @@ CAPABILITIES: dict[str, dict[str, set[str]]] = {
         "concurrency": set(),
         "database": {"acting", "aws_region", "ca_bundle"},
         "dependencies": {"database", "salesforce", "storage", "warehouse"},
-        "doctor": {"database", "salesforce", "storage", "temporal", "warehouse"},
+        "doctor": {"audit", "database", "salesforce", "storage", "temporal", "warehouse"},
         "fleet": set(),
         "governor": {"metrics"},
         "metrics": set(),
