@@ -3,8 +3,8 @@ in place of the plain ones of the same name.
 
 Temporal refuses a behaviour from a worker without a version, so the plain types have none. Types
 that are not listed in `PINNED` upgrade: that is the default of every version
-(`workers/deployment/version.py`). A type is pinned when its runs last seconds: old workers are needed
-for no longer than that.
+(`workers/deployment/version.py`). A type is pinned when its runs last seconds: old workers are
+needed for no longer than that.
 """
 
 from collections.abc import Iterable, Mapping
