@@ -201,4 +201,4 @@ def test_a_worker_with_several_busy_queues_drains_once(endpoints: Endpoints, tmp
         }
     assert given_back.keys() == HELD
     apart = max(given_back.values()) - min(given_back.values())
-    assert apart < timedelta(seconds=DRAIN), "one queue after the other would give its steps back later"
+    assert apart < timedelta(seconds=DRAIN / 2), "one queue after the other would give its steps back later"
