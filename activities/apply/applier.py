@@ -290,4 +290,4 @@ def _merge(transaction: Transaction, spec: ObjectSpec, net: NetRows, more: NDArr
         transaction.execute(merge_sql.close_versions(spec))
         transaction.execute(merge_sql.open_versions(spec))
     transaction.stage(merge_sql.net_stage(spec, "latest"), columns, net.table(net.is_latest & more))
-    transaction.execute(merge_sql.merge_current(spec))
+    transaction.execute(merge_sql.update_current(spec))

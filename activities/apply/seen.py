@@ -5,13 +5,16 @@ A batch that the ledger has does not come here: `Applier` answers it by `_applie
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from clients.warehouse import Transaction
 from clients.warehouse.sql import apply as sql
 from schemas.catalogue import ObjectSpec
 from transforms.apply.base_rows import StoredBase, read_bases
+from transforms.apply.logged_since import logged_since
 from transforms.ingest.snapshots import REPAIRS
 from transforms.ingest.wide_rows import is_bounded, room, widths
 
@@ -47,7 +50,8 @@ class SeenChanges:
         bases: dict[str, StoredBase] = {}
         if suspects:
             _stage_records(transaction, sql.SUSPECT, sorted(suspects))
-            logged = set(transaction.fetch(sql.find_logged_orders(spec)))
+            since = logged_since(_earliest(incoming, suspects), datetime.now(UTC))
+            logged = set(transaction.fetch(sql.find_logged_orders(spec), [since]))
             bases = read_bases(transaction.fetch(sql.find_bases(spec)), spec)
         is_new, is_behind = [], []
         for identity in zip(ids, orders, strict=True):
@@ -95,6 +99,14 @@ class SeenChanges:
             # One change fits by itself: staging has seen to it.
             or (total[record_id] > room(self.spec) and (count > 1 or record_id in self.last_orders))
         }
+
+
+def _earliest(incoming: pa.Table, record_ids: set[str]) -> datetime:
+    """The earliest commit time of some records' changes."""
+    ids = incoming["record_id"]
+    some = pc.is_in(ids, value_set=pa.array(sorted(record_ids), ids.type))
+    earliest: datetime = pc.min(incoming["changed_at"].filter(some)).as_py()
+    return earliest
 
 
 def _stage_records(transaction: Transaction, name: str, record_ids: list[str]) -> None:

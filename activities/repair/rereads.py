@@ -30,6 +30,7 @@ from schemas.ids import backfill_workflow_id, ids_key
 from schemas.quality import LATE_PARENT_GRACE
 from schemas.repair import CloseInput, FindInput, FindResult, Repair
 from schemas.salesforce.limits import COLLECTION_RETRIEVE_MAX
+from transforms.apply.logged_since import logged_since
 from transforms.ingest.snapshots import GONE_ORIGIN
 from transforms.repair import BY_WINDOW, LONGEST_TRANSACTION, Cause
 
@@ -184,7 +185,10 @@ def _brings(workflow_id: str, org: str, name: str) -> bool:
 
 def _close_answered(transaction: Transaction, spec: ObjectSpec) -> datetime:
     now = datetime.now(UTC)
-    transaction.execute(sql.close_told(spec), [now, spec.name, GONE_ORIGIN])
+    ((oldest,),) = transaction.fetch(sql.find_oldest_open(), [spec.name])
+    if oldest is not None:
+        since = logged_since(oldest, now)
+        transaction.execute(sql.close_told(spec), [now, since, spec.name, GONE_ORIGIN, spec.name])
     transaction.execute(sql.close_whole(spec), [now, spec.name, Cause.INCOMPLETE])
     transaction.execute(sql.resolve_quarantine(), [now, spec.name])
     return now

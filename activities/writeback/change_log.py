@@ -6,13 +6,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-import pyarrow as pa
-
+from activities.writeback.named_records import name_records
 from clients.warehouse import Warehouse
-from clients.warehouse.sql import reconcile as sql
-from clients.warehouse.sql.apply import RECORD_LIST
 from clients.warehouse.sql.writeback import read_recent_changes
 from schemas.catalogue import ObjectSpec
+from transforms.apply.logged_since import CLOCK_ROOM
 from transforms.writeback.facts import OtherChange
 
 Log = dict[str, list[OtherChange]]
@@ -34,10 +32,10 @@ class ChangeLog:
         return await asyncio.to_thread(self._read, spec, record_ids, moment)
 
     def _read(self, spec: ObjectSpec, record_ids: Collection[str], moment: datetime) -> Log:
-        named = pa.table({"record_id": pa.array(sorted(record_ids), pa.large_string())})
         with self.warehouse.reading() as reading:
-            reading.stage(sql.NAMED, RECORD_LIST, named)
-            rows = reading.fetch(read_recent_changes(spec), [moment])
+            listed = name_records(reading, sorted(record_ids))
+            values = [moment, moment - CLOCK_ROOM, *listed]
+            rows = reading.fetch(read_recent_changes(spec, len(listed)), values)
         fields = {column: name for name, column in spec.columns.items()}
         found: Log = defaultdict(list)
         for record_id, at, columns, user, origin in rows:

@@ -8,16 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import pyarrow as pa
 from temporalio import activity
 
+from activities.writeback.named_records import name_records
 from clients.concurrency import run_to_completion
 from clients.metrics.writebacks import observe_echoes
 from clients.salesforce.http import Sessions
 from clients.telemetry.spans import SpanKind, SpanSpec, first_span_of, is_on, record_span
 from clients.warehouse import Warehouse
-from clients.warehouse.sql import reconcile as sql
-from clients.warehouse.sql.apply import RECORD_LIST
 from clients.warehouse.sql.writeback import read_returned_changes
 from clients.writeback.echoes import Echoes
 from schemas import names
@@ -25,6 +23,7 @@ from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ids import writeback_batch_id
 from schemas.ingest.change_types import SNAPSHOT
 from schemas.writeback.messages import EchoCounts, EchoInput
+from transforms.apply.logged_since import CLOCK_ROOM
 from transforms.writeback.echo import Returned, Unechoed, echo_of
 
 _PAGE = 20_000
@@ -72,10 +71,10 @@ class EchoSteps:
         """Record id -> its changes since the first of these was sent."""
         records = sorted({each.record_id for each in page})
         since = min(each.sent_at for each in page).replace(microsecond=0)
-        named = pa.table({"record_id": pa.array(records, pa.large_string())})
         with self.warehouse.reading() as reading:
-            reading.stage(sql.NAMED, RECORD_LIST, named)
-            rows = reading.fetch(read_returned_changes(spec), [since])
+            listed = name_records(reading, records)
+            values = [since, since - CLOCK_ROOM, *listed]
+            rows = reading.fetch(read_returned_changes(spec, len(listed)), values)
         found: defaultdict[str, list[Returned]] = defaultdict(list)
         for record_id, at, applied_at, kind, user, origin in rows:
             found[record_id].append(Returned(at, applied_at, kind == SNAPSHOT, user or "", origin or ""))

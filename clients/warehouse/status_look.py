@@ -4,7 +4,7 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from os import dup
 from typing import Any, Final
 
@@ -29,6 +29,8 @@ from schemas.status_facts import (
 )
 
 Rows = list[tuple[Any, ...]]
+Fetch = Callable[..., Rows]
+"""A query and its parameters -> its rows."""
 _SYSTEM: Final = "the warehouse"
 _CONNECTION: Final = {
     "connect_timeout": 2,
@@ -99,13 +101,13 @@ def shut_down(connection: psycopg.Connection) -> None:
         wire.shutdown(socket.SHUT_RDWR)
 
 
-def _asked(connection: psycopg.Connection, ask: Callable[[Callable[[str], Rows]], Any], ends: float) -> Any:
+def _asked(connection: psycopg.Connection, ask: Callable[[Fetch], Any], ends: float) -> Any:
     """One answer; None when the warehouse refuses the question or the time is over."""
 
-    def fetch(query: str) -> Rows:
+    def fetch(query: str, *values: object) -> Rows:
         left = max(1, round((ends - time.monotonic()) * 1_000))
         connection.execute(f"SET statement_timeout = {left}".encode())
-        return connection.execute(query.encode()).fetchall()
+        return connection.execute(query.encode(), values or None).fetchall()
 
     if ends <= time.monotonic():
         return None
@@ -115,9 +117,9 @@ def _asked(connection: psycopg.Connection, ask: Callable[[Callable[[str], Rows]]
         return None
 
 
-def _ledger(fetch: Callable[[str], Rows]) -> list[ObjectLedger]:
-    recent = {name: numbers for name, *numbers in fetch(sql.measure_recent())}
-    return [_object(row, recent.get(row[0])) for row in fetch(sql.count_day())]
+def _ledger(fetch: Fetch) -> list[ObjectLedger]:
+    recent = {name: numbers for name, *numbers in fetch(sql.measure_recent(), _ago(sql.RECENT))}
+    return [_object(row, recent.get(row[0])) for row in fetch(sql.count_day(), _ago(sql.A_DAY))]
 
 
 def _object(row: tuple[Any, ...], recent: list[Any] | None) -> ObjectLedger:
@@ -140,45 +142,49 @@ def _object(row: tuple[Any, ...], recent: list[Any] | None) -> ObjectLedger:
     )
 
 
+def _ago(span: timedelta) -> datetime:
+    return datetime.now(UTC) - span
+
+
 def _seconds(value: Any) -> timedelta | None:
     return None if value is None else timedelta(seconds=round(float(value), 3))
 
 
-def _positions(fetch: Callable[[str], Rows]) -> list[LanePosition]:
+def _positions(fetch: Fetch) -> list[LanePosition]:
     return [
         LanePosition(lane=lane, position=position, received_at=received, changed_at=changed)
-        for lane, position, received, changed in fetch(sql.find_positions())
+        for lane, position, received, changed in fetch(sql.find_positions(), *(_ago(sql.A_DAY),) * 2)
     ]
 
 
-def _refused(fetch: Callable[[str], Rows]) -> list[Refused]:
+def _refused(fetch: Fetch) -> list[Refused]:
     return [
         Refused(reason=reason, changes=count, oldest_at=oldest)
         for reason, count, oldest in fetch(sql.count_refused())
     ]
 
 
-def _reconciled(fetch: Callable[[str], Rows]) -> list[Reconciled]:
-    rows = fetch(sql.find_last_reconciliations())
+def _reconciled(fetch: Fetch) -> list[Reconciled]:
+    rows = fetch(sql.find_last_reconciliations(), _ago(sql.RECONCILED))
     return [Reconciled(**dict(zip(Reconciled.model_fields, row, strict=True))) for row in rows]
 
 
-def _held(fetch: Callable[[str], Rows]) -> list[Hold]:
+def _held(fetch: Fetch) -> list[Hold]:
     rows = fetch(holds.list_holds())
     return [Hold(object=name, reason=reason, since=since) for name, _, reason, since in rows]
 
 
-def _rereads(fetch: Callable[[str], Rows]) -> list[OpenRereads]:
+def _rereads(fetch: Fetch) -> list[OpenRereads]:
     rows = fetch(sql.count_rereads())
     return [OpenRereads(**dict(zip(OpenRereads.model_fields, row, strict=True))) for row in rows]
 
 
-def _findings(fetch: Callable[[str], Rows]) -> list[OpenFindings]:
+def _findings(fetch: Fetch) -> list[OpenFindings]:
     rows = fetch(quality_queries.count_isolated())
     return [OpenFindings(**dict(zip(OpenFindings.model_fields, row, strict=True))) for row in rows]
 
 
-def _archived(fetch: Callable[[str], Rows]) -> ArchiveFacts:
+def _archived(fetch: Fetch) -> ArchiveFacts:
     sources = [
         ArchiveStanding(source=source, last_month=last, oldest_kept=oldest)
         for source, last, oldest in fetch(sql.find_archived())
@@ -186,7 +192,7 @@ def _archived(fetch: Callable[[str], Rows]) -> ArchiveFacts:
     return ArchiveFacts(sources=tuple(sources), since=fetch(sql.find_first_commit())[0][0])
 
 
-_QUESTIONS: dict[str, Callable[[Callable[[str], Rows]], Any]] = {
+_QUESTIONS: dict[str, Callable[[Fetch], Any]] = {
     "ledger": _ledger,
     "positions": _positions,
     "holds": _held,

@@ -14,13 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import chain
 
-import pyarrow as pa
-
 from clients.warehouse import Transaction, Warehouse
-from clients.warehouse.sql.apply import NAMED_KEYS, find_by_key
+from clients.warehouse.sql.apply import MOST_LISTED, find_by_key
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec
-from schemas.errors import TidegateError
-from schemas.tables import Column, Kind, arrow_schema, field_column
+from schemas.errors import TerminalError, TidegateError
+from schemas.tables import Kind, field_column
 from transforms.writeback.field_rules import UNLOCKED
 from transforms.writeback.validate import PreparedWriteback
 from transforms.writeback.validate_fields import ParentKey
@@ -54,6 +52,10 @@ class ParentLookup:
         if time.monotonic() >= self._asks_from:
             try:
                 found = self._pool.submit(self._asked, prepared).result(self._patience.total_seconds())
+            except TerminalError as error:
+                # It will be refused again, and nobody notices that locks are missing.
+                self._asks_from = time.monotonic() + REST.total_seconds()
+                _LOG.error("The warehouse refuses to name the parents that writebacks lock: %s", error)
             except (TidegateError, TimeoutError) as error:
                 self._asks_from = time.monotonic() + REST.total_seconds()
                 _LOG.warning("parents are not looked up for a while: %s", type(error).__name__)
@@ -96,12 +98,14 @@ class ParentLookup:
         # The store's token of an external id is none of the warehouse's.
         if key.kind is not Kind.TEXT or spec.fields[key_field].is_protected:
             return {}
-        named = Column("key_value", Kind.TEXT, key.size, required=True)
-        listed = pa.table({"key_value": sorted(values)}, schema=arrow_schema((named,)))
-        transaction.stage(NAMED_KEYS, (named,), listed)
         columns = [spec.columns[field] for field in locking_references(spec)]
-        found = transaction.fetch(find_by_key(spec, key.name, columns))
-        return {value: (record_id, {each for each in ids if each}) for value, record_id, *ids in found}
+        found: dict[str, tuple[str, set[str]]] = {}
+        listed = sorted(values)
+        for first in range(0, len(listed), MOST_LISTED):
+            some = listed[first : first + MOST_LISTED]
+            rows = transaction.fetch(find_by_key(spec, key.name, columns, len(some)), some)
+            found |= {value: (record_id, {each for each in ids if each}) for value, record_id, *ids in rows}
+        return found
 
 
 def locking_references(spec: ObjectSpec) -> list[str]:

@@ -31,8 +31,9 @@ def schemas_of(prefix: str) -> tuple[str, ...]:
 def find_shadows() -> str:
     """The schemas of every shadow's curated tables."""
     return (
-        "SELECT schema_name FROM information_schema.schemata "
-        f"WHERE schema_name LIKE 'shadow_%' AND schema_name LIKE '%_{CURATED}' ORDER BY schema_name"
+        # information_schema leaves out schemas of others on Redshift.
+        "SELECT nspname FROM pg_namespace "
+        f"WHERE nspname LIKE 'shadow_%' AND nspname LIKE '%_{CURATED}' ORDER BY nspname"
     )
 
 

@@ -1,6 +1,6 @@
 """The fold's SQL: statements that PostgreSQL and Redshift both understand.
 
-Only what both have: MERGE with one WHEN MATCHED and no condition, UPDATE … FROM, DELETE … USING.
+Only what both have: UPDATE … FROM without an alias of its target, DELETE … USING.
 Names come from the catalogue, whose table and column names are checked identifiers. A test
 parses every statement with sqlglot's Redshift dialect, and another runs it on PostgreSQL.
 """
@@ -49,8 +49,6 @@ SUSPECT = "stage_suspect"
 """Temporary: records with a change that is not later than what was applied (record_id)."""
 REBUILT = "stage_rebuilt"
 """Temporary: records to fold again (record_id)."""
-NAMED_KEYS = "stage_named_keys"
-"""Temporary: external ids (key_value)."""
 FOLDED_FROM = "stage_folded_from"
 """Temporary: records that are folded again from their base, with its place (record_id,
 change_order).
@@ -116,14 +114,14 @@ def tables_of(spec: ObjectSpec) -> dict[str, tuple[Column, ...]]:
     return tables
 
 
-def find_by_key(spec: ObjectSpec, key: str, references: Sequence[str]) -> str:
-    """External id, record id and references of the live records that have one of the staged
-    external ids in the column `key`.
+def find_by_key(spec: ObjectSpec, key: str, references: Sequence[str], count: int) -> str:
+    """External id, record id and references of the live records that have one of `count` external
+    ids in the column `key`; parameters: the external ids.
     """
     columns, key = "".join(f", c.{quoted(name)}" for name in references), quoted(key)
     return (
         f"SELECT c.{key}, c.record_id{columns} FROM {current_table(spec)} AS c "
-        f"JOIN {NAMED_KEYS} AS n ON c.{key} = n.key_value WHERE NOT c.is_deleted"
+        f"WHERE c.{key} IN ({placeholders(count)}) AND NOT c.is_deleted"
     )
 
 
@@ -158,10 +156,12 @@ def _most_bytes(column: Column) -> str:
 
 
 def find_logged_orders(spec: ObjectSpec) -> str:
-    """record_id, change_order of every logged change of the suspect records."""
+    """record_id, change_order of the suspect records' changes that were logged since a time;
+    parameter: the time.
+    """
     return (
         f"SELECT c.record_id, c.change_order FROM {change_table(spec)} AS c "
-        f"JOIN {SUSPECT} AS s ON c.record_id = s.record_id"
+        f"JOIN {SUSPECT} AS s ON c.record_id = s.record_id WHERE c.applied_at >= %s"
     )
 
 
@@ -227,6 +227,16 @@ def read_fields(spec: ObjectSpec, columns: Sequence[Column]) -> str:
 def find_run() -> str:
     """True when a run of a reconciliation has its row; parameters: run, object."""
     return f"SELECT run FROM {RECONCILIATION} WHERE run = %s AND object = %s"
+
+
+MOST_LISTED = 500
+"""Values that a statement lists; more are staged. A temporary table costs Redshift about as much as
+a commit.
+"""
+
+
+def placeholders(count: int) -> str:
+    return ",".join(["%s"] * count)
 
 
 def insert_row(table: str, columns: Sequence[Column]) -> str:

@@ -60,8 +60,8 @@ def settle_findings_ahead() -> str:
     Parameters: when, object, the place.
     """
     return (
-        f"UPDATE {QUALITY} AS q SET change_order = '0', resolved_at = %s, resolved_by = q.batch FROM {ABOVE} AS a "
-        "WHERE q.object = %s AND q.record_id = a.record_id AND q.change_order > %s"
+        f"UPDATE {QUALITY} SET change_order = '0', resolved_at = %s, resolved_by = quality.batch FROM {ABOVE} AS a "
+        "WHERE quality.object = %s AND quality.record_id = a.record_id AND quality.change_order > %s"
     )
 
 
@@ -72,6 +72,6 @@ def close_rereads_ahead() -> str:
     Parameters: when, object, the place.
     """
     return (
-        f"UPDATE {REREAD} AS r SET closed_at = %s, outcome = 'given_up' FROM {ABOVE} AS a "
-        "WHERE r.object = %s AND r.record_id = a.record_id AND r.closed_at IS NULL AND r.change_order > %s"
+        f"UPDATE {REREAD} SET closed_at = %s, outcome = 'given_up' FROM {ABOVE} AS a "
+        "WHERE reread.object = %s AND reread.record_id = a.record_id AND reread.closed_at IS NULL AND reread.change_order > %s"
     )

@@ -6,7 +6,7 @@ _FACTS = (
     "batch, object, lane, start_position, end_position, landed, applied, duplicate, quarantined, rebuilt, "
     "first_changed_at, last_changed_at, last_received_at, committed_at"
 )
-_CHOSEN = " AND ".join(f"(%s = '' OR {name} = %s)" for name in ("lane", "object"))
+_CHOSEN = " AND ".join(f"(CAST(%s AS VARCHAR) = '' OR {name} = %s)" for name in ("lane", "object"))
 _NEWEST_FIRST = "ORDER BY committed_at DESC, batch DESC, object"
 
 

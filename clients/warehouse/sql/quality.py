@@ -23,7 +23,7 @@ LATE = "stage_late"
 FOLDED = "stage_folded"
 """Temporary: records that were folded again (record_id)."""
 
-_SAME = "q.object = f.object AND q.record_id = f.record_id AND q.field = f.field AND q.rule = f.rule"
+_SAME = "quality.object = f.object AND quality.record_id = f.record_id AND quality.field = f.field AND quality.rule = f.rule"
 
 
 def find_open_findings() -> str:
@@ -31,8 +31,8 @@ def find_open_findings() -> str:
     them alone; parameter: the object.
     """
     return (
-        f"SELECT q.record_id, q.field, q.rule, q.change_order, q.severity FROM {QUALITY} AS q JOIN {TOUCHED} AS t "
-        f"ON q.record_id = t.record_id WHERE q.object = %s AND q.resolved_at IS NULL AND q.target IS NULL"
+        f"SELECT quality.record_id, quality.field, quality.rule, quality.change_order, quality.severity FROM {QUALITY} JOIN {TOUCHED} AS t "
+        f"ON quality.record_id = t.record_id WHERE quality.object = %s AND quality.resolved_at IS NULL AND quality.target IS NULL"
     )
 
 
@@ -41,8 +41,8 @@ def find_open_isolating() -> str:
     say that a field is unknown; parameter: the object.
     """
     return (
-        f"SELECT q.record_id, q.field, q.rule FROM {QUALITY} AS q JOIN {FOLDED} AS f ON q.record_id = f.record_id "
-        f"WHERE q.object = %s AND q.resolved_at IS NULL AND q.severity = '{Severity.ISOLATE}'"
+        f"SELECT quality.record_id, quality.field, quality.rule FROM {QUALITY} JOIN {FOLDED} AS f ON quality.record_id = f.record_id "
+        f"WHERE quality.object = %s AND quality.resolved_at IS NULL AND quality.severity = '{Severity.ISOLATE}'"
     )
 
 
@@ -60,19 +60,21 @@ def update_findings() -> str:
     """Bring the rows that are there up to date. A newer breach opens a row again, and takes its
     acknowledgement away.
     """
-    is_newer = "f.change_order > q.change_order"
+    is_newer = "f.change_order > quality.change_order"
     newer = [
-        f"{name} = CASE WHEN {is_newer} THEN f.{name} ELSE q.{name} END"
+        f"{name} = CASE WHEN {is_newer} THEN f.{name} ELSE quality.{name} END"
         for name in ("severity", "detail", "batch", "resolved_at", "resolved_by")
     ]
-    opens = f"{is_newer} AND q.resolved_at IS NOT NULL AND f.resolved_at IS NULL"
+    opens = f"{is_newer} AND quality.resolved_at IS NOT NULL AND f.resolved_at IS NULL"
     forgotten = [
-        f"{name} = CASE WHEN {opens} THEN NULL ELSE q.{name} END"
+        f"{name} = CASE WHEN {opens} THEN NULL ELSE quality.{name} END"
         for name in ("acknowledged_at", "acknowledged_by", "acknowledged_reason")
     ]
-    order = f"change_order = CASE WHEN {is_newer} THEN f.change_order ELSE q.change_order END"
-    seen = "last_seen_at = f.last_seen_at, seen = q.seen + f.seen"
-    return f"UPDATE {QUALITY} AS q SET {', '.join([*newer, *forgotten, order, seen])} FROM {FOUND} AS f WHERE {_SAME}"
+    order = f"change_order = CASE WHEN {is_newer} THEN f.change_order ELSE quality.change_order END"
+    seen = "last_seen_at = f.last_seen_at, seen = quality.seen + f.seen"
+    return (
+        f"UPDATE {QUALITY} SET {', '.join([*newer, *forgotten, order, seen])} FROM {FOUND} AS f WHERE {_SAME}"
+    )
 
 
 def reopen_findings() -> str:
@@ -82,7 +84,7 @@ def reopen_findings() -> str:
     same = [f"{name} = f.{name}" for name in ("severity", "detail", "batch", "change_order", "last_seen_at")]
     none = [f"{name} = NULL" for name in ("resolved_at", "resolved_by")]
     none += [f"acknowledged_{name} = NULL" for name in ("at", "by", "reason")]
-    return f"UPDATE {QUALITY} AS q SET {', '.join([*same, *none])} FROM {FOUND} AS f WHERE {_SAME}"
+    return f"UPDATE {QUALITY} SET {', '.join([*same, *none])} FROM {FOUND} AS f WHERE {_SAME}"
 
 
 def insert_findings() -> str:
@@ -90,7 +92,7 @@ def insert_findings() -> str:
     names = [column.sql for column in FOUND_COLUMNS]
     return (
         f"INSERT INTO {QUALITY} ({', '.join(names)}) SELECT {', '.join(f'f.{name}' for name in names)} "
-        f"FROM {FOUND} AS f LEFT JOIN {QUALITY} AS q ON {_SAME} WHERE q.object IS NULL"
+        f"FROM {FOUND} AS f LEFT JOIN {QUALITY} ON {_SAME} WHERE quality.object IS NULL"
     )
 
 
@@ -114,7 +116,7 @@ def close_field() -> str:
 def settle_findings() -> str:
     """Close what a later change has answered; parameters: when, the object."""
     return (
-        f"UPDATE {QUALITY} AS q SET resolved_at = %s, resolved_by = s.batch FROM {SETTLED} AS s "
-        "WHERE q.object = %s AND q.record_id = s.record_id AND q.field = s.field AND q.rule = s.rule "
-        "AND q.resolved_at IS NULL"
+        f"UPDATE {QUALITY} SET resolved_at = %s, resolved_by = s.batch FROM {SETTLED} AS s "
+        "WHERE quality.object = %s AND quality.record_id = s.record_id AND quality.field = s.field AND quality.rule = s.rule "
+        "AND quality.resolved_at IS NULL"
     )

@@ -9,20 +9,25 @@ from clients.warehouse.sql.scorecard import SCORECARD
 from schemas.catalogue import ObjectSpec
 from schemas.tables import quoted
 
-_CHOSEN = " AND ".join(f"(%s = '' OR q.{name} = %s)" for name in ("object", "rule", "field", "record_id"))
+_CHOSEN = " AND ".join(
+    f"(CAST(%s AS VARCHAR) = '' OR quality.{name} = %s)" for name in ("object", "rule", "field", "record_id")
+)
 """Parameters: object, rule, field and record, each twice, empty for any."""
-_OPEN = f"{_CHOSEN} AND q.resolved_at IS NULL"
+_OPEN = f"{_CHOSEN} AND quality.resolved_at IS NULL"
 _ACKNOWLEDGED = "acknowledged_at = %s, acknowledged_by = %s, acknowledged_reason = %s"
 _ANSWERABLE = " AND ".join(
-    [*(f"(%s = '' OR {name} = %s)" for name in ("reason", "object", "batch")), "resolved_at IS NULL"]
+    [
+        *(f"(CAST(%s AS VARCHAR) = '' OR {name} = %s)" for name in ("reason", "object", "batch")),
+        "resolved_at IS NULL",
+    ]
 )
 _REFUSED = f"{_ANSWERABLE} AND acknowledged_at IS NULL"
 DISCARDED = "discarded"
 """In `resolved_by` of a row that an operator has given up; other rows name a batch there."""
 _FACTS = (
-    "q.object, q.record_id, q.field, q.rule, q.severity, q.state, q.target, q.detail, q.change_order, q.batch, "
-    "q.first_seen_at, q.last_seen_at, q.seen, q.resolved_at, q.resolved_by, q.acknowledged_at, q.acknowledged_by, "
-    "q.acknowledged_reason"
+    "quality.object, quality.record_id, quality.field, quality.rule, quality.severity, quality.state, quality.target, quality.detail, quality.change_order, quality.batch, "
+    "quality.first_seen_at, quality.last_seen_at, quality.seen, quality.resolved_at, quality.resolved_by, quality.acknowledged_at, quality.acknowledged_by, "
+    "quality.acknowledged_reason"
 )
 
 
@@ -31,9 +36,9 @@ def count_findings() -> str:
     first and last seen, a detail.
     """
     return (
-        "SELECT q.object, q.field, q.rule, q.severity, COALESCE(q.state, ''), COUNT(*), "
-        "SUM(CASE WHEN q.acknowledged_at IS NULL THEN 0 ELSE 1 END), MIN(q.first_seen_at), MAX(q.last_seen_at), MAX(q.detail) "
-        f"FROM {QUALITY} AS q WHERE {_OPEN} GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"
+        "SELECT quality.object, quality.field, quality.rule, quality.severity, COALESCE(quality.state, ''), COUNT(*), "
+        "SUM(CASE WHEN quality.acknowledged_at IS NULL THEN 0 ELSE 1 END), MIN(quality.first_seen_at), MAX(quality.last_seen_at), MAX(quality.detail) "
+        f"FROM {QUALITY} WHERE {_OPEN} GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"
     )
 
 
@@ -42,34 +47,34 @@ def list_waiting_findings(count: int) -> str:
     `_CHOSEN`.
     """
     return (
-        f"SELECT {_FACTS} FROM {QUALITY} AS q WHERE {_OPEN} AND q.acknowledged_at IS NULL "
-        f"ORDER BY q.last_seen_at DESC, q.object, q.record_id, q.field, q.rule LIMIT {count}"
+        f"SELECT {_FACTS} FROM {QUALITY} WHERE {_OPEN} AND quality.acknowledged_at IS NULL "
+        f"ORDER BY quality.last_seen_at DESC, quality.object, quality.record_id, quality.field, quality.rule LIMIT {count}"
     )
 
 
 def list_every_finding(count: int) -> str:
     """The same with those that are acknowledged or resolved."""
     return (
-        f"SELECT {_FACTS} FROM {QUALITY} AS q WHERE {_CHOSEN} "
-        f"ORDER BY q.last_seen_at DESC, q.object, q.record_id, q.field, q.rule LIMIT {count}"
+        f"SELECT {_FACTS} FROM {QUALITY} WHERE {_CHOSEN} "
+        f"ORDER BY quality.last_seen_at DESC, quality.object, quality.record_id, quality.field, quality.rule LIMIT {count}"
     )
 
 
 def acknowledge_findings() -> str:
     """Parameters: when, by whom, why; then as of `_CHOSEN`."""
-    return f"UPDATE {QUALITY} AS q SET {_ACKNOWLEDGED} WHERE {_OPEN} AND q.acknowledged_at IS NULL"
+    return f"UPDATE {QUALITY} SET {_ACKNOWLEDGED} WHERE {_OPEN} AND quality.acknowledged_at IS NULL"
 
 
 def count_unacknowledged() -> str:
     """The number of findings for `acknowledge_findings`; parameters as of `_CHOSEN`."""
-    return f"SELECT COUNT(*) FROM {QUALITY} AS q WHERE {_OPEN} AND q.acknowledged_at IS NULL"
+    return f"SELECT COUNT(*) FROM {QUALITY} WHERE {_OPEN} AND quality.acknowledged_at IS NULL"
 
 
 def find_records_of_findings() -> str:
     """Object, record, a batch and the latest place, of records with open findings."""
     return (
-        f"SELECT q.object, q.record_id, MIN(q.batch), MAX(q.change_order) FROM {QUALITY} AS q "
-        f"WHERE {_OPEN} AND q.record_id <> '' GROUP BY q.object, q.record_id"
+        f"SELECT quality.object, quality.record_id, MIN(quality.batch), MAX(quality.change_order) FROM {QUALITY} "
+        f"WHERE {_OPEN} AND quality.record_id <> '' GROUP BY quality.object, quality.record_id"
     )
 
 
@@ -79,7 +84,7 @@ def read_scorecard() -> str:
     """
     return (
         'SELECT s.object, s.field, s.rule, s.day, s.checked, s.failed, s."percent", s."percent_before", s.trend, s.failed_now '
-        f"FROM {SCORECARD} AS s WHERE (%s = '' OR s.object = %s) AND s.day >= CAST(%s AS DATE) "
+        f"FROM {SCORECARD} AS s WHERE (CAST(%s AS VARCHAR) = '' OR s.object = %s) AND s.day >= CAST(%s AS DATE) "
         "ORDER BY s.object, s.day DESC, s.field, s.rule"
     )
 
@@ -88,12 +93,12 @@ def count_isolated() -> str:
     """Object, fields and findings that leave a field unknown, orphans, other open findings: of what
     nobody has acknowledged.
     """
-    is_lost = "q.severity = 'isolate'"
-    is_orphan = "q.state = 'orphan'"
+    is_lost = "quality.severity = 'isolate'"
+    is_orphan = "quality.state = 'orphan'"
     return (
-        f"SELECT q.object, COUNT(DISTINCT CASE WHEN {is_lost} THEN q.field END), SUM(CASE WHEN {is_lost} THEN 1 ELSE 0 END), "
+        f"SELECT quality.object, COUNT(DISTINCT CASE WHEN {is_lost} THEN quality.field END), SUM(CASE WHEN {is_lost} THEN 1 ELSE 0 END), "
         f"SUM(CASE WHEN {is_orphan} THEN 1 ELSE 0 END), SUM(CASE WHEN {is_lost} OR {is_orphan} THEN 0 ELSE 1 END) "
-        f"FROM {QUALITY} AS q WHERE q.resolved_at IS NULL AND q.acknowledged_at IS NULL GROUP BY q.object ORDER BY q.object"
+        f"FROM {QUALITY} WHERE quality.resolved_at IS NULL AND quality.acknowledged_at IS NULL GROUP BY quality.object ORDER BY quality.object"
     )
 
 

@@ -219,7 +219,7 @@ def _facts(fields: Sequence[Column]) -> str:
 
 
 def _ms(column: str) -> str:
-    return f"CAST(EXTRACT(EPOCH FROM c.{column}) * 1000 AS BIGINT)"
+    return f"CAST(ROUND(EXTRACT(EPOCH FROM c.{column}) * 1000) AS BIGINT)"
 
 
 def _bucket(seconds: int) -> str:
@@ -249,6 +249,6 @@ def list_reconciliations(limit: int) -> str:
     """The `limit` newest ones; parameters: the object twice, empty for any."""
     return (
         "SELECT object, window_name, depth, as_of, verdict, org_records, warehouse_records, found, repaired, altered, calls, "
-        f"began_at, ended_at, isolated FROM {RECONCILIATION} WHERE (%s = '' OR object = %s) "
+        f"began_at, ended_at, isolated FROM {RECONCILIATION} WHERE (CAST(%s AS VARCHAR) = '' OR object = %s) "
         f"ORDER BY ended_at DESC, object LIMIT {limit}"
     )

@@ -17,8 +17,8 @@ NOTED = "stage_noted"
 """Temporary: findings about two records, one row for a record and field."""
 NOTED_COLUMNS: tuple[Column, ...] = QUALITY_COLUMNS
 
-_SAME = "q.object = n.object AND q.record_id = n.record_id AND q.field = n.field AND q.rule = n.rule"
-_OPEN = f"q.rule = '{Rule.PARENT}' AND q.resolved_at IS NULL"
+_SAME = "quality.object = n.object AND quality.record_id = n.record_id AND quality.field = n.field AND quality.rule = n.rule"
+_OPEN = f"quality.rule = '{Rule.PARENT}' AND quality.resolved_at IS NULL"
 
 
 def open_notes_again() -> str:
@@ -35,16 +35,16 @@ def open_notes_again() -> str:
     )
     sets = [*(f"{name} = n.{name}" for name in taken), *(f"{name} = NULL" for name in ended)]
     return (
-        f"UPDATE {QUALITY} AS q SET {', '.join(sets)}, seen = q.seen + 1 FROM {NOTED} AS n "
-        f"WHERE {_SAME} AND (q.resolved_at IS NOT NULL OR q.target <> n.target)"
+        f"UPDATE {QUALITY} SET {', '.join(sets)}, seen = quality.seen + 1 FROM {NOTED} AS n "
+        f"WHERE {_SAME} AND (quality.resolved_at IS NOT NULL OR quality.target <> n.target)"
     )
 
 
 def count_new_notes() -> str:
     """field, how many of the staged findings are not open; run it before `open_notes_again`."""
     return (
-        f"SELECT n.field, COUNT(*) FROM {NOTED} AS n LEFT JOIN {QUALITY} AS q ON {_SAME} "
-        "AND q.resolved_at IS NULL WHERE q.object IS NULL GROUP BY n.field"
+        f"SELECT n.field, COUNT(*) FROM {NOTED} AS n LEFT JOIN {QUALITY} ON {_SAME} "
+        "AND quality.resolved_at IS NULL WHERE quality.object IS NULL GROUP BY n.field"
     )
 
 
@@ -53,30 +53,30 @@ def insert_notes() -> str:
     names = [column.sql for column in NOTED_COLUMNS]
     return (
         f"INSERT INTO {QUALITY} ({', '.join(names)}) SELECT {', '.join(f'n.{name}' for name in names)} "
-        f"FROM {NOTED} AS n LEFT JOIN {QUALITY} AS q ON {_SAME} WHERE q.object IS NULL"
+        f"FROM {NOTED} AS n LEFT JOIN {QUALITY} ON {_SAME} WHERE quality.object IS NULL"
     )
 
 
 def resolve_left(spec: ObjectSpec) -> str:
     """Close findings of touched records that were deleted, or point elsewhere; parameter: when."""
     return (
-        f"UPDATE {QUALITY} AS q SET resolved_at = %s, resolved_by = c.batch FROM {TOUCHED} AS t, {current_table(spec)} AS c "
-        f"WHERE q.object = '{spec.name}' AND {_OPEN} AND q.record_id = t.record_id AND c.record_id = t.record_id "
-        f"AND (c.is_deleted OR COALESCE({_pointed(spec)}, '') <> q.target)"
+        f"UPDATE {QUALITY} SET resolved_at = %s, resolved_by = c.batch FROM {TOUCHED} AS t, {current_table(spec)} AS c "
+        f"WHERE quality.object = '{spec.name}' AND {_OPEN} AND quality.record_id = t.record_id AND c.record_id = t.record_id "
+        f"AND (c.is_deleted OR COALESCE({_pointed(spec)}, '') <> quality.target)"
     )
 
 
 def find_awaited(spec: ObjectSpec) -> str:
     """A row when a record waits for one of the object."""
-    begins = f"SUBSTRING(q.target, 1, {KEY_PREFIX_CHARACTERS}) = '{spec.key_prefix}'"
-    return f"SELECT q.record_id FROM {QUALITY} AS q WHERE q.resolved_at IS NULL AND q.target IS NOT NULL AND {begins} LIMIT 1"
+    begins = f"SUBSTRING(quality.target, 1, {KEY_PREFIX_CHARACTERS}) = '{spec.key_prefix}'"
+    return f"SELECT quality.record_id FROM {QUALITY} WHERE quality.resolved_at IS NULL AND quality.target IS NOT NULL AND {begins} LIMIT 1"
 
 
 def resolve_arrived(spec: ObjectSpec) -> str:
     """Close what waited for touched records of this object, which are there; parameter: when."""
     return (
-        f"UPDATE {QUALITY} AS q SET resolved_at = %s, resolved_by = p.batch FROM {TOUCHED} AS t, {current_table(spec)} AS p "
-        f"WHERE q.target = t.record_id AND {_OPEN} AND p.record_id = t.record_id AND NOT p.is_deleted"
+        f"UPDATE {QUALITY} SET resolved_at = %s, resolved_by = p.batch FROM {TOUCHED} AS t, {current_table(spec)} AS p "
+        f"WHERE quality.target = t.record_id AND {_OPEN} AND p.record_id = t.record_id AND NOT p.is_deleted"
     )
 
 
@@ -84,13 +84,13 @@ def find_open(spec: ObjectSpec, rule: Rule) -> str:
     """A row when a finding of the rule, `parent` or `unique`, is open about a record of the
     object.
     """
-    is_open = "q.resolved_at IS NULL AND q.target IS NOT NULL"
-    return f"SELECT q.record_id FROM {QUALITY} AS q WHERE q.object = '{spec.name}' AND q.rule = '{rule}' AND {is_open} LIMIT 1"
+    is_open = "quality.resolved_at IS NULL AND quality.target IS NOT NULL"
+    return f"SELECT quality.record_id FROM {QUALITY} WHERE quality.object = '{spec.name}' AND quality.rule = '{rule}' AND {is_open} LIMIT 1"
 
 
 def find_open_rules() -> str:
     """object, rule, field, each once, of the open findings about two records."""
-    return f"SELECT DISTINCT q.object, q.rule, q.field FROM {QUALITY} AS q WHERE q.resolved_at IS NULL AND q.target IS NOT NULL"
+    return f"SELECT DISTINCT quality.object, quality.rule, quality.field FROM {QUALITY} WHERE quality.resolved_at IS NULL AND quality.target IS NOT NULL"
 
 
 def resolve_rule() -> str:
@@ -107,16 +107,18 @@ def find_open_shared(spec: ObjectSpec) -> str:
     """record_id, field of open findings of the rule `unique` about touched records, of either
     side.
     """
-    is_open = f"q.object = '{spec.name}' AND q.rule = '{Rule.UNIQUE}' AND q.resolved_at IS NULL"
+    is_open = (
+        f"quality.object = '{spec.name}' AND quality.rule = '{Rule.UNIQUE}' AND quality.resolved_at IS NULL"
+    )
     return " UNION ".join(
-        f"SELECT q.record_id, q.field FROM {QUALITY} AS q JOIN {TOUCHED} AS t ON q.{side} = t.record_id WHERE {is_open}"
+        f"SELECT quality.record_id, quality.field FROM {QUALITY} JOIN {TOUCHED} AS t ON quality.{side} = t.record_id WHERE {is_open}"
         for side in ("record_id", "target")
     )
 
 
 def count_waiting() -> str:
     """Objects with findings of the rule `parent` that are not decided, and how many."""
-    return f"SELECT q.object, COUNT(*) FROM {QUALITY} AS q WHERE {_OPEN} AND q.state <> '{ParentState.ORPHAN}' GROUP BY q.object"
+    return f"SELECT quality.object, COUNT(*) FROM {QUALITY} WHERE {_OPEN} AND quality.state <> '{ParentState.ORPHAN}' GROUP BY quality.object"
 
 
 def resolve_found(spec: ObjectSpec, parent: ObjectSpec) -> str:
@@ -124,8 +126,8 @@ def resolve_found(spec: ObjectSpec, parent: ObjectSpec) -> str:
     when.
     """
     return (
-        f"UPDATE {QUALITY} AS q SET resolved_at = %s, resolved_by = p.batch FROM {current_table(parent)} AS p "
-        f"WHERE {_of(spec, parent)} AND q.state <> '{ParentState.ORPHAN}' AND p.record_id = q.target AND NOT p.is_deleted"
+        f"UPDATE {QUALITY} SET resolved_at = %s, resolved_by = p.batch FROM {current_table(parent)} AS p "
+        f"WHERE {_of(spec, parent)} AND quality.state <> '{ParentState.ORPHAN}' AND p.record_id = quality.target AND NOT p.is_deleted"
     )
 
 
@@ -134,8 +136,8 @@ def find_missing(spec: ObjectSpec, parent: ObjectSpec) -> str:
     noted until when.
     """
     return (
-        f"SELECT q.target, MIN(q.batch), MAX(q.change_order) FROM {QUALITY} AS q LEFT JOIN {current_table(parent)} AS p "
-        f"ON p.record_id = q.target WHERE {_due(spec, parent)} AND p.record_id IS NULL GROUP BY q.target"
+        f"SELECT quality.target, MIN(quality.batch), MAX(quality.change_order) FROM {QUALITY} LEFT JOIN {current_table(parent)} AS p "
+        f"ON p.record_id = quality.target WHERE {_due(spec, parent)} AND p.record_id IS NULL GROUP BY quality.target"
     )
 
 
@@ -144,14 +146,14 @@ def find_left_behind(spec: ObjectSpec, parent: ObjectSpec) -> str:
     when.
     """
     return (
-        f"SELECT q.record_id, MIN(q.batch), MAX(q.change_order) FROM {QUALITY} AS q JOIN {current_table(parent)} AS p "
-        f"ON p.record_id = q.target WHERE {_due(spec, parent)} AND p.is_deleted GROUP BY q.record_id"
+        f"SELECT quality.record_id, MIN(quality.batch), MAX(quality.change_order) FROM {QUALITY} JOIN {current_table(parent)} AS p "
+        f"ON p.record_id = quality.target WHERE {_due(spec, parent)} AND p.is_deleted GROUP BY quality.record_id"
     )
 
 
 def mark_asked(spec: ObjectSpec, parent: ObjectSpec) -> str:
     """The org is asked about what is due; parameter: noted until when."""
-    return f"UPDATE {QUALITY} AS q SET state = '{ParentState.ASKED}' WHERE {_due(spec, parent)}"
+    return f"UPDATE {QUALITY} SET state = '{ParentState.ASKED}' WHERE {_due(spec, parent)}"
 
 
 def mark_orphans(spec: ObjectSpec, parent: ObjectSpec) -> str:
@@ -159,9 +161,9 @@ def mark_orphans(spec: ObjectSpec, parent: ObjectSpec) -> str:
     detail.
     """
     return (
-        f"UPDATE {QUALITY} AS q SET state = '{ParentState.ORPHAN}', detail = %s "
-        f"WHERE {_of(spec, parent)} AND q.state = '{ParentState.ASKED}' "
-        f"AND NOT EXISTS ({_asked_for('q.target')}) AND NOT EXISTS ({_asked_for('q.record_id')})"
+        f"UPDATE {QUALITY} SET state = '{ParentState.ORPHAN}', detail = %s "
+        f"WHERE {_of(spec, parent)} AND quality.state = '{ParentState.ASKED}' "
+        f"AND NOT EXISTS ({_asked_for('quality.target')}) AND NOT EXISTS ({_asked_for('quality.record_id')})"
     )
 
 
@@ -175,13 +177,13 @@ def _pointed(spec: ObjectSpec) -> str:
     more.
     """
     cases = [f"WHEN '{name}' THEN c.{quoted(spec.columns[name])}" for name in spec.pointers]
-    return f"CASE q.field {' '.join(cases)} END" if cases else f"CAST(NULL AS VARCHAR({ID_SIZE}))"
+    return f"CASE quality.field {' '.join(cases)} END" if cases else f"CAST(NULL AS VARCHAR({ID_SIZE}))"
 
 
 def _of(spec: ObjectSpec, parent: ObjectSpec) -> str:
-    begins = f"SUBSTRING(q.target, 1, {KEY_PREFIX_CHARACTERS}) = '{parent.key_prefix}'"
-    return f"q.object = '{spec.name}' AND {_OPEN} AND {begins}"
+    begins = f"SUBSTRING(quality.target, 1, {KEY_PREFIX_CHARACTERS}) = '{parent.key_prefix}'"
+    return f"quality.object = '{spec.name}' AND {_OPEN} AND {begins}"
 
 
 def _due(spec: ObjectSpec, parent: ObjectSpec) -> str:
-    return f"{_of(spec, parent)} AND q.state = '{ParentState.WAITS}' AND q.last_seen_at <= %s"
+    return f"{_of(spec, parent)} AND quality.state = '{ParentState.WAITS}' AND quality.last_seen_at <= %s"

@@ -48,14 +48,31 @@ def find_open_records(count: int) -> str:
     )
 
 
-def close_told(spec: ObjectSpec) -> str:
-    """Close what a whole image, or the end of the record, has answered; parameters: when, object,
-    the origin of an end.
+def find_oldest_open() -> str:
+    """Commit time of the oldest change that is on the list for one of its records; null when none
+    is. Parameter: the object.
     """
+    return f"SELECT MIN(changed_at) FROM {REREAD} WHERE object = %s AND closed_at IS NULL AND record_id IS NOT NULL"
+
+
+def close_told(spec: ObjectSpec) -> str:
+    """Close what a whole image, or the end of the record, has answered.
+
+    Parameters: when, applied since when, object, the origin of an end, object. Several changes may
+    answer one row, so they are aggregated first: an UPDATE that matches a row twice is an error on
+    Redshift where `error_on_nondeterministic_update` is on.
+    """
+    told = (
+        f"SELECT w.record_id AS record_id, w.change_order AS change_order, MIN(c.batch) AS batch FROM {REREAD} AS w "
+        f"JOIN {change_table(spec)} AS c ON c.record_id = w.record_id AND c.change_order > w.change_order "
+        "WHERE c.applied_at >= %s AND w.object = %s AND w.closed_at IS NULL "
+        "AND (c.change_type IN ('create', 'undelete', 'snapshot') OR c.change_origin = %s) "
+        "GROUP BY w.record_id, w.change_order"
+    )
     return (
-        f"UPDATE {REREAD} AS r SET closed_at = %s, closed_by = c.batch, outcome = 'read' FROM {change_table(spec)} AS c "
-        "WHERE r.object = %s AND r.closed_at IS NULL AND c.record_id = r.record_id AND c.change_order > r.change_order "
-        "AND (c.change_type IN ('create', 'undelete', 'snapshot') OR c.change_origin = %s)"
+        f"UPDATE {REREAD} SET closed_at = %s, closed_by = told.batch, outcome = 'read' FROM ({told}) AS told "
+        "WHERE reread.object = %s AND reread.closed_at IS NULL "
+        "AND reread.record_id = told.record_id AND reread.change_order = told.change_order"
     )
 
 
@@ -64,8 +81,9 @@ def close_whole(spec: ObjectSpec) -> str:
     cause.
     """
     return (
-        f"UPDATE {REREAD} AS r SET closed_at = %s, closed_by = c.batch, outcome = 'read' FROM {current_table(spec)} AS c "
-        "WHERE r.object = %s AND r.closed_at IS NULL AND r.cause = %s AND c.record_id = r.record_id AND c.is_complete"
+        f"UPDATE {REREAD} SET closed_at = %s, closed_by = c.batch, outcome = 'read' FROM {current_table(spec)} AS c "
+        "WHERE reread.object = %s AND reread.closed_at IS NULL AND reread.cause = %s "
+        "AND c.record_id = reread.record_id AND c.is_complete"
     )
 
 
@@ -84,8 +102,9 @@ def count_attempt() -> str:
     answers.
     """
     return (
-        f"UPDATE {REREAD} AS r SET attempts = r.attempts + 1 FROM {TOUCHED} AS t "
-        "WHERE r.object = %s AND r.closed_at IS NULL AND r.record_id = t.record_id AND r.changed_at <= %s"
+        f"UPDATE {REREAD} SET attempts = reread.attempts + 1 FROM {TOUCHED} AS t "
+        "WHERE reread.object = %s AND reread.closed_at IS NULL AND reread.record_id = t.record_id "
+        "AND reread.changed_at <= %s"
     )
 
 
@@ -107,7 +126,13 @@ def give_up() -> str:
 
 def resolve_quarantine() -> str:
     """Mark what is answered in quarantine, too; parameters: when, object."""
+    # A change may be on the list more than once: replays and repairs ask again.
+    answered = (
+        f"SELECT r.batch AS batch, r.ordinal AS ordinal, MIN(r.closed_by) AS closed_by FROM {REREAD} AS r "
+        "WHERE r.object = %s AND r.outcome = 'read' GROUP BY r.batch, r.ordinal"
+    )
     return (
-        f"UPDATE {QUARANTINE} AS q SET resolved_at = %s, resolved_by = r.closed_by FROM {REREAD} AS r "
-        "WHERE r.object = %s AND r.outcome = 'read' AND q.batch = r.batch AND q.ordinal = r.ordinal AND q.resolved_at IS NULL"
+        f"UPDATE {QUARANTINE} SET resolved_at = %s, resolved_by = answered.closed_by FROM ({answered}) AS answered "
+        "WHERE quarantine.batch = answered.batch AND quarantine.ordinal = answered.ordinal "
+        "AND quarantine.resolved_at IS NULL"
     )

@@ -24,7 +24,10 @@ RELEASED_COLUMNS: tuple[Column, ...] = (
 )
 
 _CHOSEN = " AND ".join(
-    [*(f"(%s = '' OR {name} = %s)" for name in ("reason", "object", "batch")), "resolved_at IS NULL"]
+    [
+        *(f"(CAST(%s AS VARCHAR) = '' OR {name} = %s)" for name in ("reason", "object", "batch")),
+        "resolved_at IS NULL",
+    ]
 )
 """Of what is not answered."""
 _WAITING = f"{_CHOSEN} AND acknowledged_at IS NULL"

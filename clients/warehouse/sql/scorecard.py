@@ -17,7 +17,7 @@ _TREND_DAYS = 7
 
 def find_counts(object_name: str, day: date) -> str:
     """Field and rule of the counts that are there."""
-    return f"SELECT d.field, d.rule FROM {QUALITY_DAY} AS d WHERE {_of(object_name, day)}"
+    return f"SELECT quality_day.field, quality_day.rule FROM {QUALITY_DAY} WHERE {_of(object_name, day)}"
 
 
 def add_counts(object_name: str, day: date, scores: Sequence[RuleCount]) -> str:
@@ -29,8 +29,8 @@ def add_counts(object_name: str, day: date, scores: Sequence[RuleCount]) -> str:
         for name in ("checked", "failed")
     )
     return (
-        f"UPDATE {QUALITY_DAY} AS d SET checked = d.checked + CASE {checked} ELSE 0 END, "
-        f"failed = d.failed + CASE {failed} ELSE 0 END "
+        f"UPDATE {QUALITY_DAY} SET checked = quality_day.checked + CASE {checked} ELSE 0 END, "
+        f"failed = quality_day.failed + CASE {failed} ELSE 0 END "
         f"WHERE {_of(object_name, day)} AND ({' OR '.join(f'({_key(each)})' for each in scores)})"
     )
 
@@ -47,11 +47,11 @@ def insert_counts(object_name: str, day: date, scores: Sequence[RuleCount]) -> s
 
 def _of(object_name: str, day: date) -> str:
     # Names of the catalogue, which are checked identifiers.
-    return f"d.day = CAST('{day:%Y-%m-%d}' AS DATE) AND d.object = '{object_name}'"
+    return f"quality_day.day = CAST('{day:%Y-%m-%d}' AS DATE) AND quality_day.object = '{object_name}'"
 
 
 def _key(score: RuleCount) -> str:
-    return f"d.field = '{score.field}' AND d.rule = '{score.rule}'"
+    return f"quality_day.field = '{score.field}' AND quality_day.rule = '{score.rule}'"
 
 
 def views() -> dict[str, str]:

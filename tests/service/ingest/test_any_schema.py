@@ -310,7 +310,7 @@ def check_statements(spec: ObjectSpec) -> None:
         [
             merge_sql.close_versions(spec),
             merge_sql.open_versions(spec),
-            merge_sql.merge_current(spec),
+            merge_sql.update_current(spec),
             sql.read_changes(spec),
         ]
     )

@@ -295,6 +295,20 @@ def test_without_a_warehouse_writebacks_are_accepted_all_the_same(database: str)
     parents.close()
 
 
+def test_a_lookup_that_the_warehouse_refuses_is_an_error_in_the_log(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    empty = PostgresWarehouse(database)  # without the tables of the warehouse
+    parents = ParentLookup(empty, default_catalogue())
+    intake = WritebackIntake(database, checks, parents.locks)
+    assert len(intake.submit("a", numbered(1)).accepted) == 1
+    intake.close()
+    parents.close()
+    empty.close()
+    [told] = [each for each in caplog.records if each.levelname == "ERROR"]
+    assert "The warehouse refuses to name the parents" in told.getMessage()
+
+
 def test_writebacks_are_looked_at_by_number_key_and_filter(
     database: str, intake: WritebackIntake, looks: WritebackQueries
 ) -> None:
