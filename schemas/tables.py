@@ -40,7 +40,7 @@ class Kind(StrEnum):
 @dataclass(frozen=True)
 class Column:
     """One column: `size` is most characters of a text (0: unbounded), `scale` decimal places of a
-    decimal.
+    decimal. `is_ascii`: a character of the text is one byte.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Column:
     size: int = 0
     scale: int = 0
     required: bool = False
+    is_ascii: bool = False
 
     @property
     def sql(self) -> str:
@@ -99,7 +100,9 @@ def field_column(name: str, spec: FieldSpec) -> Column:
     if (scale := spec.decimals) is not None:
         return Column(name, Kind.DECIMAL, scale=scale)
     kind = _KINDS.get(spec.type, Kind.TEXT)
-    return Column(name, kind, size=text_size(spec) if kind is Kind.TEXT else 0)
+    if kind is not Kind.TEXT:
+        return Column(name, kind)
+    return Column(name, kind, size=text_size(spec), is_ascii=spec.type in IDS)
 
 
 def text_size(spec: FieldSpec) -> int:
@@ -115,7 +118,9 @@ def most_text_bytes(spec: FieldSpec, most_bytes: int | None) -> int | None:
     `most_bytes` is that of the warehouse, as of `ObjectSpec`: Redshift sizes a column in bytes,
     and PostgreSQL does not.
     """
-    return None if most_bytes is None else min(UTF8_BYTES * text_size(spec), most_bytes)
+    if most_bytes is None:
+        return None
+    return min(text_size(spec) * (1 if spec.type in IDS else UTF8_BYTES), most_bytes)
 
 
 def most_diff_bytes(spec: FieldSpec, most_bytes: int | None) -> int | None:
@@ -133,11 +138,11 @@ def field_columns(spec: ObjectSpec) -> tuple[Column, ...]:
     return tuple(field_column(column, spec.fields[name]) for name, column in spec.columns.items())
 
 
-RECORD_ID = Column("record_id", Kind.TEXT, ID_SIZE, required=True)
-CHANGE_ORDER = Column("change_order", Kind.TEXT, ORDER_SIZE, required=True)
+RECORD_ID = Column("record_id", Kind.TEXT, ID_SIZE, required=True, is_ascii=True)
+CHANGE_ORDER = Column("change_order", Kind.TEXT, ORDER_SIZE, required=True, is_ascii=True)
 CHANGED_AT = Column("changed_at", Kind.TIMESTAMP, required=True)
 APPLIED_AT = Column("applied_at", Kind.TIMESTAMP, required=True)
-BATCH = Column("batch", Kind.TEXT, NAME_SIZE, required=True)
+BATCH = Column("batch", Kind.TEXT, NAME_SIZE, required=True, is_ascii=True)
 IS_DELETED = Column("is_deleted", Kind.BOOLEAN, required=True)
 IS_COMPLETE = Column("is_complete", Kind.BOOLEAN, required=True)
 VERSION = Column("version", Kind.INTEGER, required=True)
@@ -152,7 +157,7 @@ writes it; null: nothing.
 CHANGE_HEADER = (
     RECORD_ID,
     CHANGE_ORDER,
-    Column("change_type", Kind.TEXT, 16, required=True),
+    Column("change_type", Kind.TEXT, 16, required=True, is_ascii=True),
     CHANGED_AT,
     # columns an update carries; null: the whole record
     Column("changed_fields", Kind.TEXT, 65_535),
@@ -201,7 +206,7 @@ def base_columns(spec: ObjectSpec) -> tuple[Column, ...]:
 
 def current_columns(spec: ObjectSpec) -> tuple[Column, ...]:
     """`curated.<object>_current`: one row a record."""
-    order = Column("last_change_order", Kind.TEXT, ORDER_SIZE, required=True)
+    order = Column("last_change_order", Kind.TEXT, ORDER_SIZE, required=True, is_ascii=True)
     return (
         RECORD_ID,
         *field_columns(spec),

@@ -21,7 +21,7 @@ from schemas.catalogue import (
     TooLong,
 )
 from schemas.quality import Rule, Severity
-from schemas.tables import text_size
+from schemas.tables import UTF8_BYTES, most_text_bytes, text_size
 from transforms.misfits import Converter, MisfitError, Note, NotedError
 from transforms.pii import is_any_token, is_misfit_token, is_token, longest_token
 
@@ -92,16 +92,16 @@ def _protected(spec: FieldSpec, most_bytes: int | None) -> Converter:
 
 def _text(spec: FieldSpec, most_bytes: int | None) -> Converter:
     length, is_cut = text_size(spec), spec.too_long is TooLong.CUT and spec.type not in IDS
-    safe = (
-        length if most_bytes is None else min(length, most_bytes // 4)
-    )  # any text of so many characters fits
+    most = most_text_bytes(spec, most_bytes)
+    # Any text of so many characters fits, and of so many that are one byte each.
+    safe, plain = (length, length) if most is None else (min(length, most // UTF8_BYTES), min(length, most))
 
     def convert(value: object) -> str:
         if not isinstance(value, str):
             raise MisfitError(Rule.WRONG_TYPE, f"expected a text, got {_kind(value)}")
-        if len(value) <= safe and "\x00" not in value:
+        if (len(value) <= safe or (len(value) <= plain and value.isascii())) and "\x00" not in value:
             return value
-        return _odd_text(value, length, most_bytes, is_cut=is_cut)
+        return _odd_text(value, length, most, is_cut=is_cut)
 
     return convert
 

@@ -23,7 +23,7 @@ from clients.warehouse.live_catalogue import LiveCatalogue
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.postgres_tables import MAX_ROW_BYTES
 from clients.warehouse.redshift import RedshiftWarehouse
-from clients.warehouse.redshift_sql import MAX_TEXT_BYTES
+from clients.warehouse.redshift_values import MAX_TEXT_BYTES
 from clients.warehouse.stored_names import keep_names
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.drift import RELOAD_EVERY

@@ -1,21 +1,14 @@
-"""The SQL and the Parquet files of Redshift, made by pure functions.
+"""The SQL of Redshift's tables and loads, made by pure functions.
 
-No cluster has run this: what AWS' pages leave open is marked "unverified" where it matters.
+No cluster has run this: what AWS' pages leave open is marked "unverified" where it matters, and
+`tidegate warehouse verify` asks a cluster about it.
 """
 
 from collections.abc import Sequence
-from io import BytesIO
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
+from clients.warehouse.redshift_values import sql_literal, text_bytes
+from schemas.tables import OPS, RECORD_ID, Column, Kind
 
-from clients.warehouse.sql.apply import QUARANTINE
-from schemas.errors import StatementError
-from schemas.tables import CURATED, UTF8_BYTES, Column, Kind
-
-MAX_TEXT_BYTES = 65_535
-"""Most bytes of a VARCHAR: https://docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html"""
 _TYPES = {
     Kind.BOOLEAN: "BOOLEAN",
     Kind.INTEGER: "BIGINT",
@@ -33,7 +26,15 @@ _SORT_KEYS = {
     "base": "record_id",
     "current": "record_id",
     "history": "record_id, valid_from",
-    "change": "record_id, change_order",
+    # Rows come in this order, so nothing is to be sorted later, and a bound in time skips the rest.
+    "change": "applied_at",
+}
+_SORT_KEYS_OF_OPS = {
+    "ledger": "committed_at",
+    "quarantine": "quarantined_at",
+    "reread": "asked_at",
+    "quality_day": "day",
+    "reconciliation": "ended_at",
 }
 
 
@@ -44,8 +45,12 @@ def create_statement(table: str, columns: Sequence[Column]) -> str:
     lie on one slice in every table of its object, so that the fold's joins move nothing between
     nodes.
     """
-    keys = _SORT_KEYS.get(table.rpartition("_")[2])
-    options = f"DISTSTYLE KEY DISTKEY(record_id) SORTKEY({keys})" if keys else "DISTSTYLE AUTO"
+    schema, _, name = table.partition(".")
+    if schema.endswith(OPS):
+        key = _SORT_KEYS_OF_OPS.get(name)
+        options = f"DISTSTYLE AUTO SORTKEY({key})" if key else "DISTSTYLE AUTO"
+    else:
+        options = f"DISTSTYLE KEY DISTKEY(record_id) SORTKEY({_SORT_KEYS[name.rpartition('_')[2]]})"
     return f"CREATE TABLE IF NOT EXISTS {table} ({_definitions(columns, required=True)}) {options}"
 
 
@@ -65,69 +70,43 @@ def missing_statements(table: str, columns: Sequence[Column], existing: set[str]
 
 
 def stage_statement(name: str, columns: Sequence[Column]) -> str:
-    """A temporary table, distributed as the tables that it is joined with."""
-    return (
-        f"CREATE TEMP TABLE {name} ({_definitions(columns, required=False)}) DISTSTYLE KEY DISTKEY(record_id)"
-    )
+    """A temporary table; one of records is distributed as the tables that it is joined with."""
+    is_of_records = any(column.name == RECORD_ID.name for column in columns)
+    options = "DISTSTYLE KEY DISTKEY(record_id)" if is_of_records else "DISTSTYLE EVEN"
+    return f"CREATE TEMP TABLE {name} ({_definitions(columns, required=False)}) {options}"
 
 
-def lock_statement(table: str, known: frozenset[str], prefix: str = "") -> str:
-    """Lock for the object whose tables are called after `table`; quarantine's for an object that
-    has none.
-
-    LOCK is the transaction's first statement: the snapshot is taken by the first query after it,
-    so that it shows what the transaction before has committed. It is ACCESS EXCLUSIVE and so
-    makes readers of the table wait until commit; Redshift has no weaker one.
-    https://docs.aws.amazon.com/redshift/latest/dg/r_LOCK.html
-    """
-    current = f"{prefix}{CURATED}.{table}_current"
-    return f"LOCK TABLE {current if current in known else prefix + QUARANTINE}"
-
-
-def copy_statement(table: str, columns: Sequence[Column], url: str, role: str) -> str:
+def copy_statement(
+    table: str, columns: Sequence[Column], url: str, role: str, *, is_stage: bool = False
+) -> str:
     """Load one Parquet object. Its columns are matched by position, and by type:
     https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-columnar.html
+
+    `is_stage`: no statistics are made, which would cost more than the table is used for.
     """
-    names = ", ".join(column.sql for column in columns)
-    return f"COPY {table} ({names}) FROM {sql_literal(url)} IAM_ROLE {sql_literal(role)} FORMAT AS PARQUET"
-
-
-def parquet_of(table: str, columns: Sequence[Column], rows: pa.Table) -> bytes:
-    """The rows as one Parquet object, in exactly the order and the types of `columns`.
-
-    Raises `StatementError` for a text beyond `MAX_TEXT_BYTES`: COPY from Parquet has no
-    TRUNCATECOLUMNS, and would fail with a message that may show the row.
-    """
-    typed = rows.select([column.name for column in columns]).cast(
-        pa.schema([(c.name, c.arrow) for c in columns])
+    statistics = " STATUPDATE OFF" if is_stage else ""
+    return (
+        f"COPY {table} ({_names(columns)}) FROM {sql_literal(url)} IAM_ROLE {sql_literal(role)} "
+        f"FORMAT AS PARQUET{statistics}"
     )
-    for column in columns:
-        if column.kind is Kind.TEXT and (
-            size := pc.max(pc.binary_length(typed[column.name])).as_py() or 0
-        ) > _bytes(column):
-            detail = (
-                f"{column.name} holds a text of {size} bytes; a Redshift column of it takes {_bytes(column)}"
-            )
-            raise StatementError(statement=f"COPY {table}", detail=detail)
-    buffer = BytesIO()
-    # Version 1.0 writes the encodings that every reader knows; our types look the same in it.
-    pq.write_table(typed, buffer, compression="snappy", version="1.0")
-    return buffer.getvalue()
+
+
+def insert_statement(table: str, columns: Sequence[Column], values: str) -> str:
+    """Insert a few rows; `values` is of `inserted_values`."""
+    return f"INSERT INTO {table} ({_names(columns)}) VALUES {values}"
 
 
 def type_name(column: Column) -> str:
-    """The column's type in Redshift. A VARCHAR's length is in bytes, a column's size in
-    characters.
-    """
+    """The column's type in Redshift."""
     if column.kind is Kind.DECIMAL:
         return f"NUMERIC(18, {column.scale})"
     if column.kind is Kind.TEXT:
-        return f"VARCHAR({_bytes(column)})"
+        return f"VARCHAR({text_bytes(column)})"
     return _TYPES[column.kind]
 
 
-def _bytes(column: Column) -> int:
-    return min(UTF8_BYTES * column.size, MAX_TEXT_BYTES) if column.size else MAX_TEXT_BYTES
+def _names(columns: Sequence[Column]) -> str:
+    return ", ".join(column.sql for column in columns)
 
 
 def _definitions(columns: Sequence[Column], *, required: bool) -> str:
@@ -135,7 +114,3 @@ def _definitions(columns: Sequence[Column], *, required: bool) -> str:
         f"{column.sql} {type_name(column)}{' NOT NULL' if required and column.required else ''}"
         for column in columns
     )
-
-
-def sql_literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -19,7 +19,7 @@ from schemas.catalogue import (
     ObjectSpec,
 )
 from schemas.ingest.raw import ERASED_MARK
-from schemas.tables import TIME_SIZE, text_size
+from schemas.tables import TIME_SIZE, most_text_bytes, text_size
 from transforms.convert_values import INT64_DIGITS, SURE_DIGITS
 from transforms.erasure.fields import kept_fields
 from transforms.ingest.row_pages import GONE, IS_DELETED
@@ -67,7 +67,7 @@ def _typed(
     if cast is not None:
         typed, good = cast_column(column, cast)
         return typed, good & ~_first_inexact(column) if field.type in FRACTIONS else good
-    good = _fits_text(column, text_size(field), most_bytes)
+    good = _fits_text(column, text_size(field), most_text_bytes(field, most_bytes))
     return column, good & ~_with_nul(column)
 
 

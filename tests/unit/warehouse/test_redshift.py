@@ -17,10 +17,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from activities.apply.applier import Applier
+from clients.database.connect import STATEMENT_MS
 from clients.storage.objects import ObjectStore
-from clients.warehouse import redshift, redshift_sql
+from clients.warehouse import redshift_sql
 from clients.warehouse.psycopg_errors import translated_psycopg
 from clients.warehouse.redshift import RedshiftWarehouse
+from clients.warehouse.redshift_locks import OTHERS, WRITES, create_lock
+from clients.warehouse.redshift_transaction import LOAD_PREFIX
+from clients.warehouse.redshift_values import MOST_VALUES, parquet_of, typed_rows
 from clients.warehouse.sql import apply as sql, ledger as ledger_sql, merge as merge_sql
 from clients.warehouse.sql.erasure import find_erased_touched
 from clients.warehouse.sql.quality import find_open_findings
@@ -61,10 +65,15 @@ class Conversation(list[str]):
         self._numbers: dict[str, str] = {}
 
     def say(self, text: str) -> None:
-        self.append(re.sub(r"load/\w+", lambda found: self._number(found[0]), text))
+        self.append(shown(re.sub(r"load/\w+", lambda found: self._number(found[0]), text)))
 
     def _number(self, key: str) -> str:
         return self._numbers.setdefault(key, f"load/{len(self._numbers) + 1}")
+
+
+def shown(statement: str) -> str:
+    """The statement without the values that it inserts."""
+    return re.sub(r"(?s)(^INSERT INTO .* VALUES ).*", r"\1…", statement)
 
 
 class Answer(list[tuple[Any, ...]]):
@@ -83,6 +92,7 @@ class NotedConnection:
     """
 
     closed = broken = False
+    autocommit = True
 
     def __init__(self, said: Conversation) -> None:
         self._said = said
@@ -124,7 +134,7 @@ class NotedStore(ObjectStore):
 
     def put(self, key: str, body: bytes) -> None:
         self.objects[key] = body
-        if key.startswith(redshift.LOAD_PREFIX):
+        if key.startswith(LOAD_PREFIX):
             self._said.say(f"S3: put {key}")
 
     def find(self, key: str) -> bytes | None:
@@ -137,16 +147,23 @@ class NotedStore(ObjectStore):
         del self.objects[key]
 
 
+LOCKS = [OTHERS, WRITES, "ops.lock_object_thing"]
 EXISTING = [
     (*table.split("."), column.name)
     for table, columns in (sql.TABLES_OF_OPS | sql.tables_of(THING)).items()
     for column in columns
-]
+] + [(*lock.split("."), "held") for lock in LOCKS]
+SESSION = ["SET timezone TO 'UTC'", f"SET statement_timeout TO {STATEMENT_MS}"]
+FIND_LOCKS = (
+    "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE n.nspname = 'ops' AND c.relname LIKE 'lock_%'"
+)
 
 
 @pytest.fixture
 def said() -> Conversation:
-    return Conversation({"SELECT table_schema": EXISTING})
+    found = [(lock.partition(".")[2],) for lock in LOCKS]
+    return Conversation({"SELECT table_schema": EXISTING, "SELECT c.relname": found})
 
 
 @pytest.fixture
@@ -160,9 +177,8 @@ def warehouse(said: Conversation, store: NotedStore, monkeypatch: pytest.MonkeyP
     return RedshiftWarehouse("dsn", store=store, copy_role=ROLE)
 
 
-def loaded(table: str, columns: tuple[Column, ...], number: int) -> list[str]:
-    url = f"s3://raw-bucket/load/{number}.parquet"
-    return [f"S3: put load/{number}.parquet", redshift_sql.copy_statement(table, columns, url, ROLE)]
+def inserted(table: str, columns: tuple[Column, ...]) -> str:
+    return redshift_sql.insert_statement(table, columns, "…")
 
 
 SVV_COLUMNS = (
@@ -188,11 +204,17 @@ def test_copy_quotes_its_literals() -> None:
     assert "IAM_ROLE 'a''b' FORMAT" in redshift_sql.copy_statement("t", (RECORD_ID,), "s3://b/k", "a'b")
 
 
-def test_merge_text() -> None:
-    assert merge_sql.merge_current(THING) == (
-        "MERGE INTO curated.thing_current USING stage_thing_latest AS n "
-        "ON thing_current.record_id = n.record_id "
-        "WHEN MATCHED THEN UPDATE SET "
+def test_no_statistics_are_made_of_a_stage() -> None:
+    columns = (RECORD_ID,)
+    assert redshift_sql.copy_statement("s", columns, "s3://b/k", "r", is_stage=True).endswith(
+        "STATUPDATE OFF"
+    )
+    assert "STATUPDATE" not in redshift_sql.copy_statement("s", columns, "s3://b/k", "r")
+
+
+def test_current_is_updated_without_a_merge() -> None:
+    assert merge_sql.update_current(THING) == (
+        "UPDATE curated.thing_current SET "
         '"type" = CASE WHEN (n.set_0 & 1) <> 0 THEN n."type" ELSE thing_current."type" END, '
         '"amount" = CASE WHEN (n.set_0 & 2) <> 0 THEN n."amount" ELSE thing_current."amount" END, '
         '"is_deleted" = CASE WHEN n.sets_deleted THEN n.is_deleted ELSE COALESCE(thing_current.is_deleted, FALSE) END, '
@@ -201,46 +223,55 @@ def test_merge_text() -> None:
         '"version" = COALESCE(thing_current.version, 0) + n.version_step, '
         '"last_change_order" = n.change_order, "changed_at" = n.changed_at, "applied_at" = n.applied_at, '
         '"batch" = n.batch '
-        'WHEN NOT MATCHED THEN INSERT ("record_id", "type", "amount", "is_deleted", "is_complete", "unknown_fields", '
-        '"version", "last_change_order", "changed_at", "applied_at", "batch") '
-        'VALUES (n.record_id, n."type", n."amount", n.is_deleted, n.is_complete, n.unknown_fields, n.version_step, '
-        "n.change_order, n.changed_at, n.applied_at, n.batch)"
+        "FROM stage_thing_latest AS n WHERE thing_current.record_id = n.record_id"
     )
 
 
 def test_ddl_of_an_object() -> None:
     made = [redshift_sql.create_statement(table, columns) for table, columns in sql.tables_of(THING).items()]
     assert made == [
-        'CREATE TABLE IF NOT EXISTS audit.thing_change ("record_id" VARCHAR(72) NOT NULL, '
-        '"change_order" VARCHAR(192) NOT NULL, "change_type" VARCHAR(64) NOT NULL, "changed_at" TIMESTAMPTZ NOT NULL, '
+        'CREATE TABLE IF NOT EXISTS audit.thing_change ("record_id" VARCHAR(18) NOT NULL, '
+        '"change_order" VARCHAR(48) NOT NULL, "change_type" VARCHAR(16) NOT NULL, "changed_at" TIMESTAMPTZ NOT NULL, '
         '"changed_fields" VARCHAR(65535), "diff_fields" VARCHAR(65535), "isolated_fields" VARCHAR(65535), '
         '"commit_user" VARCHAR(72), "change_origin" VARCHAR(1020), "transaction_key" VARCHAR(256), '
-        '"received_at" TIMESTAMPTZ NOT NULL, "batch" VARCHAR(1020) NOT NULL, "applied_at" TIMESTAMPTZ NOT NULL, '
+        '"received_at" TIMESTAMPTZ NOT NULL, "batch" VARCHAR(255) NOT NULL, "applied_at" TIMESTAMPTZ NOT NULL, '
         '"type" VARCHAR(80), "amount" NUMERIC(18, 2)) '
-        "DISTSTYLE KEY DISTKEY(record_id) SORTKEY(record_id, change_order)",
-        'CREATE TABLE IF NOT EXISTS curated.thing_current ("record_id" VARCHAR(72) NOT NULL, '
+        "DISTSTYLE KEY DISTKEY(record_id) SORTKEY(applied_at)",
+        'CREATE TABLE IF NOT EXISTS curated.thing_current ("record_id" VARCHAR(18) NOT NULL, '
         '"type" VARCHAR(80), "amount" NUMERIC(18, 2), "is_deleted" BOOLEAN NOT NULL, "is_complete" BOOLEAN NOT NULL, '
-        '"unknown_fields" VARCHAR(65535), "version" BIGINT NOT NULL, "last_change_order" VARCHAR(192) NOT NULL, '
-        '"changed_at" TIMESTAMPTZ NOT NULL, "applied_at" TIMESTAMPTZ NOT NULL, "batch" VARCHAR(1020) NOT NULL) '
+        '"unknown_fields" VARCHAR(65535), "version" BIGINT NOT NULL, "last_change_order" VARCHAR(48) NOT NULL, '
+        '"changed_at" TIMESTAMPTZ NOT NULL, "applied_at" TIMESTAMPTZ NOT NULL, "batch" VARCHAR(255) NOT NULL) '
         "DISTSTYLE KEY DISTKEY(record_id) SORTKEY(record_id)",
-        'CREATE TABLE IF NOT EXISTS audit.thing_base ("record_id" VARCHAR(72) NOT NULL, "type" VARCHAR(80), "amount" NUMERIC(18, 2), "is_deleted" BOOLEAN NOT NULL, "is_complete" BOOLEAN NOT NULL, "unknown_fields" VARCHAR(65535), "version" BIGINT NOT NULL, "change_order" VARCHAR(192) NOT NULL, "changed_at" TIMESTAMPTZ NOT NULL, "applied_at" TIMESTAMPTZ NOT NULL, "batch" VARCHAR(1020) NOT NULL, "_whole" BOOLEAN NOT NULL, "_doubtful" VARCHAR(65535), "_grown" VARCHAR(65535), "_covered" VARCHAR(65535) NOT NULL) DISTSTYLE KEY DISTKEY(record_id) SORTKEY(record_id)',
-        'CREATE TABLE IF NOT EXISTS curated.thing_history ("record_id" VARCHAR(72) NOT NULL, '
+        'CREATE TABLE IF NOT EXISTS audit.thing_base ("record_id" VARCHAR(18) NOT NULL, "type" VARCHAR(80), "amount" NUMERIC(18, 2), "is_deleted" BOOLEAN NOT NULL, "is_complete" BOOLEAN NOT NULL, "unknown_fields" VARCHAR(65535), "version" BIGINT NOT NULL, "change_order" VARCHAR(48) NOT NULL, "changed_at" TIMESTAMPTZ NOT NULL, "applied_at" TIMESTAMPTZ NOT NULL, "batch" VARCHAR(255) NOT NULL, "_whole" BOOLEAN NOT NULL, "_doubtful" VARCHAR(65535), "_grown" VARCHAR(65535), "_covered" VARCHAR(65535) NOT NULL) DISTSTYLE KEY DISTKEY(record_id) SORTKEY(record_id)',
+        'CREATE TABLE IF NOT EXISTS curated.thing_history ("record_id" VARCHAR(18) NOT NULL, '
         '"type" VARCHAR(80), "amount" NUMERIC(18, 2), "is_deleted" BOOLEAN NOT NULL, "is_complete" BOOLEAN NOT NULL, '
         '"unknown_fields" VARCHAR(65535), "version" BIGINT NOT NULL, "valid_from" TIMESTAMPTZ NOT NULL, '
-        '"valid_to" TIMESTAMPTZ, "is_current" BOOLEAN NOT NULL, "change_order" VARCHAR(192) NOT NULL, '
-        '"changed_at" TIMESTAMPTZ NOT NULL, "applied_at" TIMESTAMPTZ NOT NULL, "batch" VARCHAR(1020) NOT NULL) '
+        '"valid_to" TIMESTAMPTZ, "is_current" BOOLEAN NOT NULL, "change_order" VARCHAR(48) NOT NULL, '
+        '"changed_at" TIMESTAMPTZ NOT NULL, "applied_at" TIMESTAMPTZ NOT NULL, "batch" VARCHAR(255) NOT NULL) '
         "DISTSTYLE KEY DISTKEY(record_id) SORTKEY(record_id, valid_from)",
     ]
 
 
 def test_redshift_distributes_the_tables_of_ops_itself() -> None:
     for table, columns in sql.TABLES_OF_OPS.items():
-        assert redshift_sql.create_statement(table, columns).endswith(") DISTSTYLE AUTO")
+        assert ") DISTSTYLE AUTO" in redshift_sql.create_statement(table, columns)
+
+
+def test_the_ledger_lies_in_the_order_of_its_commits() -> None:
+    columns = sql.TABLES_OF_OPS[sql.LEDGER]
+    assert redshift_sql.create_statement(sql.LEDGER, columns).endswith("DISTSTYLE AUTO SORTKEY(committed_at)")
 
 
 def test_stage_text() -> None:
     assert redshift_sql.stage_statement(sql.TOUCHED, sql.RECORD_LIST) == (
-        'CREATE TEMP TABLE stage_touched ("record_id" VARCHAR(72)) DISTSTYLE KEY DISTKEY(record_id)'
+        'CREATE TEMP TABLE stage_touched ("record_id" VARCHAR(18)) DISTSTYLE KEY DISTKEY(record_id)'
+    )
+
+
+def test_a_stage_without_records_is_not_distributed_by_them() -> None:
+    keys = (Column("key_value", Kind.TEXT, 20),)
+    assert redshift_sql.stage_statement("stage_keys", keys) == (
+        'CREATE TEMP TABLE stage_keys ("key_value" VARCHAR(80)) DISTSTYLE EVEN'
     )
 
 
@@ -248,6 +279,7 @@ def test_stage_text() -> None:
     ("column", "name"),
     [
         (Column("c", Kind.TEXT, 255), "VARCHAR(1020)"),
+        (Column("c", Kind.TEXT, 255, is_ascii=True), "VARCHAR(255)"),
         (Column("c", Kind.TEXT, 16_384), "VARCHAR(65535)"),  # 65,536 bytes: one too many
         (Column("c", Kind.TEXT, 131_072), "VARCHAR(65535)"),
         (Column("c", Kind.TEXT), "VARCHAR(65535)"),  # unbounded
@@ -261,12 +293,6 @@ def test_stage_text() -> None:
 )
 def test_every_kind_has_a_type(column: Column, name: str) -> None:
     assert redshift_sql.type_name(column) == name
-
-
-def test_an_object_without_tables_takes_the_lock_of_quarantine() -> None:
-    known = frozenset({"curated.thing_current"})
-    assert redshift_sql.lock_statement("thing", known) == "LOCK TABLE curated.thing_current"
-    assert redshift_sql.lock_statement("Foreign__c; DROP", known) == "LOCK TABLE ops.quarantine"
 
 
 # Parquet
@@ -285,7 +311,7 @@ ROW = {
 
 def test_parquet_has_the_columns_in_the_order_of_copy() -> None:
     shuffled = pa.table({name: [ROW[name]] for name in reversed(ROW)})
-    written = pq.read_table(BytesIO(redshift_sql.parquet_of("t", EVERY_KIND, shuffled)))
+    written = pq.read_table(BytesIO(parquet_of(typed_rows("t", EVERY_KIND, shuffled))))
     assert written.column_names == [column.name for column in EVERY_KIND]
     assert written.schema.types == [column.arrow for column in EVERY_KIND]
     assert written.to_pylist() == [ROW]
@@ -293,7 +319,7 @@ def test_parquet_has_the_columns_in_the_order_of_copy() -> None:
 
 def test_parquet_types_are_those_that_copy_maps() -> None:
     file = pq.ParquetFile(
-        BytesIO(redshift_sql.parquet_of("t", EVERY_KIND, pa.table({n: [v] for n, v in ROW.items()})))
+        BytesIO(parquet_of(typed_rows("t", EVERY_KIND, pa.table({n: [v] for n, v in ROW.items()}))))
     )
     columns = [file.schema.column(place) for place in range(len(EVERY_KIND))]
     assert {column.name: (column.physical_type, column.converted_type) for column in columns} == {
@@ -310,9 +336,9 @@ def test_parquet_types_are_those_that_copy_maps() -> None:
 
 def test_a_text_is_measured_in_bytes() -> None:
     column = Column("notes", Kind.TEXT, 4_000)
-    redshift_sql.parquet_of("t", (column,), pa.table({"notes": ["\N{EURO SIGN}" * 4_000, None]}))
+    typed_rows("t", (column,), pa.table({"notes": ["\N{EURO SIGN}" * 4_000, None]}))
     with pytest.raises(StatementError, match="notes holds a text of 16001 bytes"):
-        redshift_sql.parquet_of("t", (column,), pa.table({"notes": ["x" * 16_001]}))
+        typed_rows("t", (column,), pa.table({"notes": ["x" * 16_001]}))
 
 
 # Conversations
@@ -356,32 +382,58 @@ def test_one_applied_batch(warehouse: RedshiftWarehouse, store: NotedStore, said
     assert result.applied == 1
     versions, latest = merge_sql.net_stage(THING, "versions"), merge_sql.net_stage(THING, "latest")
     assert said == [
-        SVV_COLUMNS,
+        *SESSION,
         "BEGIN",
-        # Nothing may be read before the lock: the first query fixes what the transaction sees.
-        "LOCK TABLE curated.thing_current",
+        # Nothing may be read before the lock, on this session: the first query fixes what the
+        # transaction sees.
+        *SESSION,
+        FIND_LOCKS,
+        "LOCK TABLE ops.lock_object_thing",
         ledger_sql.find_applied_batches(1),
         redshift_sql.stage_statement(sql.TOUCHED, sql.RECORD_LIST),
-        *loaded(sql.TOUCHED, sql.RECORD_LIST, 1),
+        inserted(sql.TOUCHED, sql.RECORD_LIST),
         sql.find_last_orders(THING),
         find_erased_touched(),
-        *loaded("audit.thing_change", change_columns(THING), 2),
+        inserted("audit.thing_change", change_columns(THING)),
         redshift_sql.stage_statement(versions, net_columns(THING)),
-        *loaded(versions, net_columns(THING), 3),
+        inserted(versions, net_columns(THING)),
         merge_sql.close_versions(THING),
         merge_sql.open_versions(THING),
         redshift_sql.stage_statement(latest, net_columns(THING)),
-        *loaded(latest, net_columns(THING), 4),
-        merge_sql.merge_current(THING),
+        inserted(latest, net_columns(THING)),
+        merge_sql.update_current(THING),
         find_open_findings(),
         find_counts("Thing__c", datetime.now(UTC).date()),
-        insert_counts("Thing__c", datetime.now(UTC).date(), CHECKED),
-        sql.insert_row(sql.LEDGER, sql.TABLES_OF_OPS[sql.LEDGER]),
+        # Before the first write to ops, whose tables every object writes.
+        "LOCK TABLE ops.lock_writes",
+        shown(insert_counts("Thing__c", datetime.now(UTC).date(), CHECKED)),
+        inserted(sql.LEDGER, sql.TABLES_OF_OPS[sql.LEDGER]),
         "DROP TABLE stage_thing_latest",
         "DROP TABLE stage_thing_versions",
         "DROP TABLE stage_touched",
         "COMMIT",
-        *(f"S3: delete load/{number}.parquet" for number in (1, 2, 3, 4)),
+    ]
+
+
+IDS = [f"a0x{number}" for number in range(MOST_VALUES + 1)]
+"""More than are inserted."""
+
+
+def many_rows(transaction: Any) -> None:
+    transaction.stage(sql.TOUCHED, sql.RECORD_LIST, pa.table({"record_id": IDS}))
+
+
+def test_many_rows_are_copied_from_s3(warehouse: RedshiftWarehouse, said: Conversation) -> None:
+    with warehouse.transaction() as transaction:
+        many_rows(transaction)
+    url = "s3://raw-bucket/load/1.parquet"
+    copy = redshift_sql.copy_statement(sql.TOUCHED, sql.RECORD_LIST, url, ROLE, is_stage=True)
+    assert said[-5:] == [
+        "S3: put load/1.parquet",
+        copy,
+        "DROP TABLE stage_touched",
+        "COMMIT",
+        "S3: delete load/1.parquet",
     ]
 
 
@@ -394,7 +446,7 @@ def test_what_was_loaded_is_deleted_after_a_rollback(
 ) -> None:
     def fail_after_a_load() -> None:
         with warehouse.transaction() as transaction:
-            one_row(transaction)
+            many_rows(transaction)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -407,7 +459,7 @@ def test_a_failed_deletion_leaves_the_commit_as_it_is(
 ) -> None:
     store.deletes_fail = True
     with warehouse.transaction() as transaction:
-        one_row(transaction)
+        many_rows(transaction)
     assert said[-2:] == ["COMMIT", "S3: delete load/1.parquet"]
     assert "Could not delete the loaded object load/" in caplog.text
 
@@ -430,15 +482,19 @@ def test_no_rows_are_staged_without_s3(warehouse: RedshiftWarehouse, said: Conve
 
 
 def test_ensure_tables_makes_what_is_missing(warehouse: RedshiftWarehouse, said: Conversation) -> None:
-    lacking = {("curated", "thing_current", "type"), *(row for row in EXISTING if row[1] == "thing_history")}
+    new = ("thing_history", "lock_writes")
+    lacking = {("curated", "thing_current", "type"), *(row for row in EXISTING if row[1] in new)}
     said.answers["SELECT table_schema"] = [row for row in EXISTING if row not in lacking]
-    assert warehouse.ensure_tables(CATALOGUE) == ["curated.thing_current.type", "curated.thing_history"]
+    made = ["ops.lock_writes", "curated.thing_current.type", "curated.thing_history"]
+    assert warehouse.ensure_tables(CATALOGUE) == made
     assert said == [
+        *SESSION,
         "SELECT nspname FROM pg_namespace WHERE nspname IN ('curated', 'audit', 'ops')",
         "CREATE SCHEMA IF NOT EXISTS curated",
         "CREATE SCHEMA IF NOT EXISTS audit",
         "CREATE SCHEMA IF NOT EXISTS ops",
         SVV_COLUMNS,
+        create_lock(WRITES),
         'ALTER TABLE curated.thing_current ADD COLUMN "type" VARCHAR(80)',
         redshift_sql.create_statement("curated.thing_history", sql.tables_of(THING)["curated.thing_history"]),
         *(said_of_view for view in views().values() for said_of_view in (VIEW_OWNER, view)),
@@ -449,18 +505,25 @@ def test_a_shadow_is_named_in_every_statement_and_in_no_address(
     store: NotedStore, said: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(psycopg, "connect", lambda *_, **__: NotedConnection(said))
-    said.answers["SELECT table_schema"] = [("shadow_s_curated", "thing_current", "type")]
+    said.answers["SELECT c.relname"] = [("lock_object_thing",)]
     shadow = RedshiftWarehouse("dsn", store=store, copy_role="arn/ops.role", prefix="shadow_s_")
     with shadow.transaction() as transaction:
         transaction.lock_object("thing")
         transaction.execute("DELETE FROM curated.thing_current")
         transaction.fetch("SELECT batch FROM ops.ledger")
         transaction.load(sql.current_table(THING), sql.RECORD_LIST, pa.table({"record_id": ["a0x"]}))
+        transaction.execute("DELETE FROM ops.ledger")
+        transaction.load(sql.current_table(THING), sql.RECORD_LIST, pa.table({"record_id": IDS}))
     url = "s3://raw-bucket/load/1.parquet"
-    assert [text for text in said if "BEGIN" not in text and "S3" not in text][1:5] == [
-        "LOCK TABLE shadow_s_curated.thing_current",
+    assert [
+        text for text in said if text.startswith(("LOCK", "DELETE", "SELECT batch", "INSERT", "COPY"))
+    ] == [
+        "LOCK TABLE shadow_s_ops.lock_object_thing",
         "DELETE FROM shadow_s_curated.thing_current",
         "SELECT batch FROM shadow_s_ops.ledger",
+        inserted("shadow_s_curated.thing_current", sql.RECORD_LIST),
+        "LOCK TABLE shadow_s_ops.lock_writes",
+        "DELETE FROM shadow_s_ops.ledger",
         redshift_sql.copy_statement("shadow_s_curated.thing_current", sql.RECORD_LIST, url, "arn/ops.role"),
     ]
 
@@ -514,7 +577,23 @@ VIOLATION = (
         (psycopg.OperationalError("server closed the connection unexpectedly"), UnavailableError),
         (psycopg.OperationalError("password authentication failed for user"), CredentialsRejectedError),
         (psycopg.errors.InvalidPassword("no"), CredentialsRejectedError),
-        (psycopg.errors.InternalError_("Spectrum Scan Error"), StatementError),
+        # XX000, as Redshift sends whatever it has no state for: it may pass.
+        (psycopg.errors.InternalError_("Spectrum Scan Error"), UnavailableError),
+        (
+            psycopg.errors.InternalError_(
+                "S3ServiceException:Please reduce your request rate.,Status 503,Error SlowDown"
+            ),
+            UnavailableError,
+        ),
+        (psycopg.errors.InternalError_("could not open relation with OID 1234"), UnavailableError),
+        (psycopg.errors.InternalError_("1018\nDETAIL:  Relation does not exist."), UnavailableError),
+        (
+            psycopg.errors.InternalError_(
+                "Load into table 'x' failed.  Check 'stl_load_errors' system table"
+            ),
+            StatementError,
+        ),
+        (psycopg.errors.InternalError_("Assert\nDETAIL:  Invalid type: 705"), StatementError),
         (psycopg.errors.UndefinedTable("relation does not exist"), StatementError),
     ],
 )
