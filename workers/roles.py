@@ -65,7 +65,8 @@ class ServedQueue:
 
 
 SERVED = (
-    ServedQueue(Role.BATCHES, names.BATCH_QUEUE, 200, "batches:batch_activities"),
+    # A batch that waits for its turn takes a place, and costs nothing else.
+    ServedQueue(Role.BATCHES, names.BATCH_QUEUE, 600, "batches:batch_activities"),
     # Beside the backfills, so that decoding a day again does not take the interpreter from the
     # lanes' batches. Two at once: one group is decoded while the other is in the warehouse.
     ServedQueue(Role.BACKFILL, names.REPLAY_QUEUE, 2, "backfill:replay_activities"),

@@ -6,12 +6,17 @@ from typing import Any
 from activities.apply.applier import Applier
 from activities.apply.group_commit import GroupCommit
 from activities.apply.stage_and_apply import BatchActivities
+from activities.apply.turn_commit import TurnCommit
 from clients.dependencies import Clients
 
 
-def activities(clients: Clients, *, personal_sample: int = 0) -> list[Callable[..., Any]]:
-    """For `names.BATCH_QUEUE`. `personal_sample`: as of `BatchActivities`."""
+def activities(
+    clients: Clients, *, personal_sample: int = 0, turn_seconds: float = 0
+) -> list[Callable[..., Any]]:
+    """For `names.BATCH_QUEUE`. `personal_sample`: as of `BatchActivities`. `turn_seconds`: as of
+    `TurnCommit`; 0 = each object's batches are committed as they come.
+    """
     applier = Applier(clients.warehouse, clients.store, clients.catalogue, clients.protector)
-    commits = GroupCommit(applier.apply)
+    commits = TurnCommit(applier.apply_turn, turn_seconds) if turn_seconds else GroupCommit(applier.apply)
     batches = BatchActivities(clients.store, clients.catalogue, commits, clients.protector, personal_sample)
     return [batches.stage_batch, batches.apply_batch]

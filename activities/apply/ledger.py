@@ -12,6 +12,7 @@ from clients.warehouse.sql import apply as sql
 from schemas.errors import LedgerImbalanceError
 from schemas.ingest.messages import ApplyInput, ApplyResult
 from schemas.ops_tables import LEDGER_COLUMNS
+from schemas.tables import arrow_schema
 
 
 @dataclass
@@ -28,6 +29,8 @@ class BatchSlice:
     isolated: int = 0
     is_new: Sequence[bool] = ()
     """Of each change: the log did not know it."""
+    is_fresh: bool = False
+    """The ledger did not know the batch."""
 
     @property
     def batch(self) -> str:
@@ -83,7 +86,7 @@ def count_rebuilt(shares: Sequence[BatchSlice], new: pa.Table, slow: set[str]) -
 
 def write_ledger(transaction: Transaction, shares: Sequence[BatchSlice]) -> None:
     """A row a share; raises `LedgerImbalanceError` when law 8 does not hold for one."""
-    statement = sql.insert_row(sql.LEDGER, LEDGER_COLUMNS)
+    rows = []
     for share in shares:
         result, manifest = share.result(), share.item.manifest
         if result.landed != result.applied + result.duplicate + result.quarantined:
@@ -106,4 +109,10 @@ def write_ledger(transaction: Transaction, shares: Sequence[BatchSlice]) -> None
             manifest.last_received_at,
             datetime.now(UTC),
         )
-        transaction.execute(statement, [*facts, *counts, *times, result.isolated])
+        rows.append((*facts, *counts, *times, result.isolated))
+    # Together: a warehouse in columns writes a block of each column for every statement.
+    if rows:
+        schema = arrow_schema(LEDGER_COLUMNS)
+        values = zip(zip(*rows, strict=True), schema.types, strict=True)
+        table = pa.Table.from_arrays([pa.array(each, kind) for each, kind in values], schema=schema)
+        transaction.load(sql.LEDGER, LEDGER_COLUMNS, table)

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 from temporalio import activity
 
 from activities.apply.group_commit import GroupCommit
+from activities.apply.turn_commit import TurnCommit
 from activities.runtime.heartbeat import heartbeating
 from clients.metrics.changes import timed
 from clients.metrics.work import BATCH_SECONDS
@@ -37,7 +38,7 @@ class BatchActivities:
 
     store: ObjectStore
     catalogue: Catalogue
-    group_commit: GroupCommit
+    group_commit: GroupCommit | TurnCommit
     protector: Protector | None = None
     """Names the erased records; None: nobody was erased."""
     personal_sample: int = 0
@@ -56,7 +57,7 @@ class BatchActivities:
 
     @activity.defn(name=names.APPLY_BATCH)
     async def apply_batch(self, request: ApplyInput) -> ApplyResult:
-        """Apply one object of the batch, together with whatever else waits for that object."""
+        """Apply one object of the batch, together with whatever else waits to be applied."""
         async with heartbeating():
             with timed(BATCH_SECONDS, "apply"):
                 return await self.group_commit.submit(request)

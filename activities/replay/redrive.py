@@ -16,9 +16,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from activities.apply.applier import apply_changes, with_columns
+from activities.apply.fold_in import apply_changes
 from activities.apply.ledger import BatchSlice, write_ledger
 from activities.apply.rebuild import rebuild_records
+from activities.apply.staged_files import with_columns
 from activities.apply.token_keys import table_forms
 from activities.replay.requarantine import Requarantine
 from clients.warehouse import Transaction, Warehouse

@@ -9,6 +9,9 @@ from pydantic import Field, SecretStr, model_validator
 
 from schemas.settings.base import SettingsGroup
 
+USUAL_TURN_SECONDS = 30.0
+"""On Redshift."""
+
 
 class DataClassSettings(SettingsGroup):
     """A bucket and a key of one class of data."""
@@ -113,6 +116,18 @@ class WarehouseSettings(DatabaseSettings):
     """Redshift: ARN of the role with which COPY reads the bucket. None = PostgreSQL, which needs
     none.
     """
+    turn_seconds: float | None = Field(default=None, ge=0, le=60)
+    """Seconds from one transaction that applies everything that waits, of all objects, to the next.
+    0 = an object's batches are committed as they come. None = 0, or 30 for Redshift, which commits
+    one transaction after another.
+    """
+
+    @property
+    def seconds_of_turns(self) -> float:
+        """`turn_seconds`, or what is usual for the kind."""
+        if self.turn_seconds is not None:
+            return self.turn_seconds
+        return USUAL_TURN_SECONDS if self.kind == "redshift" else 0
 
 
 class OperationalSettings(DatabaseSettings):

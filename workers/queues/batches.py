@@ -9,7 +9,11 @@ def batch_activities(process: Process) -> Activities:
     settings, clients = process.parts.settings, process.clients
     other_lanes = frozenset(lane.name for lane in settings.lanes)
     return [
-        *apply.activities(clients, personal_sample=settings.quality.personal_sample),
+        *apply.activities(
+            clients,
+            personal_sample=settings.quality.personal_sample,
+            turn_seconds=settings.warehouse.seconds_of_turns,
+        ),
         *audit.activities(clients),
         *repair.activities(clients, grace=settings.quality.grace),
         *planner.activities(clients, settings.budgets, other_lanes),

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from activities.apply.group_commit import MOST_BESIDE_LANES, MOST_CHANGES, GroupCommit
+from activities.apply.group_commit import GroupCommit
+from activities.apply.waiting import MOST_BESIDE_LANES, MOST_CHANGES
 from schemas.errors import StatementError, UnavailableError
 from schemas.ingest.messages import ApplyInput, ApplyResult, StagedObject
 from schemas.ingest.raw import Form, Manifest
