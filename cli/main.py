@@ -63,6 +63,7 @@ _COMMANDS: dict[Panel, dict[str, str]] = {
         "metrics": "cli.metrics:metrics",
         "migrate": "cli.migrate:migrate",
         "deployment": "cli.deployment.commands:app",
+        "warehouse": "cli.warehouse:app",
         "catalogue": "cli.catalogue:app",
         "config": "cli.config:app",
         "doctor": "cli.doctor:doctor",

@@ -16,8 +16,9 @@ RECENT_MINUTES = 10
 """Freshness and rates are those of the batches committed within this time."""
 RECENT = timedelta(minutes=RECENT_MINUTES)
 RECONCILED = timedelta(days=30)
-# What a backfill reads is old; it says nothing of how fresh the lanes keep the object.
-_FOLLOWED = " AND ".join(f"lane NOT LIKE '{prefix}%'" for prefix in READING_LANES)
+# What a backfill reads is old; it says nothing of how fresh the lanes keep the object. Two per cent
+# signs: beside parameters, psycopg takes one for the beginning of a parameter.
+_FOLLOWED = " AND ".join(f"lane NOT LIKE '{prefix}%%'" for prefix in READING_LANES)
 _SINCE = "committed_at > %s"
 
 
