@@ -166,7 +166,8 @@ def _stores(
     deadline: DoctorDeadline,
 ) -> Mapping[Remote, Callable[[], Awaitable[list[CheckResult]]]]:
     address = s3_address(settings.s3)
-    warehouse = WarehouseAddress(settings.warehouse.kind, warehouse_address(settings.warehouse))
+    where = settings.warehouse
+    warehouse = WarehouseAddress(where.kind, warehouse_address(where), address, where.copy_role)
     store, org = operational_address(settings.operational), settings.salesforce.org_id
     return {
         Remote.S3: lambda: asked("s3.bucket", lambda: in_thread(examine_bucket, address), deadline),

@@ -14,7 +14,9 @@ from psycopg.errors import InsufficientPrivilege
 from clients.database.address import Database
 from clients.database.connect import connect_postgres, connect_redshift
 from clients.doctor import redshift_types
+from clients.doctor.redshift_copy import examine_copy
 from clients.doctor.warehouse_server import examine_server
+from clients.storage.objects import S3Address
 from clients.warehouse import postgres_tables
 from clients.warehouse.psycopg_errors import translated_psycopg
 from clients.warehouse.shadow.schemas import schemas_of
@@ -36,6 +38,9 @@ class WarehouseAddress:
 
     kind: Literal["postgres", "redshift"]
     dsn: Database
+    bucket: S3Address | None = None
+    """From which Redshift loads. None = loads are not looked at."""
+    copy_role: str | None = None
 
 
 def examine_warehouse(address: WarehouseAddress, catalogue: Catalogue | None) -> list[CheckResult]:
@@ -48,6 +53,8 @@ def examine_warehouse(address: WarehouseAddress, catalogue: Catalogue | None) ->
             found = [ok("warehouse.connection", f"the {address.kind} database {where} answers")]
             for examine in (examine_server, _examine_rights):
                 found += examine(connection, is_redshift=address.kind == "redshift")
+            if address.kind == "redshift" and address.bucket is not None and address.copy_role is not None:
+                found += examine_copy(connection, address.bucket, address.copy_role)
     except CredentialsRejectedError as error:
         remedy = "Correct user and password in TIDEGATE_WAREHOUSE__DSN, or let the user log in from here."
         return [wrong("warehouse.credentials", str(error), remedy)]

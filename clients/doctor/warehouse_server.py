@@ -4,8 +4,8 @@ import psycopg
 
 from schemas.doctor import CheckResult, not_asked, ok, warning, wrong
 
-_MERGE_SINCE = 150_000
-"""PostgreSQL 15 has MERGE (PostgreSQL manual, appendix E)."""
+_OLDEST = 150_000
+"""PostgreSQL 15: no older one is tested."""
 _UNICODE = {"UTF8", "UNICODE"}
 """Redshift calls it UNICODE."""
 
@@ -35,8 +35,8 @@ def examine_server(connection: psycopg.Connection, *, is_redshift: bool) -> list
 def _postgres(connection: psycopg.Connection) -> list[CheckResult]:
     database, user = connection.info.dbname, connection.info.user
     found = []
-    if connection.info.server_version < _MERGE_SINCE:
-        told = f"the server is PostgreSQL {connection.info.server_version // 10_000}, which has no MERGE"
+    if connection.info.server_version < _OLDEST:
+        told = f"the server is PostgreSQL {connection.info.server_version // 10_000}, older than any that is tested"
         found.append(
             wrong("warehouse.version", told, "Upgrade it to PostgreSQL 15 or newer.", where=database)
         )
@@ -52,14 +52,15 @@ def _postgres(connection: psycopg.Connection) -> list[CheckResult]:
 
 
 def _redshift_isolation(connection: psycopg.Connection) -> list[CheckResult]:
-    """Amazon Redshift Database Developer Guide, "Serializable isolation" (c_serial_isolation) and
-    ALTER DATABASE.
+    """Amazon Redshift Database Developer Guide, "Isolation levels" (c_serial_isolation),
+    STV_DB_ISOLATION_LEVEL and ALTER DATABASE.
     """
     database = connection.info.dbname
-    query = "SELECT db_isolation_level FROM stv_db_isolation_level WHERE db_name = current_database()"
+    # current_database() is a function of the leader node, which refuses it beside a system table.
+    query = "SELECT isolation_level FROM stv_db_isolation_level WHERE TRIM(db_name) = %s"
     remedy = f"ALTER DATABASE {database} ISOLATION LEVEL SNAPSHOT; with nobody connected to it. The database dev cannot be altered."
     try:
-        row = connection.execute(query).fetchone()
+        row = connection.execute(query, (database,)).fetchone()
     except psycopg.Error as error:
         connection.rollback()
         return [

@@ -48,11 +48,10 @@ def _session(desk: Desk) -> str:
 
 
 def _isolation(desk: Desk) -> str:
-    level = desk.one(
-        "SELECT db_isolation_level FROM stv_db_isolation_level WHERE db_name = current_database()"
-    )
+    name = desk.connection.info.dbname
+    level = desk.one("SELECT isolation_level FROM stv_db_isolation_level WHERE TRIM(db_name) = %s", (name,))
     need("snapshot" in str(level).lower(), f"the database has {level}")
-    return str(level)
+    return str(level).strip()
 
 
 def _untyped_parameter(desk: Desk) -> str:

@@ -19,7 +19,7 @@ import pytest
 from activities.apply.applier import Applier
 from clients.database.connect import STATEMENT_MS
 from clients.storage.objects import ObjectStore
-from clients.warehouse import redshift_sql
+from clients.warehouse import redshift_sessions, redshift_sql
 from clients.warehouse.psycopg_errors import translated_psycopg
 from clients.warehouse.redshift import RedshiftWarehouse
 from clients.warehouse.redshift_locks import OTHERS, WRITES, create_lock
@@ -559,6 +559,38 @@ def test_connecting_asks_for_what_redshift_can_do(store: NotedStore, monkeypatch
     assert asked["client_encoding"] == "utf8"
     assert asked["prepare_threshold"] is None
     assert asked["autocommit"] is True
+    assert (asked["keepalives_idle"], asked["tcp_user_timeout"]) == (30, 60_000)
+
+
+def test_a_session_that_was_dropped_meanwhile_is_noticed_before_it_is_used(
+    warehouse: RedshiftWarehouse, said: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with warehouse.transaction():
+        pass
+    monkeypatch.setattr(redshift_sessions, "SURE_SECONDS", 0.0)
+    said.answers["SELECT 1"] = psycopg.OperationalError("server closed the connection unexpectedly")
+    said.clear()
+    with warehouse.transaction():
+        pass
+    assert said == ["SELECT 1", *SESSION, "BEGIN", "COMMIT"]
+
+
+def test_a_session_that_was_just_used_is_not_looked_at(
+    warehouse: RedshiftWarehouse, said: Conversation
+) -> None:
+    for _ in range(2):
+        with warehouse.transaction():
+            pass
+    assert "SELECT 1" not in said
+
+
+def test_a_vacuum_may_take_as_long_as_it_takes(warehouse: RedshiftWarehouse, said: Conversation) -> None:
+    warehouse.reclaim(["curated.thing_current"])
+    assert said[2:] == [
+        "SET statement_timeout TO 0",
+        "VACUUM DELETE ONLY curated.thing_current TO 100 PERCENT",
+        SESSION[1],
+    ]
 
 
 # Errors
