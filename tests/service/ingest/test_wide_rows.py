@@ -61,7 +61,7 @@ def expect_named(road: Road) -> None:
             "SELECT field FROM ops.quality WHERE resolved_at IS NULL AND severity = 'isolate' AND rule = 'too_wide'"
         )
     assert sorted(spec.columns[field] for (field,) in rows) == sorted(unknown(road))
-    before = contents(road.warehouse, road.catalogue)  # type: ignore[arg-type]
+    before = contents(road.warehouse, road.catalogue)
     with road.warehouse.transaction() as transaction:
         rebuild_records(transaction, spec, [RECORD])
         current, history = (
@@ -73,7 +73,7 @@ def expect_named(road: Road) -> None:
         )
         checked = check_log(transaction.fetch(read_changes(spec)), current, history, spec)
     assert checked.altered == []
-    assert contents(road.warehouse, road.catalogue) == before  # type: ignore[arg-type]
+    assert contents(road.warehouse, road.catalogue) == before
 
 
 MANY: dict[str, tuple[dict[str, dict[str, Any]], dict[str, Any]]] = {

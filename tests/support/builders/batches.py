@@ -1,6 +1,5 @@
 """A batch's road without Temporal: protect, land, stage and apply, on real parts."""
 
-import json
 import time
 import uuid
 from collections.abc import Sequence
@@ -17,8 +16,7 @@ from clients.salesforce.streaming.stream import StreamMessage
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
-from clients.warehouse.postgres import PostgresWarehouse
-from clients.warehouse.sql.apply import LEDGER, QUALITY, QUARANTINE, tables_of
+from clients.warehouse.sql.apply import LEDGER, QUALITY, QUARANTINE, TABLES_OF_OPS, tables_of
 from schemas.catalogue import Catalogue, default_catalogue
 from schemas.ids import ORIGIN
 from schemas.ingest.messages import ApplyInput, ApplyResult, StageInput
@@ -87,22 +85,20 @@ _OF_THE_RUN = {
 }
 
 
-def contents(
-    warehouse: PostgresWarehouse, catalogue: Catalogue, *, clock: bool = True
-) -> dict[str, list[str]]:
+def contents(warehouse: Warehouse, catalogue: Catalogue, *, clock: bool = True) -> dict[str, list[str]]:
     """Every row of every table that has any, as sorted texts; `clock` False leaves out the run's
     own times.
     """
-    tables = [table for spec in catalogue.objects.values() for table in tables_of(spec)]
+    tables = {table: TABLES_OF_OPS[table] for table in (LEDGER, QUARANTINE, QUALITY)}
+    for spec in catalogue.objects.values():
+        tables |= tables_of(spec)
     left_out = set() if clock else _OF_THE_RUN
-    every = " UNION ALL ".join(
-        f"SELECT '{table}', CAST(row_to_json(t.*) AS TEXT) FROM {table} AS t"
-        for table in [*tables, LEDGER, QUARANTINE, QUALITY]
-    )
     found: dict[str, list[str]] = {}
-    with warehouse.transaction() as transaction:
-        for table, row in transaction.fetch(every):
-            found.setdefault(table, []).append(
-                str(sorted((name, value) for name, value in json.loads(row).items() if name not in left_out))
-            )
-    return {table: sorted(rows) for table, rows in found.items()}
+    with warehouse.reading() as reading:
+        for table, columns in tables.items():
+            kept = sorted((each for each in columns if each.name not in left_out), key=lambda each: each.name)
+            names = [column.name for column in kept]
+            rows = reading.fetch(f"SELECT {', '.join(column.sql for column in kept)} FROM {table}")
+            if rows:
+                found[table] = sorted(str(list(zip(names, row, strict=True))) for row in rows)
+    return found
