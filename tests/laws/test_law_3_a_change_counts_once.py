@@ -21,6 +21,7 @@ from clients.warehouse.sql import apply as sql
 from schemas.catalogue import Catalogue
 from schemas.ingest.messages import ApplyInput, StagedObject
 from schemas.ingest.raw import RAW_SCHEMA, Manifest
+from schemas.tables import quoted
 from tests.support.builders.oracle import OracleVersion, fold_events
 from transforms.ingest.stage_events import stage_objects
 
@@ -197,7 +198,7 @@ def _row(number: int, version: OracleVersion) -> Row:
 
 def current(applier: Applier, history: bool) -> dict[str, Row]:
     table = sql.current_table(CATALOGUE.object("Kept__c" if history else "Latest__c"))
-    names = ", ".join([*COLUMNS, "is_deleted", "is_complete", "version", "changed_at"])
+    names = ", ".join([*map(quoted, COLUMNS), "is_deleted", "is_complete", "version", "changed_at"])
     with applier.warehouse.transaction() as transaction:
         rows = transaction.fetch(f"SELECT record_id, {names} FROM {table}")
     return {row[0]: (*_plain(row[1:-1]), _ms(row[-1]), None) for row in rows}
@@ -205,7 +206,15 @@ def current(applier: Applier, history: bool) -> dict[str, Row]:
 
 def versions_of(applier: Applier) -> dict[str, list[Row]]:
     names = ", ".join(
-        [*COLUMNS, "is_deleted", "is_complete", "version", "valid_from", "valid_to", "is_current"]
+        [
+            *map(quoted, COLUMNS),
+            "is_deleted",
+            "is_complete",
+            "version",
+            "valid_from",
+            "valid_to",
+            "is_current",
+        ]
     )
     table = sql.history_table(CATALOGUE.object("Kept__c"))
     with applier.warehouse.transaction() as transaction:
