@@ -78,8 +78,8 @@ class GroupCommit:
 
 
 def commit_of(group: Sequence[Waiter]) -> SpanSpec:
-    """A span in the trace of the first batch that is recorded, with links to the others'. `group`: of
-    one object, or of all in a turn.
+    """A span in the trace of the first batch that is recorded, with links to the others'. `group`:
+    of one object, or of all in a turn.
     """
     steps = [waiter.step for waiter in group if waiter.step is not None and waiter.step.is_sampled]
     facts: dict[str, AttributeValue] = {

@@ -18,8 +18,8 @@ from schemas.errors import TerminalError
 from schemas.ingest.messages import ApplyInput, ApplyResult
 
 MOST_OF_TURN = 120_000
-"""Staged changes of one turn: a minute of the highest load. It bounds the turn's memory and how long
-it holds the objects' locks.
+"""Staged changes of one turn: a minute of the highest load. It bounds the turn's memory and how
+long it holds the objects' locks.
 """
 ApplyTurn = Callable[[Sequence[Sequence[ApplyInput]]], list[list[ApplyResult]]]
 """As of `Applier.apply_turn`."""

@@ -35,10 +35,12 @@ _TERMINAL_WORDS = (
 a statement beyond its limits, a role without rights.
 """
 MOST_SECONDS = 15 * 60.0
-"""How long an unknown internal error is tried again before it is taken for one that will not pass."""
+"""How long an unknown internal error is tried again before it is taken for one that will not
+pass.
+"""
 _FORGOTTEN_SECONDS = 5 * 60.0
 _first_seen: dict[str, tuple[float, float]] = {}
-"""What an internal error says, without its numbers -> when it was first and last seen."""
+"""First line of an internal error, without its numbers -> when it was first and last seen."""
 _lock = threading.Lock()
 
 

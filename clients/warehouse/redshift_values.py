@@ -1,4 +1,6 @@
-"""Rows on their way into Redshift: as a Parquet object that COPY reads, or as values of an INSERT."""
+"""Rows on their way into Redshift: as a Parquet object that COPY reads, or as values of an
+INSERT.
+"""
 
 from collections.abc import Sequence
 from datetime import date, datetime

@@ -141,5 +141,4 @@ def empty(road: Road) -> None:
 
 
 def contents_of(road: Road) -> list[str]:
-    assert isinstance(road.warehouse, PostgresWarehouse)
     return [*contents(road.warehouse, road.catalogue), "ops.quality_day"]

@@ -1,4 +1,4 @@
-"""What a warehouse answered to one question."""
+"""Answers of a warehouse to one question each."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -1,4 +1,6 @@
-"""Errors of the warehouse: which pass, for how long an unknown one is tried again, and what to do."""
+"""Errors of the warehouse: which pass, for how long an unknown one is tried again, and what to
+do.
+"""
 
 import psycopg
 import pytest

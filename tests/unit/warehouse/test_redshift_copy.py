@@ -1,4 +1,4 @@
-"""What doctor advises when COPY cannot read the bucket."""
+"""Doctor advises how COPY can read the bucket, by the words of Redshift."""
 
 import pytest
 
