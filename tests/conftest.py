@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import AsyncIterator, Generator, Iterator
 from dataclasses import replace
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
@@ -23,7 +24,7 @@ from temporalio.service import RPCError
 from clients.database.engine import open_engine
 from clients.database.migrations import ensure_schema
 from clients.storage.objects import ObjectStore, S3Address
-from clients.warehouse import postgres_tables
+from clients.warehouse import Warehouse, postgres_tables
 from clients.warehouse.postgres import PostgresWarehouse
 from sandbox import objectstore, postgres, temporal
 from sandbox.ports import free_port
@@ -121,10 +122,28 @@ def database_with_tables(postgres_port: int, template: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def warehouse(database: str) -> Iterator[PostgresWarehouse]:
+def postgres_warehouse(database: str) -> Iterator[PostgresWarehouse]:
     opened = PostgresWarehouse(database)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def warehouse(postgres_warehouse: PostgresWarehouse) -> PostgresWarehouse:
+    """PostgreSQL. A module whose tests hold on every kind overrides it by `any_warehouse`."""
+    return postgres_warehouse
+
+
+WAREHOUSES = ("postgres", "redshift") if find_spec("sandbox.redshift") else ("postgres",)
+"""Kinds of warehouse that tests can have: Redshift where a stand-in for it is part of the sandbox."""
+
+
+@pytest.fixture(params=WAREHOUSES)
+def any_warehouse(request: pytest.FixtureRequest) -> Warehouse:
+    """An empty warehouse of each kind, one after the other."""
+    name = "postgres_warehouse" if request.param == "postgres" else "redshift_warehouse"
+    opened: Warehouse = request.getfixturevalue(name)
+    return opened
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from activities.apply.applier import Applier
 from clients.storage.objects import ObjectStore
+from clients.warehouse import Warehouse
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.sql import apply as sql
 from schemas.catalogue import Catalogue
@@ -110,6 +111,19 @@ def applier(warehouse: PostgresWarehouse, store: ObjectStore) -> Applier:
 def test_any_delivery_in_any_order_gives_the_fold(
     applier: Applier, delivery, seed: int, history: bool
 ) -> None:
+    assert_folded(applier, delivery, seed, history)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(delivery=deliveries(), seed=st.integers(0, 2**16), history=st.booleans())
+def test_every_kind_of_warehouse_gives_the_fold(
+    any_warehouse: Warehouse, store: ObjectStore, delivery, seed: int, history: bool
+) -> None:
+    any_warehouse.ensure_tables(CATALOGUE)
+    assert_folded(Applier(any_warehouse, store, CATALOGUE), delivery, seed, history)
+
+
+def assert_folded(applier: Applier, delivery: Any, seed: int, history: bool) -> None:
     made, batches = delivery
     for event in made:
         event["ChangeEventHeader"]["entityName"] = "Kept__c" if history else "Latest__c"

@@ -44,7 +44,7 @@ class FailingWarehouse:
     commit.
     """
 
-    def __init__(self, inner: PostgresWarehouse, fails_at: int, how: Callable[[Transaction], None]) -> None:
+    def __init__(self, inner: Warehouse, fails_at: int, how: Callable[[Transaction], None]) -> None:
         self._inner = inner
         self._fails_at = fails_at
         self._how = how

@@ -11,8 +11,8 @@ import pytest
 from activities.apply.applier import GroupFailedError
 from activities.apply.turn_commit import TurnCommit
 from clients.storage.objects import ObjectStore
-from clients.warehouse import Transaction
-from clients.warehouse.postgres import PostgresWarehouse
+from clients.warehouse import Transaction, Warehouse
+from clients.warehouse.redshift import RedshiftWarehouse
 from schemas.errors import ObjectMissingError, UnavailableError
 from schemas.ingest.messages import ApplyInput, ApplyResult
 from tests.laws.test_law_4_applied_whole import (
@@ -31,7 +31,12 @@ CASE, CONTACT = "500000000000001AAA", "003000000000001AAA"
 
 
 @pytest.fixture
-def road(warehouse: PostgresWarehouse, store: ObjectStore) -> Road:
+def warehouse(any_warehouse: Warehouse) -> Warehouse:
+    return any_warehouse
+
+
+@pytest.fixture
+def road(warehouse: Warehouse, store: ObjectStore) -> Road:
     opened = Road(store, warehouse)
     warehouse.ensure_tables(opened.catalogue)
     return opened
@@ -62,11 +67,13 @@ async def two_objects(road: Road, first: int = 2) -> list[list[ApplyInput]]:
 )
 async def test_a_failure_at_any_step_leaves_nothing_of_any_object(
     road: Road,
-    warehouse: PostgresWarehouse,
+    warehouse: Warehouse,
     how: Callable[[Transaction], None],
     error: type[Exception],
     stride: int,
 ) -> None:
+    if how is kill_session and isinstance(warehouse, RedshiftWarehouse):
+        pytest.skip("nothing stands in for the end of a Redshift session by its own hand")
     groups, steps = await two_objects(road), 0
     places: set[tuple[int, type[Exception]]] = set()
     results: list[list[ApplyResult]] = []
@@ -87,9 +94,7 @@ async def test_a_failure_at_any_step_leaves_nothing_of_any_object(
     assert [[each.applied for each in group] for group in results] == [[1], [1]]
 
 
-async def test_a_turn_gives_the_rows_of_its_groups_one_by_one(
-    road: Road, warehouse: PostgresWarehouse
-) -> None:
+async def test_a_turn_gives_the_rows_of_its_groups_one_by_one(road: Road, warehouse: Warehouse) -> None:
     first, second = await two_objects(road), await two_objects(road, 10)
     together = [[*first[0], *second[0]], [*first[1], *second[1]]]
     road.applier(warehouse).apply_turn(together)
@@ -100,7 +105,7 @@ async def test_a_turn_gives_the_rows_of_its_groups_one_by_one(
     assert contents(warehouse, road.catalogue, clock=False) == found
 
 
-async def test_an_object_that_fails_keeps_no_other_back(road: Road, warehouse: PostgresWarehouse) -> None:
+async def test_an_object_that_fails_keeps_no_other_back(road: Road, warehouse: Warehouse) -> None:
     (good,), (bad,) = await two_objects(road)
     staged = bad.staged.model_copy(update={"staged_key": "staged/lost"})
     lost = bad.model_copy(update={"staged": staged})
@@ -111,9 +116,7 @@ async def test_an_object_that_fails_keeps_no_other_back(road: Road, warehouse: P
     assert (await commit.submit(bad)).applied == 1
 
 
-async def test_turns_of_two_processes_do_not_wait_for_each_other(
-    road: Road, warehouse: PostgresWarehouse
-) -> None:
+async def test_turns_of_two_processes_do_not_wait_for_each_other(road: Road, warehouse: Warehouse) -> None:
     turns = [await two_objects(road, first) for first in range(2, 42, 4)]
     done: list[int] = []
 

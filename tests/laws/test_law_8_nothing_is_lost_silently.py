@@ -9,7 +9,7 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from clients.storage.objects import ObjectStore
-from clients.warehouse.postgres import PostgresWarehouse
+from clients.warehouse import Warehouse
 from schemas.errors import LedgerImbalanceError
 from schemas.ingest.messages import ApplyInput, StageInput
 from schemas.ingest.raw import Manifest
@@ -33,7 +33,12 @@ CASES = [f"500{number:012d}AAA" for number in range(20)]
 
 
 @pytest.fixture
-def road(warehouse: PostgresWarehouse, store: ObjectStore) -> Road:
+def warehouse(any_warehouse: Warehouse) -> Warehouse:
+    return any_warehouse
+
+
+@pytest.fixture
+def road(warehouse: Warehouse, store: ObjectStore) -> Road:
     opened = Road(store, warehouse, strict())
     warehouse.ensure_tables(opened.catalogue)
     return opened
@@ -78,7 +83,7 @@ EXPECTED = {"Case": (15, 6, 3, 6), "Contact": (1, 1, 0, 0), "Stranger__c": (2, 0
 """Object -> landed, applied, duplicate, quarantined of the mixed batch."""
 
 
-async def test_a_mixed_batch_balances_for_every_object(road: Road, warehouse: PostgresWarehouse):
+async def test_a_mixed_batch_balances_for_every_object(road: Road, warehouse: Warehouse):
     results = await road.send(mixed())
     assert {r.object: (r.landed, r.applied, r.duplicate, r.quarantined) for r in results.values()} == EXPECTED
     with warehouse.transaction() as transaction:
@@ -86,7 +91,7 @@ async def test_a_mixed_batch_balances_for_every_object(road: Road, warehouse: Po
     assert {row[0]: row[1:] for row in rows} == EXPECTED
 
 
-async def test_every_refused_change_has_a_row_with_its_reason(road: Road, warehouse: PostgresWarehouse):
+async def test_every_refused_change_has_a_row_with_its_reason(road: Road, warehouse: Warehouse):
     await road.send(mixed())
     with warehouse.transaction() as transaction:
         rows = transaction.fetch("SELECT object, reason, detail, record_id, event FROM ops.quarantine")
@@ -104,9 +109,7 @@ async def test_every_refused_change_has_a_row_with_its_reason(road: Road, wareho
     assert {row[3] for row in rows if row[1] == NEEDS_REREAD} == set(CASES[5:7])
 
 
-async def test_every_field_that_did_not_fit_has_a_row_with_its_reason(
-    road: Road, warehouse: PostgresWarehouse
-):
+async def test_every_field_that_did_not_fit_has_a_row_with_its_reason(road: Road, warehouse: Warehouse):
     await road.send(mixed())
     with warehouse.transaction() as transaction:
         rows = transaction.fetch("SELECT field, rule, detail FROM ops.quality WHERE severity = 'isolate'")
@@ -147,7 +150,7 @@ async def test_a_file_that_is_not_what_was_landed_is_not_staged(road: Road, land
 
 
 async def test_a_change_that_vanishes_between_staging_and_applying_stops_the_batch(
-    road: Road, warehouse: PostgresWarehouse
+    road: Road, warehouse: Warehouse
 ):
     [item] = (await road.stage(road.land([event(1), event(2), event(3, {"Subject": "no status"})]))).values()
     untouched = contents(warehouse, road.catalogue)

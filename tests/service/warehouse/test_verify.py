@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from clients.storage.objects import ObjectStore, S3Address
-from clients.warehouse import Transaction
+from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.settings.services import S3Settings, WarehouseSettings
 from tests.support.builders.s3_settings import s3_settings
@@ -67,6 +67,13 @@ def test_a_warehouse_without_locks_is_found(database: str, store: ObjectStore) -
         "one applier an object"
     ]
     assert "the order was" in answers["one applier an object"].told
+
+
+def test_every_kind_of_warehouse_keeps_the_contract(any_warehouse: Warehouse, store: ObjectStore) -> None:
+    contract = Contract(any_warehouse, store, "load/verify_every_")
+    answers = contract.ask()
+    contract.clean()
+    assert [each for each in answers if each.verdict is not Verdict.HELD] == []
 
 
 def test_an_answer_that_nothing_relies_on_never_fails() -> None:
