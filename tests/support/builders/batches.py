@@ -100,5 +100,10 @@ def contents(warehouse: Warehouse, catalogue: Catalogue, *, clock: bool = True) 
             names = [column.name for column in kept]
             rows = reading.fetch(f"SELECT {', '.join(column.sql for column in kept)} FROM {table}")
             if rows:
-                found[table] = sorted(str(list(zip(names, row, strict=True))) for row in rows)
+                found[table] = sorted(str(list(zip(names, map(_plain, row), strict=True))) for row in rows)
     return found
+
+
+def _plain(value: Any) -> Any:
+    """The value as a text that is read back as itself."""
+    return value if value is None or isinstance(value, (str, int, float)) else str(value)
