@@ -135,7 +135,7 @@ def warehouse(postgres_warehouse: PostgresWarehouse) -> PostgresWarehouse:
 
 
 WAREHOUSES = ("postgres", "redshift") if find_spec("sandbox.redshift") else ("postgres",)
-"""Kinds of warehouse that tests can have: Redshift where a stand-in for it is part of the sandbox."""
+"""Kinds of warehouse that tests can have: Redshift where the sandbox has a stand-in for it."""
 
 
 @pytest.fixture(params=WAREHOUSES)

@@ -21,7 +21,7 @@ from clients.writeback.queries import Row, WritebackQueries
 from schemas.catalogue import ObjectSpec, Pii
 from schemas.errors import TidegateError
 from schemas.ids import batch_workflow_id, trace_id_of, writeback_batch_id
-from schemas.tables import quoted
+from schemas.tables import Column, Kind, field_column
 from workers.addresses import operational_address, warehouse_address
 from workers.clients import decided_catalogue, open_warehouse
 from workers.security.retention import opened_retention
@@ -224,10 +224,17 @@ def current_values(settings: Settings, object_name: str, record_id: str) -> dict
     with closing(open_warehouse(settings)) as warehouse:
         spec = decided_catalogue(settings, warehouse).object(object_name)
         names = [name for name, field in spec.fields.items() if field.pii is Pii.NONE]
-        columns = ", ".join(f"CAST({quoted(spec.columns[name])} AS VARCHAR(1000))" for name in names)
+        columns = ", ".join(_as_text(field_column(spec.columns[name], spec.fields[name])) for name in names)
         query = f"SELECT {columns} FROM {sql.current_table(spec)} WHERE record_id LIKE %s"
         with warehouse.transaction() as transaction:
             rows = transaction.fetch(query, [f"{record_id}%"])
     if not rows:
         return None
     return {name: value for name, value in zip(names, rows[0], strict=True) if value is not None}
+
+
+def _as_text(column: Column) -> str:
+    """A column's value as a text. Redshift casts no boolean to one."""
+    if column.kind is Kind.BOOLEAN:
+        return f"CASE WHEN {column.sql} THEN 'true' WHEN NOT {column.sql} THEN 'false' END"
+    return f"CAST({column.sql} AS VARCHAR(1000))"

@@ -5,11 +5,18 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
+
+from activities.apply import activities
 from activities.apply.applier import GroupFailedError
+from activities.apply.group_commit import GroupCommit
 from activities.apply.turn_commit import TurnCommit
 from schemas.errors import StatementError, UnavailableError
 from schemas.ingest.messages import ApplyInput, ApplyResult
+from schemas.settings.services import USUAL_TURN_SECONDS, WarehouseSettings
 from tests.support.builders.waiting import SLOWNESS
 from tests.unit.apply.test_group_commit import batch, outcomes
 
@@ -172,3 +179,27 @@ async def test_a_batch_whose_waiter_has_gone_is_left_out() -> None:
     warehouse.gate.set()
     assert await outcomes([first, stays]) == [1, 3]
     assert warehouse.turns == [[["Case 1"]], [["Case 3"]]]
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        ({"kind": "postgres"}, 0),
+        ({"kind": "redshift"}, USUAL_TURN_SECONDS),
+        ({"kind": "redshift", "turn_seconds": 0}, 0),
+        ({"kind": "postgres", "turn_seconds": 5}, 5),
+    ],
+)
+def test_redshift_takes_turns_unless_the_settings_say_otherwise(
+    given: dict[str, Any], seconds: float
+) -> None:
+    settings = WarehouseSettings.model_validate({"dsn": "postgresql://nowhere", **given})
+    assert settings.seconds_of_turns == seconds
+
+
+@pytest.mark.parametrize(("seconds", "kind"), [(0, GroupCommit), (30, TurnCommit)])
+def test_the_activities_commit_by_turns_where_there_are_some(seconds: float, kind: type) -> None:
+    nothing: Any = SimpleNamespace(warehouse=None, store=None, catalogue=None, protector=None)
+    *_, apply_batch = activities(nothing, turn_seconds=seconds)
+    owner: Any = apply_batch
+    assert type(owner.__self__.group_commit) is kind
