@@ -8,6 +8,7 @@ ledger knows is not applied again.
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -104,13 +105,15 @@ class Applier:
         try:
             # Outside of the transaction, which holds locks.
             with ThreadPoolExecutor(min(_READ_AT_ONCE, len(groups))) as pool:
-                reads = [pool.submit(self._read, items) for items in groups]
+                reads = [pool.submit(copy_context().run, self._read, items) for items in groups]
             read: list[_Group] = []
             for at, each in enumerate(reads):  # noqa: B007 - an error asks where it was
                 read.append(each.result())
             at = None
             with _timed(read), self.warehouse.transaction() as transaction:
-                _lock(transaction, read)
+                # Always in one order: two turns would else wait for each other.
+                for at in sorted(range(len(read)), key=lambda place: read[place].lock):
+                    _lock(transaction, read[at])
                 results: list[list[ApplyResult]] = []
                 for at, group in enumerate(read):  # noqa: B007
                     results.append(self._apply(transaction, group))
@@ -180,17 +183,9 @@ def _timed(groups: Sequence[_Group]) -> Iterator[None]:
         yield
 
 
-def _lock(transaction: Transaction, groups: Sequence[_Group]) -> None:
-    """Lock every object of a turn, always in one order: two turns would else wait for each
-    other.
-    """
-    for _, table in sorted({group.lock for group in groups}):
-        with timed(WAREHOUSE_LOCK_SECONDS, object_label(_name_of(groups, table))):
-            transaction.lock_object(table)
-
-
-def _name_of(groups: Sequence[_Group], table: str) -> str:
-    return next(group.name for group in groups if group.lock[1] == table)
+def _lock(transaction: Transaction, group: _Group) -> None:
+    with timed(WAREHOUSE_LOCK_SECONDS, object_label(group.name)):
+        transaction.lock_object(group.lock[1])
 
 
 def _observe(fresh: Sequence[BatchSlice]) -> None:

@@ -13,7 +13,7 @@ def connect_postgres(database: Database, **parameters: Any) -> psycopg.Connectio
 
 
 STATEMENT_MS = 10 * 60 * 1_000
-"""Milliseconds that a statement on Redshift may take, its wait for a lock among them."""
+"""Milliseconds that a statement on Redshift may take."""
 _REDSHIFT = {
     "connect_timeout": 10,
     "client_encoding": "utf8",

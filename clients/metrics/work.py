@@ -73,7 +73,8 @@ BATCH_CHANGES = Histogram(
 )
 WAREHOUSE_SECONDS = Histogram(
     "tidegate_warehouse_transaction_seconds",
-    "Duration of a transaction that applies a group, by outcome: committed or failed.",
+    "Duration of a transaction that applies a group, by outcome: committed or failed. "
+    "A turn of all objects counts for each of them.",
     ["object", "outcome"],
     buckets=_STEP_BUCKETS,
     registry=REGISTRY,

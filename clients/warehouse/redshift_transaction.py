@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pyarrow as pa
 
+from clients.database.connect import STATEMENT_MS
 from clients.storage.objects import ObjectStore
 from clients.warehouse.redshift_locks import WRITES, lock_statement, writes_to_ops
 from clients.warehouse.redshift_sql import copy_statement, insert_statement, stage_statement
@@ -17,6 +18,8 @@ from schemas.errors import TidegateError
 from schemas.tables import OPS, Column
 
 LOAD_PREFIX = "load/"
+LOCK_MS = 2 * 60 * 1_000
+"""Milliseconds that a transaction waits for a lock; longer than a turn takes."""
 _log = logging.getLogger(__name__)
 
 
@@ -111,7 +114,11 @@ class RedshiftTransaction:
             self._has_writes = True
 
     def _lock(self, lock: str) -> None:
+        # A session that hangs with the lock must not hold a turn of all objects for as long as a
+        # statement may take.
+        self._run(f"SET statement_timeout TO {LOCK_MS}")
         self._run(lock_statement(in_schemas(lock, self._prefix)))
+        self._run(f"SET statement_timeout TO {STATEMENT_MS}")
 
     def _run(self, statement: str, parameters: Sequence[Any] = ()) -> psycopg.Cursor[Any]:
         return self._connection.execute(statement.encode(), parameters or None)

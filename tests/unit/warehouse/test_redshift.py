@@ -23,7 +23,7 @@ from clients.warehouse import redshift_sessions, redshift_sql
 from clients.warehouse.psycopg_errors import translated_psycopg
 from clients.warehouse.redshift import RedshiftWarehouse
 from clients.warehouse.redshift_locks import OTHERS, WRITES, create_lock
-from clients.warehouse.redshift_transaction import LOAD_PREFIX
+from clients.warehouse.redshift_transaction import LOAD_PREFIX, LOCK_MS
 from clients.warehouse.redshift_values import MOST_VALUES, parquet_of, typed_rows
 from clients.warehouse.sql import apply as sql, ledger as ledger_sql, merge as merge_sql
 from clients.warehouse.sql.erasure import find_erased_touched
@@ -175,6 +175,11 @@ def store(said: Conversation) -> NotedStore:
 def warehouse(said: Conversation, store: NotedStore, monkeypatch: pytest.MonkeyPatch) -> RedshiftWarehouse:
     monkeypatch.setattr(psycopg, "connect", lambda *_, **__: NotedConnection(said))
     return RedshiftWarehouse("dsn", store=store, copy_role=ROLE)
+
+
+def locked(table: str) -> list[str]:
+    """The wait for a lock is shorter than a statement's."""
+    return [f"SET statement_timeout TO {LOCK_MS}", f"LOCK TABLE {table}", SESSION[1]]
 
 
 def inserted(table: str, columns: tuple[Column, ...]) -> str:
@@ -388,7 +393,7 @@ def test_one_applied_batch(warehouse: RedshiftWarehouse, store: NotedStore, said
         # transaction sees.
         *SESSION,
         FIND_LOCKS,
-        "LOCK TABLE ops.lock_object_thing",
+        *locked("ops.lock_object_thing"),
         ledger_sql.find_applied_batches(1),
         redshift_sql.stage_statement(sql.TOUCHED, sql.RECORD_LIST),
         inserted(sql.TOUCHED, sql.RECORD_LIST),
@@ -405,7 +410,7 @@ def test_one_applied_batch(warehouse: RedshiftWarehouse, store: NotedStore, said
         find_open_findings(),
         find_counts("Thing__c", datetime.now(UTC).date()),
         # Before the first write to ops, whose tables every object writes.
-        "LOCK TABLE ops.lock_writes",
+        *locked(WRITES),
         shown(insert_counts("Thing__c", datetime.now(UTC).date(), CHECKED)),
         inserted(sql.LEDGER, sql.TABLES_OF_OPS[sql.LEDGER]),
         "DROP TABLE stage_thing_latest",
