@@ -41,7 +41,7 @@ def verify(
 
     It takes five minutes on Redshift. Ends with 0 when everything held, else with 1.
 
-    Example: tidegate warehouse verify --dsn secretsmanager:redshift#url
+    Example: tidegate warehouse verify
     """
     loaded = _chosen(local_settings(settings, home), dsn, kind, copy_role)
     answers = ask_everything(loaded, say)
