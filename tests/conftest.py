@@ -26,9 +26,11 @@ from clients.database.migrations import ensure_schema
 from clients.storage.objects import ObjectStore, S3Address
 from clients.warehouse import Warehouse, postgres_tables
 from clients.warehouse.postgres import PostgresWarehouse
+from clients.warehouse.redshift import RedshiftWarehouse
 from sandbox import objectstore, postgres, temporal
 from sandbox.ports import free_port
 from sandbox.processes import ProcessGroup
+from sandbox.redshift import launch
 from schemas.catalogue import default_catalogue
 from tests.databases import new_database
 
@@ -163,6 +165,27 @@ def s3_address(s3_port: int) -> S3Address:
         access_key=objectstore.ACCESS_KEY,
         secret_key=objectstore.SECRET_KEY,
     )
+
+
+@pytest.fixture(scope="session")
+def redshift_port(parts: ProcessGroup, postgres_port: int, s3_port: int) -> int:
+    """Of the stand-in for Redshift, whose databases are those of the session's PostgreSQL."""
+    port = free_port()
+    launch.start_redshift(parts, launch.RedshiftPorts(port, postgres_port, s3_port))
+    return port
+
+
+@pytest.fixture
+def redshift_database(redshift_port: int, database: str) -> str:
+    """The connection string of an empty database of the stand-in."""
+    return launch.dsn(redshift_port, database.rpartition("/")[2])
+
+
+@pytest.fixture
+def redshift_warehouse(redshift_database: str, store: ObjectStore) -> Iterator[RedshiftWarehouse]:
+    opened = RedshiftWarehouse(redshift_database, store=store, copy_role=launch.COPY_ROLE)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""The system tables and views that Redshift has and PostgreSQL lacks."""

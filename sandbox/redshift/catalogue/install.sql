@@ -1,0 +1,51 @@
+-- What every database of the stand-in has before its first session. Run by the owner of the server.
+SET allow_system_table_mods = on;
+CREATE SCHEMA IF NOT EXISTS stand_in;
+GRANT USAGE ON SCHEMA stand_in TO PUBLIC;
+CREATE TABLE IF NOT EXISTS stand_in.tables (id oid PRIMARY KEY, facts jsonb NOT NULL);
+CREATE TABLE IF NOT EXISTS stand_in.load_errors (
+  query bigint GENERATED ALWAYS AS IDENTITY, userid int DEFAULT 100, slice int DEFAULT 0, tbl text,
+  starttime timestamp DEFAULT clock_timestamp(), session int DEFAULT 0, filename text, line_number bigint DEFAULT 0,
+  colname text, type text, col_length text, position int DEFAULT 0, raw_line text DEFAULT '',
+  raw_field_value text DEFAULT '', err_code int, err_reason text, is_partial int DEFAULT 0, start_offset bigint DEFAULT 0
+);
+GRANT SELECT ON stand_in.tables, stand_in.load_errors TO PUBLIC;
+
+-- Hold lengths in bytes: PostgreSQL counts characters. The constraint's name ends with the bytes.
+CREATE OR REPLACE FUNCTION stand_in.hold_bytes(held oid) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE part record; named text;
+BEGIN
+  FOR part IN
+    SELECT attname, attnum, atttypmod - 4 AS bytes FROM pg_attribute
+    WHERE attrelid = held AND attnum > 0 AND NOT attisdropped AND atttypid IN (1042, 1043) AND atttypmod > 4
+  LOOP
+    named := format('stand_in_bytes_%s_%s', part.attnum, part.bytes);
+    CONTINUE WHEN EXISTS (SELECT FROM pg_constraint WHERE conrelid = held AND conname = named);
+    EXECUTE (
+      SELECT coalesce(string_agg(format('ALTER TABLE %s DROP CONSTRAINT %I', held::regclass, conname), ';'), 'SELECT 1')
+      FROM pg_constraint WHERE conrelid = held AND conname LIKE format('stand\_in\_bytes\_%s\_%%', part.attnum)
+    );
+    EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I CHECK (octet_length(%I) <= %s)', held::regclass, named, part.attname, part.bytes);
+  END LOOP;
+END $$;
+
+-- Keep what a statement says of a table and PostgreSQL has no place for; it comes as a comment.
+CREATE OR REPLACE FUNCTION stand_in.keep() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog AS $$
+DECLARE made record; told jsonb; before jsonb;
+BEGIN
+  told := coalesce(substring(current_query() FROM '^/\*stand-in:(.*?)\*/')::jsonb, '{}');
+  FOR made IN SELECT DISTINCT objid FROM pg_event_trigger_ddl_commands() WHERE classid = 'pg_class'::regclass
+  LOOP
+    CONTINUE WHEN NOT EXISTS (SELECT FROM pg_class WHERE oid = made.objid AND relkind = 'r');
+    PERFORM stand_in.hold_bytes(made.objid);
+    SELECT facts INTO before FROM stand_in.tables WHERE id = made.objid;
+    INSERT INTO stand_in.tables VALUES (made.objid, told)
+      ON CONFLICT (id) DO UPDATE SET facts = tables.facts || told
+        || jsonb_build_object('keys', coalesce(before -> 'keys', '[]') || coalesce(told -> 'keys', '[]'))
+        || jsonb_build_object('encodings', coalesce(before -> 'encodings', '{}') || coalesce(told -> 'encodings', '{}'));
+  END LOOP;
+END $$;
+DROP EVENT TRIGGER IF EXISTS stand_in_keep;
+CREATE EVENT TRIGGER stand_in_keep ON ddl_command_end
+  WHEN TAG IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'ALTER TABLE') EXECUTE FUNCTION stand_in.keep();

@@ -1,0 +1,1 @@
+"""COPY and UNLOAD of Parquet."""

@@ -1,0 +1,302 @@
+"""What may stand in a query: every node of its tree is on a list, or the query is refused."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from sandbox.redshift.plan.plans import RefusedError
+from sandbox.redshift.rules import functions, types
+from sandbox.redshift.rules.rule import DATATYPE, UNSUPPORTED, Rule, gap, rule
+from sandbox.redshift.rules.words import (
+    BAD_NAME,
+    LONG_NAME,
+    MOST_NAME_BYTES,
+    RESERVED,
+    RESERVED_WORD,
+)
+
+UNKNOWN_CLAUSE = rule(
+    "unknown-clause",
+    "queries",
+    "A clause or an operator that is not in the reference is refused.",
+    "r_SELECT_synopsis",
+)
+_POSTGRES = "c_unsupported-postgresql-features"
+_LACKING: dict[type[exp.Expr], Rule] = {
+    exp.Lateral: rule("lateral", "queries", "There is no LATERAL.", "r_FROM_clause30", UNSUPPORTED),
+    exp.Filter: rule("filter", "queries", "Aggregates have no FILTER clause.", "c_Aggregate_Functions"),
+    exp.Returning: rule("returning", "changes", "There is no RETURNING.", "r_INSERT_30"),
+    exp.OnConflict: rule("on-conflict", "changes", "There is no ON CONFLICT.", "r_INSERT_30"),
+    exp.NullSafeEQ: rule(
+        "not-distinct-from", "queries", "There is no IS NOT DISTINCT FROM.", "r_comparison_condition"
+    ),
+    exp.NullSafeNEQ: rule(
+        "distinct-from", "queries", "There is no IS DISTINCT FROM.", "r_comparison_condition"
+    ),
+    exp.Lock: rule("row-lock", "queries", "SELECT takes no row locks.", "r_SELECT_synopsis", UNSUPPORTED),
+    exp.Fetch: rule(
+        "fetch-first", "queries", "LIMIT and TOP bound a result, not FETCH FIRST.", "r_ORDER_BY_clause"
+    ),
+    exp.TableSample: rule("tablesample", "queries", "There is no TABLESAMPLE.", "r_FROM_clause30"),
+    exp.Values: rule("values-table", "queries", "VALUES is no constant table.", _POSTGRES, UNSUPPORTED),
+    exp.Array: rule(
+        "array-literal",
+        "queries",
+        "Arrays of PostgreSQL do not exist.",
+        "c_unsupported-postgresql-datatypes",
+        UNSUPPORTED,
+    ),
+    exp.Bracket: gap("super-navigation", "queries", "Navigation in SUPER values.", "query-super"),
+    exp.Pivot: gap("pivot", "queries", "PIVOT and UNPIVOT.", "r_FROM_clause-pivot-unpivot-examples"),
+    exp.Qualify: gap("qualify", "queries", "QUALIFY.", "r_QUALIFY_clause"),
+    exp.Connect: gap("connect-by", "queries", "CONNECT BY.", "r_CONNECT_BY_clause"),
+    exp.MatchRecognize: rule("match-recognize", "queries", "There is no MATCH_RECOGNIZE.", "r_FROM_clause30"),
+}
+DISTINCT_ON = rule("distinct-on", "queries", "There is no DISTINCT ON.", _POSTGRES, UNSUPPORTED)
+ORDER_IN_AGGREGATE = rule(
+    "order-in-aggregate",
+    "queries",
+    "Only LISTAGG and PERCENTILE take an order, by WITHIN GROUP.",
+    "c_Aggregate_Functions",
+)
+SAME_ORDER = rule(
+    "same-within-group",
+    "queries",
+    "All WITHIN GROUP clauses of a query must have the same ORDER BY.",
+    "r_PERCENTILE_CONT",
+    UNSUPPORTED,
+)
+PERCENTILE = rule(
+    "percentile-constant",
+    "queries",
+    "The percentile is one constant between 0 and 1.",
+    "r_PERCENTILE_CONT",
+    DATATYPE,
+)
+RECURSIVE = rule("recursive-columns", "queries", "A recursive CTE lists its columns.", "r_WITH_clause")
+_NODES = (
+    "Select From Join Where Group Having Order Ordered Limit Offset Subquery CTE With Table TableAlias Alias Star "
+    "Union Except Intersect Distinct Window WindowSpec WithinGroup Column Identifier Literal Null Boolean Parameter "
+    "Placeholder Paren Neg Not And Or EQ NEQ GT GTE LT LTE Add Sub Mul Div Mod Pow BitwiseAnd BitwiseOr BitwiseNot "
+    "BitwiseXor BitwiseLeftShift BitwiseRightShift DPipe Concat Like ILike SimilarTo Escape RegexpLike RegexpILike "
+    "Between In Is Exists Case If Cast DataType DataTypeParam Anonymous Extract Trim Substring StrPosition Var "
+    "AtTimeZone Tuple Any All CurrentDate CurrentTimestamp CurrentUser CurrentUserId SessionUser CurrentSchema "
+    "CurrentDatabase CurrentTime Localtime Localtimestamp GroupingSets Rollup Cube Into Interval Collate Cbrt "
+    "Insert Update Delete Merge Whens When Schema Values Default IntDiv Abs Sqrt ParameterizedAgg Dot Hint Introducer "
+    "RegexpMatch Sysdate"
+).split()
+_ALLOWED = frozenset(getattr(exp, name) for name in _NODES if hasattr(exp, name))
+
+
+@dataclass
+class Found:
+    """What a walk has found in a statement."""
+
+    tables: set[str] = field(default_factory=set)
+    leader: list[str] = field(default_factory=list)
+    is_changed: bool = False
+    """True when PostgreSQL needs another text."""
+
+
+def check(tree: exp.Expr) -> Found:
+    """Check every node, and change what PostgreSQL spells otherwise. Raises `RefusedError`."""
+    found = Found()
+    named = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
+    for node in list(tree.walk()):
+        if (lacking := _LACKING.get(type(node))) is not None and not _is_inserted(node):
+            raise RefusedError(lacking, f"not supported: {_shown(node)}")
+        if type(node) not in _ALLOWED:
+            raise RefusedError(
+                UNKNOWN_CLAUSE, f"syntax error at or near {_shown(node)} ({type(node).__name__})"
+            )
+        _RULES.get(type(node), _nothing)(node, found)
+        if isinstance(node, exp.Table) and not (node.name.lower() in named and not node.db):
+            found.tables.add(".".join(part.sql(dialect="postgres") for part in node.parts).lower())
+    _check_leader(found)
+    return found
+
+
+def _is_inserted(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Values) and isinstance(node.parent, exp.Insert)
+
+
+def _shown(node: exp.Expr) -> str:
+    return f'"{node.sql(dialect="redshift")[:60]}"'
+
+
+def _nothing(_: exp.Expr, __: Found) -> None:
+    return
+
+
+def _check_leader(found: Found) -> None:
+    """Tables of the catalogue are on the leader node, too."""
+    users = [table for table in found.tables if not _is_catalogue(table)]
+    if found.leader and users:
+        raise RefusedError(
+            functions.LEADER_ONLY,
+            "Specified types or functions (one per INFO message) not supported on Redshift tables. "
+            f"({', '.join(found.leader)})",
+        )
+
+
+def _is_catalogue(table: str) -> bool:
+    schema, _, name = table.rpartition(".")
+    return schema.strip('"') in ("pg_catalog", "information_schema") or (
+        not schema and name.strip('"').startswith(("pg_", "svv_", "svl_", "stl_", "stv_", "sys_"))
+    )
+
+
+def check_name(name: str, *, is_quoted: bool) -> None:
+    """Check an identifier that may not be a reserved word."""
+    if len(name.encode()) > MOST_NAME_BYTES:
+        raise RefusedError(LONG_NAME, f"identifier {name[:40]!r}… has more than {MOST_NAME_BYTES} bytes")
+    if is_quoted:
+        return
+    if name.lower() in RESERVED:
+        raise RefusedError(RESERVED_WORD, f'syntax error at or near "{name}"')
+    plain = name.replace("_", "").replace("$", "").replace("#", "")
+    if not (plain.isalnum() or not plain) or name[:1].isdigit() or name[:1] == "$":
+        raise RefusedError(BAD_NAME, f'syntax error at or near "{name}"')
+
+
+def _identifier(node: exp.Expr, _: Found) -> None:
+    """After AS and after a dot any word is a name."""
+    parent = node.parent
+    is_free = (
+        (isinstance(parent, exp.Alias) and node.arg_key == "alias")
+        or (isinstance(parent, exp.Column) and node.arg_key == "this" and bool(parent.args.get("table")))
+        or (isinstance(parent, exp.Table) and node.arg_key == "this" and bool(parent.args.get("db")))
+    )
+    check_name(node.name, is_quoted=bool(node.args.get("quoted")) or is_free)
+
+
+def _function(node: exp.Expr, found: Found) -> None:
+    name = node.name.upper()
+    known = functions.FUNCTIONS.get(name)
+    if known is None:
+        if name in functions.GAPS:
+            raise RefusedError(functions.FUNCTION_GAP, f"the stand-in has no function {name}")
+        reason = functions.UNSUPPORTED_FUNCTION if name in functions.MISSING else functions.UNKNOWN_FUNCTION
+        raise RefusedError(reason, f"function {name.lower()}(…) does not exist")
+    given = [each for each in node.expressions if not isinstance(each, exp.Order)]
+    if len(given) != len(node.expressions):
+        raise RefusedError(ORDER_IN_AGGREGATE, f"ORDER BY is not supported within {name}")
+    if not known.least <= len(given) <= known.most:
+        raise RefusedError(functions.ARGUMENTS, f"function {name.lower()} takes no {len(given)} arguments")
+    if known.leader:
+        found.leader.append(name)
+    if name in ("DATEADD", "DATE_ADD", "DATEDIFF", "DATE_DIFF", "DATE_PART", "DATE_TRUNC"):
+        _date_part(node, found)
+
+
+def _date_part(node: exp.Expr, found: Found) -> None:
+    """The part may be a bare word, which PostgreSQL needs as a text."""
+    part = node.expressions[0]
+    if isinstance(part, exp.Literal | exp.Column | exp.Var):
+        if part.name.lower() not in functions.DATE_PARTS:
+            raise RefusedError(functions.ARGUMENTS, f'"{part.name}" is no date part')
+        if not isinstance(part, exp.Literal):
+            part.replace(exp.Literal.string(part.name.lower()))
+            found.is_changed = True
+
+
+def _cast(node: exp.Expr, found: Found) -> None:
+    """CAST and ::, whose type may have another name in PostgreSQL."""
+    asked = node.args["to"]
+    name, arguments = type_of(asked)
+    wanted = types.cast_type(name, arguments)
+    if (
+        name in ("FLOAT", "DECIMAL", "NUMERIC", "CHAR", "BPCHAR", "NVARCHAR", "NCHAR", "DATETIME")
+        or "MAX" in arguments
+    ):
+        node.set("to", exp.DataType.build(wanted, dialect="postgres"))
+        found.is_changed = True
+
+
+def type_of(node: exp.Expr) -> tuple[str, tuple[str, ...]]:
+    """Name and arguments of a type in a tree."""
+    if not isinstance(node, exp.DataType):
+        return node.sql().upper(), ()
+    arguments = tuple(each.sql(dialect="redshift") for each in node.expressions)
+    if node.args.get("nested") or node.this is exp.DataType.Type.ARRAY:
+        return "ARRAY[]", ()
+    if node.this is exp.DataType.Type.USERDEFINED:
+        return str(node.args.get("kind") or node.name).upper(), arguments
+    spelled = node.copy()
+    spelled.set("expressions", [])
+    return _SPELLED.get(text := spelled.sql(dialect="redshift").upper(), text), arguments
+
+
+_SPELLED = {"VARCHAR(MAX)": "VARCHAR", "TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ"}
+
+
+def _extract(node: exp.Expr, found: Found) -> None:
+    """PostgreSQL's EXTRACT is NUMERIC, Redshift's DOUBLE PRECISION (INTEGER for most parts)."""
+    if node.this.name.lower() not in functions.DATE_PARTS:
+        raise RefusedError(functions.ARGUMENTS, f'"{node.this.name}" is no date part')
+    if not (isinstance(node.parent, exp.Cast) and node.parent.args.get("stand_in")):
+        cast = exp.Cast(this=node.copy(), to=exp.DataType.build("double precision", dialect="postgres"))
+        cast.set("stand_in", True)
+        node.replace(cast)
+        found.is_changed = True
+
+
+def _select(node: exp.Expr, _: Found) -> None:
+    distinct = node.args.get("distinct")
+    if distinct is not None and distinct.args.get("on") is not None:
+        raise RefusedError(DISTINCT_ON, "SELECT DISTINCT ON is not supported")
+    orders = {
+        within.expression.sql().lower()
+        for within in node.find_all(exp.WithinGroup)
+        if within.find_ancestor(exp.Select) is node and not isinstance(within.parent, exp.Window)
+    }
+    if len(orders) > 1:
+        raise RefusedError(
+            SAME_ORDER, "within group ORDER BY clauses for aggregate functions must be the same"
+        )
+
+
+def _within(node: exp.Expr, _: Found) -> None:
+    inner = node.this
+    if isinstance(inner, exp.Anonymous) and inner.name.upper().startswith("PERCENTILE_"):
+        (share,) = inner.expressions
+        if not isinstance(share, exp.Literal | exp.Parameter | exp.Placeholder | exp.Cast):
+            raise RefusedError(
+                PERCENTILE, f"the percentile must be a constant between 0 and 1, not {_shown(share)}"
+            )
+
+
+def _minus(_: exp.Expr, found: Found) -> None:
+    found.is_changed = True  # MINUS is another word for EXCEPT
+
+
+def _limit(_: exp.Expr, found: Found) -> None:
+    found.is_changed = True  # TOP
+
+
+def _literal(node: exp.Expr, found: Found) -> None:
+    """A backslash in a text is an escape in Redshift, and a character in PostgreSQL."""
+    if node.args.get("is_string") and "\\" in node.name:
+        found.is_changed = True
+
+
+def _with(node: exp.Expr, _: Found) -> None:
+    if node.args.get("recursive") and not all(
+        cte.args["alias"].args.get("columns") for cte in node.expressions
+    ):
+        raise RefusedError(RECURSIVE, "a recursive common table expression must list its columns")
+
+
+_RULES: dict[type[exp.Expr], Callable[[exp.Expr, Found], None]] = {
+    exp.Identifier: _identifier,
+    exp.Anonymous: _function,
+    exp.Cast: _cast,
+    exp.Extract: _extract,
+    exp.Select: _select,
+    exp.WithinGroup: _within,
+    exp.Except: _minus,
+    exp.Limit: _limit,
+    exp.Literal: _literal,
+    exp.With: _with,
+}

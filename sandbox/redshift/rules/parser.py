@@ -1,0 +1,54 @@
+"""sqlglot's Redshift dialect, made strict: functions keep their names, and nothing is guessed.
+
+sqlglot turns known functions into classes of its own, whose PostgreSQL text has another meaning now
+and then (GETDATE becomes CURRENT_TIMESTAMP). Here a function stays what the client wrote.
+"""
+
+import logging
+from functools import cache
+
+from sqlglot import exp
+from sqlglot.dialects.postgres import Postgres
+from sqlglot.dialects.redshift import Redshift
+from sqlglot.errors import SqlglotError
+
+from sandbox.redshift.plan.plans import RefusedError
+from sandbox.redshift.rules.rule import NOT_PARSED
+
+logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of each statement that it only keeps
+_KEPT = ("CAST", "EXTRACT", "TRIM", "POSITION", "SUBSTRING", "CONVERT", "TRY_CAST")
+
+
+class StrictRedshift(Redshift):
+    """Redshift without sqlglot's knowledge of functions."""
+
+    class Parser(Redshift.Parser):
+        """Calls stay `exp.Anonymous`, but for those with a syntax of their own."""
+
+        FUNCTIONS = {}  # noqa: RUF012 -- sqlglot's own way
+        FUNCTION_PARSERS = {  # noqa: RUF012
+            name: parser for name, parser in Redshift.Parser.FUNCTION_PARSERS.items() if name in _KEPT
+        }
+
+
+@cache
+def _dialect() -> StrictRedshift:
+    return StrictRedshift()
+
+
+def parsed(text: str) -> exp.Expr:
+    """The tree of one statement. Raises `RefusedError`."""
+    dialect = _dialect()
+    try:
+        trees = dialect.parse(text)
+    except (SqlglotError, RecursionError) as error:
+        said = str(error).replace("\x1b[4m", "").replace("\x1b[0m", "")
+        raise RefusedError(NOT_PARSED, f"syntax error: {said}") from error
+    if len(trees) != 1 or trees[0] is None or isinstance(trees[0], exp.Command):
+        raise RefusedError(NOT_PARSED, f"syntax error at or near {text[:60]!r}")
+    return trees[0]
+
+
+def postgres_text(tree: exp.Expr) -> str:
+    """The statement for PostgreSQL."""
+    return tree.sql(dialect=Postgres, comments=False)

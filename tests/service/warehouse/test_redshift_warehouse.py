@@ -1,0 +1,44 @@
+"""The Redshift adapter against the stand-in: what the engine sends is in the dialect."""
+
+import psycopg
+import pytest
+
+from clients.storage.objects import ObjectStore
+from clients.warehouse.redshift import RedshiftWarehouse
+from clients.warehouse.sql.apply import TABLES_OF_OPS, tables_of
+from schemas.catalogue import default_catalogue
+from tests.support.builders.batches import Road
+from tests.support.builders.bus import event
+
+pytestmark = pytest.mark.service
+CASES = [f"500{number:012d}AAA" for number in range(5)]
+
+
+def test_tables_are_made_once(redshift_warehouse: RedshiftWarehouse):
+    catalogue = default_catalogue()
+    made = redshift_warehouse.ensure_tables(catalogue)
+    tables = {table for spec in catalogue.objects.values() for table in tables_of(spec)}
+    assert set(made) == tables | set(TABLES_OF_OPS)
+    assert redshift_warehouse.ensure_tables(catalogue) == []
+
+
+def test_the_stand_in_calls_itself_version_8(redshift_database: str):
+    with psycopg.connect(redshift_database, client_encoding="utf8") as connection:
+        assert connection.info.parameter_status("server_version") == "8.0.2"
+        assert connection.execute("SELECT 1 AS one").fetchone() == (1,)
+
+
+async def test_a_batch_is_applied_through_copy_and_merge(
+    redshift_warehouse: RedshiftWarehouse, store: ObjectStore, database: str
+):
+    road = Road(store, redshift_warehouse)
+    redshift_warehouse.ensure_tables(road.catalogue)
+    await road.send([event(place, record_ids=[record]) for place, record in enumerate(CASES, start=1)])
+    update = event(9, {"Status": "Closed"}, change_type="UPDATE", record_ids=CASES[:1])
+    results = await road.send([update])
+    assert (results["Case"].landed, results["Case"].applied) == (1, 1)
+    with psycopg.connect(database) as connection:
+        found = connection.execute("SELECT record_id, status FROM curated.case_current ORDER BY record_id")
+        assert found.fetchall() == [(CASES[0], "Closed"), *((record, "New") for record in CASES[1:])]
+        versions = connection.execute("SELECT COUNT(*) FROM curated.case_history")
+        assert versions.fetchone() == (6,)
