@@ -6,12 +6,19 @@ import pytest
 from clients.storage.objects import ObjectStore
 from clients.warehouse.redshift import RedshiftWarehouse
 from clients.warehouse.sql.apply import TABLES_OF_OPS, tables_of
-from schemas.catalogue import default_catalogue
+from schemas.catalogue import Catalogue, default_catalogue
 from tests.support.builders.batches import Road
 from tests.support.builders.bus import event
 
 pytestmark = pytest.mark.service
 CASES = [f"500{number:012d}AAA" for number in range(5)]
+
+
+def with_history() -> Catalogue:
+    """The catalogue that ships, with versions of cases."""
+    described = default_catalogue().model_dump(mode="json")
+    described["objects"]["Case"]["history"] = True
+    return Catalogue.model_validate(described)
 
 
 def test_tables_are_made_once(redshift_warehouse: RedshiftWarehouse):
@@ -31,7 +38,7 @@ def test_the_stand_in_calls_itself_version_8(redshift_database: str):
 async def test_a_batch_is_applied_through_copy_and_merge(
     redshift_warehouse: RedshiftWarehouse, store: ObjectStore, database: str
 ):
-    road = Road(store, redshift_warehouse)
+    road = Road(store, redshift_warehouse, with_history())
     redshift_warehouse.ensure_tables(road.catalogue)
     await road.send([event(place, record_ids=[record]) for place, record in enumerate(CASES, start=1)])
     update = event(9, {"Status": "Closed"}, change_type="UPDATE", record_ids=CASES[:1])
