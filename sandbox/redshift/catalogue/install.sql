@@ -25,6 +25,8 @@ BEGIN
       SELECT coalesce(string_agg(format('ALTER TABLE %s DROP CONSTRAINT %I', held::regclass, conname), ';'), 'SELECT 1')
       FROM pg_constraint WHERE conrelid = held AND conname LIKE format('stand\_in\_bytes\_%s\_%%', part.attnum)
     );
+    -- The trigger has fired for the statement above, and may have been here.
+    CONTINUE WHEN EXISTS (SELECT FROM pg_constraint WHERE conrelid = held AND conname = named);
     EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I CHECK (octet_length(%I) <= %s)', held::regclass, named, part.attname, part.bytes);
   END LOOP;
 END $$;

@@ -15,8 +15,7 @@ from sandbox.redshift.load.storage import Role, Storage
 from sandbox.redshift.plan.plans import RefusedError
 from sandbox.redshift.rules.rule import rule
 from sandbox.redshift.wire import frames
-from sandbox.redshift.wire.backend import Backend, BackendError
-from sandbox.redshift.wire.frames import Frame
+from sandbox.redshift.wire.backend import Backend
 
 EXISTS = rule(
     "unload-overwrite", "loads", "UNLOAD writes over nothing without ALLOWOVERWRITE.", "r_UNLOAD", "XX000"
@@ -79,28 +78,12 @@ def _parts(asked: Unload, table: pa.Table) -> list[pa.Table]:
 
 async def _rows(backend: Backend, query: str) -> pa.Table:
     """The query's rows, with Redshift's types of Parquet."""
-    name = "stand_in_unload"
-    backend.send(frames.parse(name, query), Frame(b"D", f"S{name}\0".encode()), frames.FLUSH)
-    described = b""
-    async for frame in backend.answers(b"T", b"n"):
-        if frame.kind == frames.ERROR:
-            raise BackendError(frames.error_fields(frame.body))
-        described = frame.body
-    backend.send(
-        frames.bind(name, name),
-        frames.execute(name),
-        Frame(b"C", f"S{name}\0".encode()),
-        Frame(b"C", f"P{name}\0".encode()),
-        frames.FLUSH,
-    )
-    rows, closed = [], 0
-    while closed < 2:
-        async for frame in backend.answers(b"3"):
-            if frame.kind == frames.ERROR:
-                raise BackendError(frames.error_fields(frame.body))
-            if frame.kind == b"D":
-                rows.append(frames.values(frame.body))
-        closed += 1
+    described, rows = b"\0\0", []
+    async for frame in backend.results(query):
+        if frame.kind == b"T":
+            described = frame.body
+        elif frame.kind == b"D":
+            rows.append(frames.values(frame.body))
     return _table(described, rows)
 
 

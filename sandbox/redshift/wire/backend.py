@@ -93,42 +93,49 @@ class Backend:
 
         Raises `BackendError`; PostgreSQL then ignores everything until `sync`.
         """
-        self.send(
-            frames.parse(_OWN, statement),
-            frames.bind(_OWN, _OWN),
-            frames.execute(_OWN),
-            Frame(b"C", f"S{_OWN}\0".encode()),
-            Frame(b"C", f"P{_OWN}\0".encode()),
-            frames.FLUSH,
-        )
-        rows, closed = [], 0
-        while closed < 2:
-            async for frame in self.answers(b"3"):
-                if frame.kind == frames.ERROR:
-                    raise BackendError(frames.error_fields(frame.body))
-                if frame.kind == b"D":
-                    rows.append(frames.values(frame.body))
-            closed += 1
-        return rows
+        self._start(statement)
+        return [frames.values(frame.body) async for frame in self._answered() if frame.kind == b"D"]
+
+    async def results(self, statement: str) -> AsyncIterator[Frame]:
+        """As `run`; the frames of its result, which begins with a RowDescription."""
+        self._start(statement, describe=True)
+        async for frame in self._answered():
+            yield frame
+
+    async def _answered(self) -> AsyncIterator[Frame]:
+        async for frame in self.answers(b"C", b"I"):
+            if frame.kind == frames.ERROR:
+                raise BackendError(frames.error_fields(frame.body))
+            yield frame
 
     async def copy_in(self, statement: str, data: Iterable[bytes]) -> None:
         """Run COPY … FROM STDIN within the present transaction. Raises `BackendError`."""
-        self.send(frames.parse(_OWN, statement), frames.bind(_OWN, _OWN), frames.execute(_OWN), frames.FLUSH)
-        async for frame in self.answers(b"G"):
-            if frame.kind == frames.ERROR:
-                raise BackendError(frames.error_fields(frame.body))
+        self._start(statement)
+        await self._until(b"G")
         for chunk in data:
             self.send(Frame(b"d", chunk))
             await self._writer.drain()
+        self.send(Frame(b"c"), frames.FLUSH)
+        await self._until(b"C")
+
+    async def _until(self, last: bytes) -> None:
+        async for frame in self.answers(last):
+            if frame.kind == frames.ERROR:
+                raise BackendError(frames.error_fields(frame.body))
+
+    def _start(self, statement: str, *, describe: bool = False) -> None:
+        """Begin a statement of our own. What the last one has left is closed first: after an error
+        it cannot be.
+        """
         self.send(
-            Frame(b"c"), Frame(b"C", f"S{_OWN}\0".encode()), Frame(b"C", f"P{_OWN}\0".encode()), frames.FLUSH
+            Frame(b"C", f"P{_OWN}\0".encode()),
+            Frame(b"C", f"S{_OWN}\0".encode()),
+            frames.parse(_OWN, statement),
+            frames.bind(_OWN, _OWN),
+            *([Frame(b"D", f"P{_OWN}\0".encode())] if describe else []),
+            frames.execute(_OWN),
+            frames.FLUSH,
         )
-        closed = 0
-        while closed < 2:
-            async for frame in self.answers(b"3"):
-                if frame.kind == frames.ERROR:
-                    raise BackendError(frames.error_fields(frame.body))
-            closed += 1
 
     async def sync(self) -> list[Frame]:
         """End the pipeline: PostgreSQL listens again, after an error too."""

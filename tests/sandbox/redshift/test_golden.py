@@ -1,0 +1,114 @@
+"""Examples whose result or error is documented."""
+
+import psycopg
+import pytest
+
+pytestmark = pytest.mark.service
+GUIDE = "https://docs.aws.amazon.com/redshift/latest/dg/"
+
+
+def test_a_merge_updates_what_matches_and_inserts_the_rest(session: psycopg.Connection):
+    """The first example of r_MERGE."""
+    session.execute("CREATE TABLE target (id INT, name CHAR(10))")
+    session.execute("CREATE TABLE source (id INT, name CHAR(10))")
+    session.execute("INSERT INTO target VALUES (101, 'Bob'), (102, 'John'), (103, 'Susan')")
+    session.execute("INSERT INTO source VALUES (102, 'Tony'), (103, 'Alice'), (104, 'Bill')")
+    session.execute(
+        "MERGE INTO target USING source ON target.id = source.id "
+        "WHEN MATCHED THEN UPDATE SET id = source.id, name = source.name "
+        "WHEN NOT MATCHED THEN INSERT VALUES (source.id, source.name)"
+    )
+    found = session.execute("SELECT id, TRIM(name) FROM target ORDER BY id").fetchall()
+    assert found == [(101, "Bob"), (102, "Tony"), (103, "Alice"), (104, "Bill")]
+
+
+def test_a_merge_whose_source_has_a_row_twice_fails(session: psycopg.Connection):
+    session.execute("CREATE TABLE target (id INT, name VARCHAR(10))")
+    session.execute("CREATE TABLE source (id INT, name VARCHAR(10))")
+    session.execute("INSERT INTO target VALUES (1, 'a')")
+    session.execute("INSERT INTO source VALUES (1, 'b'), (1, 'c')")
+    with pytest.raises(psycopg.errors.InternalError_, match="Found multiple matches to update the same tuple"):
+        session.execute(
+            "MERGE INTO target USING source ON target.id = source.id "
+            "WHEN MATCHED THEN UPDATE SET name = source.name WHEN NOT MATCHED THEN INSERT VALUES (source.id, source.name)"
+        )
+
+
+@pytest.mark.parametrize(
+    ("value", "fits"),
+    [("abcd", True), ("abcde", False), ("ä" * 2, True), ("ä" * 3, False), ("漢", True), ("漢字", False)],
+)
+def test_a_varchar_counts_bytes(session: psycopg.Connection, value: str, fits: bool):
+    session.execute("CREATE TABLE t (a VARCHAR(4))")
+    if fits:
+        session.execute("INSERT INTO t VALUES (%s)", (value,))
+        assert session.execute("SELECT a FROM t").fetchone() == (value,)
+        return
+    with pytest.raises(psycopg.errors.StringDataRightTruncation, match=r"character varying\(4\)"):
+        session.execute("INSERT INTO t VALUES (%s)", (value,))
+
+
+def test_a_column_without_a_length_takes_256_bytes(session: psycopg.Connection):
+    session.execute("CREATE TABLE t (a VARCHAR, b TEXT)")
+    session.execute("INSERT INTO t VALUES (%s, %s)", ("x" * 256, "y" * 256))
+    with pytest.raises(psycopg.errors.StringDataRightTruncation):
+        session.execute("INSERT INTO t (a) VALUES (%s)", ("x" * 257,))
+
+
+def test_a_longer_varchar_is_longer_after_alter(session: psycopg.Connection):
+    session.execute("CREATE TABLE t (a VARCHAR(4))")
+    session.execute("ALTER TABLE t ALTER COLUMN a TYPE VARCHAR(6)")
+    session.execute("INSERT INTO t VALUES ('漢字')")
+    with pytest.raises(psycopg.errors.StringDataRightTruncation):
+        session.execute("INSERT INTO t VALUES ('漢字!')")
+
+
+def test_keys_are_not_enforced(session: psycopg.Connection):
+    session.execute("CREATE TABLE t (a INT PRIMARY KEY, b INT UNIQUE, FOREIGN KEY (b) REFERENCES u (c))")
+    session.execute("INSERT INTO t VALUES (1, 1), (1, 1)")
+    assert session.execute("SELECT COUNT(*) FROM t").fetchone() == (2,)
+    with pytest.raises(psycopg.errors.NotNullViolation):
+        session.execute("INSERT INTO t VALUES (NULL, 1)")
+
+
+def test_extract_gives_a_double(session: psycopg.Connection):
+    found = session.execute("SELECT EXTRACT(epoch FROM TIMESTAMP '2026-01-01 00:00:01.5')").fetchone()
+    assert found == (1767225601.5,)
+    assert isinstance(found[0], float)
+
+
+def test_a_backslash_escapes_in_a_text(session: psycopg.Connection):
+    assert session.execute(r"SELECT 'a\\b', LENGTH('a\\b')").fetchone() == ("a\\b", 3)
+
+
+def test_dates_are_added_and_subtracted(session: psycopg.Connection):
+    found = session.execute(
+        "SELECT DATEADD(month, 1, TIMESTAMP '2026-01-31 10:00:00'), "
+        "DATEDIFF(day, '2026-01-01'::timestamp, '2026-01-31'::timestamp), "
+        "ADD_MONTHS('2026-02-28'::timestamp, 1)::date::varchar"
+    ).fetchone()
+    assert found is not None
+    assert (str(found[0]), found[1], found[2]) == ("2026-02-28 10:00:00", 30, "2026-03-31")
+
+
+def test_percentiles_of_one_order_are_taken_together(session: psycopg.Connection):
+    session.execute("CREATE TABLE t (a INT, b INT)")
+    session.execute("INSERT INTO t VALUES (1, 9), (2, 8), (3, 7)")
+    one = "PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY a)"
+    assert session.execute(f"SELECT {one}, PERCENTILE_CONT(1) WITHIN GROUP (ORDER BY a) FROM t".encode()).fetchone() == (2.0, 3.0)
+    with pytest.raises(psycopg.errors.FeatureNotSupported, match="must be the same"):
+        session.execute(f"SELECT {one}, PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY b) FROM t".encode())
+
+
+def test_a_table_of_1600_columns_is_made_and_one_more_is_not(session: psycopg.Connection):
+    columns = ", ".join(f"c{number} INT" for number in range(1_601))
+    with pytest.raises(psycopg.errors.TooManyColumns):
+        session.execute(f"CREATE TABLE t ({columns})".encode())
+
+
+def test_functions_of_the_leader_read_no_table(session: psycopg.Connection):
+    session.execute("CREATE TABLE t (a TIMESTAMP)")
+    assert session.execute("SELECT NOW()").fetchone() is not None
+    with pytest.raises(psycopg.errors.FeatureNotSupported, match="not supported on Redshift tables"):
+        session.execute("SELECT a FROM t WHERE a < NOW()")
+    assert session.execute("SELECT COUNT(*) FROM t WHERE a < GETDATE()").fetchone() == (0,)
