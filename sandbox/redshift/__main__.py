@@ -2,14 +2,19 @@
 
 import argparse
 import asyncio
+import contextlib
 import json
 import logging
 import os
 import signal
 import ssl
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import uvicorn
+
+from sandbox.redshift.credentials import Credentials
 from sandbox.redshift.latency import Latency
 from sandbox.redshift.load.storage import Role, Storage, StorageAddress
 from sandbox.redshift.server import StandIn
@@ -18,7 +23,9 @@ from sandbox.redshift.wire.login import User
 
 SECRETS = "TIDEGATE_SANDBOX_REDSHIFT"
 """Environment variable: JSON with `users`, a list of [name, password, method, role]; `roles`, a list
-of [ARN, patterns that are read, patterns that are written]; `access_key` and `secret_key` of S3.
+of [ARN, patterns that are read, patterns that are written]; `access_key` and `secret_key` of S3 and of
+the calls that give temporary logins; `names` of the cluster and of the workgroup; `owner`, the
+PostgreSQL role behind temporary logins.
 """
 
 
@@ -46,7 +53,24 @@ async def _serve(asked: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with await stand_in.listen(asked.host, asked.port):
+        if asked.api_port is None:
+            await stop.wait()
+            return
+        given = Credentials(users, secrets["access_key"], frozenset(secrets["names"]), secrets["owner"])
+        config = uvicorn.Config(given.app(), host=asked.host, port=asked.api_port, log_level="warning")
+        api = _Api(config)
+        serving = asyncio.create_task(api.serve())
         await stop.wait()
+        api.should_exit = True
+        await serving
+
+
+class _Api(uvicorn.Server):
+    """Leaves signals to us."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 def main() -> int:
@@ -56,6 +80,7 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--postgres", type=int, required=True, help="port of the PostgreSQL behind it")
+    parser.add_argument("--api-port", type=int, help="port of AWS' calls that give temporary logins")
     parser.add_argument("--s3", required=True, help="URL of the object store")
     parser.add_argument("--certificate", type=Path, help="PEM file with key and certificate: offer TLS")
     parser.add_argument("--require-tls", action="store_true")

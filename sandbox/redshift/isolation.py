@@ -129,7 +129,7 @@ class Isolation:
         if self._history.is_in_circle(present):
             tables = ", ".join(sorted(present.reads | present.writes))
             raise RefusedError(
-                CONFLICT, f"1023\nDETAIL: Serializable isolation violation on table - {tables}"
+                CONFLICT, "1023", f"Serializable isolation violation on table - {tables}"
             )
 
 

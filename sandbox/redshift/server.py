@@ -62,7 +62,7 @@ class StandIn:
                 await self._cancel(started)
                 return
             backend = await self._open(started)
-            self._greet(client, backend)
+            self._greet(client, backend, started.parameters.get("client_encoding", ""))
             await Session(
                 client, backend, self._planner, self._worker(started.parameters["database"])
             ).serve()
@@ -87,13 +87,15 @@ class StandIn:
         options = f"{_OPTIONS} {started.parameters.get('options', '')}".strip()
         return await Backend.connect(self.server, user, database, options)
 
-    def _greet(self, client: Client, backend: Backend) -> None:
-        """What Redshift reports, which is less than PostgreSQL does."""
+    def _greet(self, client: Client, backend: Backend, encoding: str) -> None:
+        """What Redshift reports, which is less than PostgreSQL does. `encoding`: the client's
+        wish; empty = none.
+        """
         client.send(
             frames.authentication(0),
             frames.parameter_status("server_version", VERSION),
             frames.parameter_status("server_encoding", "UNICODE"),
-            frames.parameter_status("client_encoding", "UNICODE"),
+            frames.parameter_status("client_encoding", "UTF8" if encoding else "UNICODE"),
             frames.parameter_status("padb_revision", "stand-in"),
             frames.parameter_status("padb_version", f"PostgreSQL {VERSION} on a stand-in, Redshift 1.0.0"),
             *reported(backend.parameters),

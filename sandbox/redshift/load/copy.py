@@ -90,7 +90,7 @@ class Loader:
             rows = await asyncio.to_thread(lambda: list(checked(body, list(columns), url)))
         except ScanError as error:
             query = await self._errors.write(asked.table, url, error)
-            raise RefusedError(SCAN, f"Spectrum Scan Error\nDETAIL: \n{scan_detail(error, query)}") from error
+            raise RefusedError(SCAN, "Spectrum Scan Error", f"\n{scan_detail(error, query)}") from error
         names = ", ".join('"' + column.name.replace('"', '""') + '"' for column in columns)
         try:
             await backend.copy_in(f"COPY {asked.table} ({names}) FROM STDIN WITH (FORMAT csv)", rows)

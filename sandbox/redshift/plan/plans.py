@@ -62,9 +62,10 @@ class Plan:
 class RefusedError(Exception):
     """The statement is not in the dialect, or no rule knows it."""
 
-    def __init__(self, rule: Rule, detail: str) -> None:
-        super().__init__(f"{rule.name}: {detail}")
+    def __init__(self, rule: Rule, message: str, detail: str | None = None) -> None:
+        super().__init__(f"{rule.name}: {message}")
         self.rule = rule
+        self.message = message
         self.detail = detail
 
     @property
@@ -72,6 +73,7 @@ class RefusedError(Exception):
         """Of the ErrorResponse; the hint names the rule and its page."""
         return {
             "C": self.rule.sqlstate,
-            "M": self.detail,
+            "M": self.message,
+            **({} if self.detail is None else {"D": self.detail}),
             "H": f"Stand-in rule {self.rule.name}: {self.rule.says} {self.rule.page}",
         }

@@ -173,7 +173,11 @@ def _identifier(node: exp.Expr, _: Found) -> None:
 
 def _function(node: exp.Expr, found: Found) -> None:
     name = node.name.upper()
-    if name == "VALUES" and isinstance(node.find_ancestor(exp.Insert), exp.Insert) and node.find_ancestor(exp.Merge):
+    if (
+        name == "VALUES"
+        and isinstance(node.find_ancestor(exp.Insert), exp.Insert)
+        and node.find_ancestor(exp.Merge)
+    ):
         return  # sqlglot takes MERGE's INSERT VALUES (…) for a function
     known = functions.FUNCTIONS.get(name)
     if known is None:

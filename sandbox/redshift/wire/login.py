@@ -64,6 +64,8 @@ class User:
     """Epoch seconds at which a temporary password expires; None = never."""
     role: str | None = None
     """PostgreSQL's role behind it; None = the same name."""
+    former: tuple[str, ...] = field(default=(), repr=False)
+    """Temporary passwords that were given before and have not expired."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,9 @@ class Client:
         salt = os.urandom(4)
         self.send(frames.authentication(_MD5, salt))
         answer = await self._answer(b"p")
-        if user is None or not secrets.compare_digest(answer.rstrip(b"\0"), _md5(user, salt)):
+        given = answer.rstrip(b"\0")
+        passwords = () if user is None else (user.password, *user.former)
+        if not any(secrets.compare_digest(given, _md5(name, password, salt)) for password in passwords):
             raise _refused(name)
 
     async def _prove_by_digest(self, user: User) -> None:
@@ -158,8 +162,8 @@ def _parameters(body: bytes) -> dict[str, str]:
     return {"database": found["user"], **found}
 
 
-def _md5(user: User, salt: bytes) -> bytes:
-    inner = hashlib.md5((user.password + user.name).encode(), usedforsecurity=False).hexdigest()
+def _md5(name: str, password: str, salt: bytes) -> bytes:
+    inner = hashlib.md5((password + name).encode(), usedforsecurity=False).hexdigest()
     return b"md5" + hashlib.md5(inner.encode() + salt, usedforsecurity=False).hexdigest().encode()
 
 

@@ -27,7 +27,9 @@ def test_a_merge_whose_source_has_a_row_twice_fails(session: psycopg.Connection)
     session.execute("CREATE TABLE source (id INT, name VARCHAR(10))")
     session.execute("INSERT INTO target VALUES (1, 'a')")
     session.execute("INSERT INTO source VALUES (1, 'b'), (1, 'c')")
-    with pytest.raises(psycopg.errors.InternalError_, match="Found multiple matches to update the same tuple"):
+    with pytest.raises(
+        psycopg.errors.InternalError_, match="Found multiple matches to update the same tuple"
+    ):
         session.execute(
             "MERGE INTO target USING source ON target.id = source.id "
             "WHEN MATCHED THEN UPDATE SET name = source.name WHEN NOT MATCHED THEN INSERT VALUES (source.id, source.name)"
@@ -95,7 +97,9 @@ def test_percentiles_of_one_order_are_taken_together(session: psycopg.Connection
     session.execute("CREATE TABLE t (a INT, b INT)")
     session.execute("INSERT INTO t VALUES (1, 9), (2, 8), (3, 7)")
     one = "PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY a)"
-    assert session.execute(f"SELECT {one}, PERCENTILE_CONT(1) WITHIN GROUP (ORDER BY a) FROM t".encode()).fetchone() == (2.0, 3.0)
+    assert session.execute(
+        f"SELECT {one}, PERCENTILE_CONT(1) WITHIN GROUP (ORDER BY a) FROM t".encode()
+    ).fetchone() == (2.0, 3.0)
     with pytest.raises(psycopg.errors.FeatureNotSupported, match="must be the same"):
         session.execute(f"SELECT {one}, PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY b) FROM t".encode())
 
