@@ -44,8 +44,18 @@ class S3Endpoint(_Part):
     """
 
 
+class RedshiftEndpoint(_Part):
+    dsn: str
+    """Of the stand-in, whose rows are in the PostgreSQL of the warehouse's own DSN."""
+    copy_role: str
+    """ARN of the role with which COPY reads the bucket."""
+
+
 class DatabaseEndpoint(_Part):
     dsn: str
+    """PostgreSQL, also where a stand-in for Redshift is before it."""
+    redshift: RedshiftEndpoint | None = None
+    """The stand-in; None = the engine's warehouse is PostgreSQL itself."""
 
 
 class OperationalEndpoint(_Part):

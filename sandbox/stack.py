@@ -18,12 +18,14 @@ from sandbox.endpoints import (
     DatabaseEndpoint,
     Endpoints,
     OperationalEndpoint,
+    RedshiftEndpoint,
     S3Endpoint,
     SalesforceEndpoint,
     TemporalEndpoint,
 )
 from sandbox.ports import free_port
 from sandbox.processes import Child, ProcessGroup, wait_until
+from sandbox.redshift import launch
 from schemas.errors import SettingsError
 from schemas.names import NAMESPACE
 from schemas.salesforce.limits import API_VERSION
@@ -43,12 +45,17 @@ class Ports:
     postgres: int = 0
     temporal: int = 0
     temporal_ui: int = 0
+    redshift: int | None = None
+    """Of a stand-in for Redshift before the warehouse. None = there is none."""
 
     def resolved(self) -> "Ports":
         """Every 0 replaced by a free port; raises `SettingsError` for a port that is taken."""
         chosen: dict[str, int] = {}
         for part in fields(self):
-            port = free_port(getattr(self, part.name))
+            wanted = getattr(self, part.name)
+            if wanted is None:
+                continue
+            port = free_port(wanted)
             while port in chosen.values():
                 port = free_port()
             chosen[part.name] = port
@@ -130,6 +137,8 @@ def _start(
     )
     postgres.make_durable(ports.postgres, (OPERATIONAL,))
     objectstore.await_objectstore(objects, port=ports.s3)
+    if ports.redshift is not None:
+        launch.start_redshift(group, launch.RedshiftPorts(ports.redshift, ports.postgres, ports.s3))
     temporal.await_temporal(server, port=ports.temporal)
     return _endpoints(_await_salesforce(org, folder / "salesforce", ports), ports)
 
@@ -145,7 +154,7 @@ def _endpoints(salesforce: SalesforceEndpoint, ports: Ports) -> Endpoints:
             bucket=objectstore.BUCKET,
             kms_key_id=objectstore.KEY_ALIAS,
         ),
-        warehouse=DatabaseEndpoint(dsn=postgres.dsn(ports.postgres, WAREHOUSE)),
+        warehouse=_warehouse(ports),
         operational=OperationalEndpoint(
             dsn=postgres.dsn(ports.postgres, OPERATIONAL, user=postgres.ENGINE_USER),
             owner_dsn=postgres.dsn(ports.postgres, OPERATIONAL),
@@ -157,6 +166,13 @@ def _endpoints(salesforce: SalesforceEndpoint, ports: Ports) -> Endpoints:
             ui_url=f"http://127.0.0.1:{ports.temporal_ui}",
         ),
     )
+
+
+def _warehouse(ports: Ports) -> DatabaseEndpoint:
+    redshift = None
+    if ports.redshift is not None:
+        redshift = RedshiftEndpoint(dsn=launch.dsn(ports.redshift, WAREHOUSE), copy_role=launch.COPY_ROLE)
+    return DatabaseEndpoint(dsn=postgres.dsn(ports.postgres, WAREHOUSE), redshift=redshift)
 
 
 def _launch_salesforce(group: ProcessGroup, folder: Path, ports: Ports, options: list[str]) -> Child:

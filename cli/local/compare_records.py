@@ -6,7 +6,7 @@ control plane, which Salesforce does not have: against a live org this question 
 reconciliation's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -19,7 +19,7 @@ import psycopg
 
 from cli.stores import object_store
 from clients.database.address import Database
-from clients.database.connect import connect_postgres
+from clients.database.connect import connect_postgres, connect_redshift
 from clients.warehouse.sql import apply as sql
 from schemas.catalogue import Catalogue, FieldSpec, FieldType, ObjectSpec
 from schemas.tables import field_columns
@@ -53,13 +53,22 @@ def compare_engine(control_url: str, settings: Settings) -> Comparison:
     with closing(open_warehouse(settings)) as warehouse:
         catalogue = decided_catalogue(settings, warehouse)
         protector = Protector(open_key_ring(settings, store, warehouse, catalogue), catalogue)
-        return compare_all(control_url, warehouse_address(settings.warehouse), catalogue, protector)
+        address = warehouse_address(settings.warehouse)
+        connect = connect_redshift if settings.warehouse.kind == "redshift" else connect_postgres
+        return compare_all(control_url, address, catalogue, protector, connect=connect)
 
 
-def compare_all(control_url: str, dsn: Database, catalogue: Catalogue, protector: Protector) -> Comparison:
+def compare_all(
+    control_url: str,
+    dsn: Database,
+    catalogue: Catalogue,
+    protector: Protector,
+    *,
+    connect: Callable[[Database], psycopg.Connection] = connect_postgres,
+) -> Comparison:
     """Compare every object of the catalogue."""
     found = Comparison()
-    with httpx.Client(timeout=120, trust_env=False) as http, connect_postgres(dsn) as connection:
+    with httpx.Client(timeout=120, trust_env=False) as http, connect(dsn) as connection:
         for spec in catalogue.objects.values():
             _compare_object(
                 spec, _org_records(http, control_url, spec), _rows(connection, spec), protector, found

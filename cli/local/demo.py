@@ -18,7 +18,7 @@ from cli.local.demo_steps import judge_acts, run_acts
 from cli.local.sandbox import MOST_CHANGES_A_MINUTE
 from cli.local.sandbox_packages import require_sandbox_packages
 from cli.local.surge import Surge, run_surge, wait_for_followers, wait_for_rereads
-from cli.local.up import Running, running_all
+from cli.local.up import Running, WarehouseKind, redshift_port, running_all
 from cli.output import EXIT_FAILED, OUT, progress_bar, say
 from cli.state import settings_file
 from sandbox.endpoints import Endpoints
@@ -54,6 +54,7 @@ def demo(
     report: _Report = None,
     home: _Home = Path("var/demo"),
     catalogue: _CatalogueFile = None,
+    warehouse: WarehouseKind = "postgres",
 ) -> None:
     """Start everything, send a surge of changes, and prove the result. It also reads an object
     again, writes back, and ends by itself.
@@ -64,9 +65,12 @@ def demo(
     Example: tidegate demo --report report.json
     """
     require_sandbox_packages("tidegate demo")
+    from sandbox.stack import Ports
+
     began = time.monotonic()
     say("starting Salesforce, S3, PostgreSQL, Temporal and the engine (all on this machine)")
-    with running_all(home, fresh=True, catalogue=catalogue) as running:
+    ports = Ports(redshift=redshift_port(warehouse))
+    with running_all(home, fresh=True, ports=ports, catalogue=catalogue) as running:
         wait_for_followers(running.endpoints)
         say(f"Temporal's Web UI: {running.endpoints.temporal.ui_url}")
         surge, meter = _measured_surge(running, rate=rate, seconds=seconds, seed=seed)

@@ -10,7 +10,7 @@ from typing import Any
 
 from cli.api import COMMAND
 from cli.output import say
-from sandbox.endpoints import Endpoints
+from sandbox.endpoints import DatabaseEndpoint, Endpoints
 from sandbox.ports import free_pair
 from sandbox.processes import ProcessGroup
 from workers.settings import FILE_VARIABLE
@@ -35,11 +35,17 @@ def settings_of(endpoints: Endpoints) -> dict[str, Any]:
             "ca_file": org.ca_file,
         },
         "s3": endpoints.s3.model_dump(),
-        "warehouse": {"kind": "postgres", "dsn": endpoints.warehouse.dsn},
+        "warehouse": _warehouse(endpoints.warehouse),
         "operational": endpoints.operational.model_dump(),
         "audit": endpoints.audit.model_dump(),
         "temporal": {**endpoints.temporal.model_dump(), "codec": True},
     }
+
+
+def _warehouse(endpoint: DatabaseEndpoint) -> dict[str, Any]:
+    if endpoint.redshift is None:
+        return {"kind": "postgres", "dsn": endpoint.dsn}
+    return {"kind": "redshift", **endpoint.redshift.model_dump()}
 
 
 def write_settings(

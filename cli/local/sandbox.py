@@ -163,6 +163,8 @@ def show_endpoints(endpoints: Endpoints) -> None:
     OUT.print(f"  Pub/Sub    {org.pubsub_endpoint}")
     OUT.print(f"Temporal UI  {endpoints.temporal.ui_url}")
     OUT.print(f"warehouse    {endpoints.warehouse.dsn}")
+    if endpoints.warehouse.redshift is not None:
+        OUT.print(f"  Redshift   {endpoints.warehouse.redshift.dsn}")
     OUT.print(f"S3 and KMS   {endpoints.s3.endpoint_url}   bucket {endpoints.s3.bucket}")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -25,6 +25,14 @@ if TYPE_CHECKING:
     from sandbox.stack import Ports
 
 
+WarehouseKind = Annotated[
+    Literal["postgres", "redshift"],
+    typer.Option(
+        "--warehouse", help="redshift: a stand-in that refuses what Redshift refuses, before PostgreSQL."
+    ),
+]
+
+
 def up(
     home: Home = DEFAULT_HOME,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget what an earlier run left.")] = False,
@@ -41,6 +49,7 @@ def up(
     catalogue: Annotated[
         Path | None, typer.Option(help="The engine's catalogue. By default the one that ships.")
     ] = None,
+    warehouse: WarehouseKind = "postgres",
 ) -> None:
     """Start sandbox and engine, and stay until Ctrl-C or SIGTERM. State is kept.
 
@@ -50,7 +59,7 @@ def up(
     from sandbox.stack import Ports
 
     stop = stop_event()
-    ports = Ports(temporal=temporal_port, temporal_ui=temporal_ui_port)
+    ports = Ports(temporal=temporal_port, temporal_ui=temporal_ui_port, redshift=redshift_port(warehouse))
     api = api_port or free_port()
     with running_all(
         home, fresh=fresh, ports=ports, planner=planner, api_port=api, catalogue=catalogue, metrics=True
@@ -62,6 +71,11 @@ def up(
         OUT.print("Try, in another terminal: tidegate sandbox traffic, tidegate status --watch")
         stop.wait()
         say("stopping")
+
+
+def redshift_port(warehouse: Literal["postgres", "redshift"]) -> int | None:
+    """The port of `sandbox.stack.Ports` for a kind of warehouse: any free one, or None."""
+    return 0 if warehouse == "redshift" else None
 
 
 DELIVERED_EVENTS = 100_000_000

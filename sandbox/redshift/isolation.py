@@ -128,9 +128,7 @@ class Isolation:
     def _check(self, present: Transaction) -> None:
         if self._history.is_in_circle(present):
             tables = ", ".join(sorted(present.reads | present.writes))
-            raise RefusedError(
-                CONFLICT, "1023", f"Serializable isolation violation on table - {tables}"
-            )
+            raise RefusedError(CONFLICT, "1023", f"Serializable isolation violation on table - {tables}")
 
 
 def _plain(table: str) -> str:

@@ -111,7 +111,7 @@ def _fits(given: pa.DataType, physical: str, column: TargetColumn) -> bool:
         is_known = physical == "INT96" or (physical == "INT64" and given.unit in ("ms", "us"))
         return bool(pa.types.is_timestamp(given) and is_known)
     wanted = _TYPES.get(kind)
-    return wanted is not None and given == wanted
+    return wanted is not None and bool(given == wanted)
 
 
 _TYPES = {

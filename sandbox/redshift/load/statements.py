@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 from sandbox.redshift.plan.plans import Kind, Plan, RefusedError, Work
 from sandbox.redshift.rules.cursor import Cursor
-from sandbox.redshift.rules.lexer import Statement
+from sandbox.redshift.rules.lexer import Statement, split
 from sandbox.redshift.rules.queries import plan_query
-from sandbox.redshift.rules.lexer import split
 from sandbox.redshift.rules.rule import gap, rule
 
 COPY = rule(

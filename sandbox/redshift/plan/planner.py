@@ -8,6 +8,7 @@ from sandbox.redshift.load.statements import plan_copy, plan_unload
 from sandbox.redshift.plan.plans import Plan, RefusedError
 from sandbox.redshift.rules import sessions
 from sandbox.redshift.rules.changes import plan_change, plan_truncate
+from sandbox.redshift.rules.cursors import plan_cursor, plan_declare
 from sandbox.redshift.rules.definitions import plan_alter, plan_comment, plan_create, plan_drop
 from sandbox.redshift.rules.lexer import Statement, split
 from sandbox.redshift.rules.queries import plan_query
@@ -16,7 +17,7 @@ from sandbox.redshift.rules.rule import UNKNOWN, gap, rule
 LONGEST = 16 * 1024 * 1024
 TOO_LONG = rule("too-long", "statements", "A statement has 16 MB at most.", "c_redshift-sql", "54000")
 STATEMENT_GAP = gap(
-    "statement-gap", "statements", "CALL, cursors, PREPARE and EXECUTE, CANCEL, USE.", "c_SQL_commands"
+    "statement-gap", "statements", "CALL, PREPARE and EXECUTE, CANCEL, USE.", "c_SQL_commands"
 )
 _MOST_KEPT = 5_000
 _FAMILIES: dict[str, Callable[[Statement], Plan]] = {
@@ -39,8 +40,10 @@ _FAMILIES: dict[str, Callable[[Statement], Plan]] = {
     "DEALLOCATE": sessions.plan_deallocate,
     **dict.fromkeys(("GRANT", "REVOKE"), sessions.plan_grant),
     "EXPLAIN": sessions.plan_explain,
+    "DECLARE": plan_declare,
+    **dict.fromkeys(("FETCH", "CLOSE"), plan_cursor),
 }
-_GAPS = ("CALL", "DECLARE", "FETCH", "CLOSE", "PREPARE", "EXECUTE", "CANCEL", "USE")
+_GAPS = ("CALL", "PREPARE", "EXECUTE", "CANCEL", "USE")
 
 
 class Planner:

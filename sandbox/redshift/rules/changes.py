@@ -1,5 +1,7 @@
 """INSERT, UPDATE, DELETE, MERGE, TRUNCATE."""
 
+from collections.abc import Callable
+
 from sqlglot import exp
 
 from sandbox.redshift.plan.plans import Ends, Kind, Plan, RefusedError
@@ -80,7 +82,7 @@ def plan_truncate(statement: Statement) -> Plan:
     )
 
 
-def _name(table: exp.Expr) -> str:
+def _name(table: exp.Table) -> str:
     return ".".join(part.sql(dialect="postgres") for part in table.parts).lower()
 
 
@@ -92,7 +94,7 @@ def _removes_duplicates(statement: Statement) -> bool:
     ]
 
 
-def _insert(tree: exp.Expr) -> exp.Expr:
+def _insert(tree: exp.Expr) -> exp.Table:
     allowed = {"this", "expression", "with_", "with", "default"}
     if more := {name for name, value in tree.args.items() if value} - allowed - {"conflict", "returning"}:
         raise RefusedError(OVERRIDING, f"INSERT takes no {', '.join(sorted(more))}")
@@ -100,18 +102,18 @@ def _insert(tree: exp.Expr) -> exp.Expr:
     return _table(target)
 
 
-def _update(tree: exp.Expr) -> exp.Expr:
+def _update(tree: exp.Expr) -> exp.Table:
     for assignment in tree.expressions:
         if not isinstance(assignment, exp.EQ) or not isinstance(assignment.this, exp.Column):
             raise RefusedError(UPDATE_TUPLE, f'syntax error at or near "{assignment.sql()[:40]}"')
     return _table(tree.this)
 
 
-def _delete(tree: exp.Expr) -> exp.Expr:
+def _delete(tree: exp.Expr) -> exp.Table:
     return _table(tree.this)
 
 
-def _merge(tree: exp.Expr) -> exp.Expr:
+def _merge(tree: exp.Expr) -> exp.Table:
     target, source = tree.this, tree.args["using"]
     if target.alias:
         raise RefusedError(MERGE_ALIAS, f'syntax error at or near "{target.alias}"')
@@ -147,4 +149,9 @@ def _table(node: exp.Expr) -> exp.Table:
     return node
 
 
-_TAKEN = {exp.Insert: _insert, exp.Update: _update, exp.Delete: _delete, exp.Merge: _merge}
+_TAKEN: dict[type[exp.Expr], Callable[[exp.Expr], exp.Table]] = {
+    exp.Insert: _insert,
+    exp.Update: _update,
+    exp.Delete: _delete,
+    exp.Merge: _merge,
+}

@@ -96,10 +96,10 @@ FUNCTIONS: dict[str, Function] = {
     ),
     **_of(
         "String_functions_header",
-        f"ASCII:1 BTRIM:1-2 CHR:1 CHARINDEX:2 CONCAT:2 INITCAP:1 LEFT:2 RIGHT:2 LEN:1 LENGTH:1 CHAR_LENGTH:1 "
-        f"CHARACTER_LENGTH:1 TEXTLEN:1 LOWER:1 UPPER:1 LPAD:2-3 RPAD:2-3 LTRIM:1-2 RTRIM:1-2 OCTET_LENGTH:1 "
-        f"OCTETINDEX:2 QUOTE_IDENT:1 QUOTE_LITERAL:1 REPEAT:2 REPLICATE:2 REPLACE:3 REVERSE:1 SPLIT_PART:3 STRPOS:2 "
-        f"SUBSTR:2-3 TRANSLATE:3 REGEXP_REPLACE:2-5 REGEXP_SUBSTR:2-5 REGEXP_COUNT:2-4 REGEXP_INSTR:2-6 BPCHARCMP:2",
+        "ASCII:1 BTRIM:1-2 CHR:1 CHARINDEX:2 CONCAT:2 INITCAP:1 LEFT:2 RIGHT:2 LEN:1 LENGTH:1 CHAR_LENGTH:1 "
+        "CHARACTER_LENGTH:1 TEXTLEN:1 LOWER:1 UPPER:1 LPAD:2-3 RPAD:2-3 LTRIM:1-2 RTRIM:1-2 OCTET_LENGTH:1 "
+        "OCTETINDEX:2 QUOTE_IDENT:1 QUOTE_LITERAL:1 REPEAT:2 REPLICATE:2 REPLACE:3 REVERSE:1 SPLIT_PART:3 STRPOS:2 "
+        "SUBSTR:2-3 TRANSLATE:3 REGEXP_REPLACE:2-5 REGEXP_SUBSTR:2-5 REGEXP_COUNT:2-4 REGEXP_INSTR:2-6 BPCHARCMP:2",
     ),
     **_of(
         "r_hash_functions",
@@ -108,7 +108,7 @@ FUNCTIONS: dict[str, Function] = {
     **_of("r_Data_type_formatting", "TO_CHAR:2 TO_DATE:2-3 TO_NUMBER:2 TO_TIMESTAMP:2-3"),
     **_of(
         "json-functions",
-        f"JSON_PARSE:1 JSON_EXTRACT_PATH_TEXT:2-7 JSON_ARRAY_LENGTH:1-2 IS_VALID_JSON:1 "
+        "JSON_PARSE:1 JSON_EXTRACT_PATH_TEXT:2-7 JSON_ARRAY_LENGTH:1-2 IS_VALID_JSON:1 "
         "IS_VALID_JSON_ARRAY:1 JSON_EXTRACT_ARRAY_ELEMENT_TEXT:2-3",
     ),
     **_of(
@@ -137,7 +137,7 @@ MISSING = frozenset(
     GENERATE_SUBSCRIPTS TXID_CURRENT ROW_TO_JSON TO_JSON TO_JSONB JSONB_BUILD_OBJECT JSON_BUILD_OBJECT
     JSON_AGG JSONB_AGG EVERY CORR COVAR_POP COVAR_SAMP REGR_SLOPE MODE CARDINALITY MAKE_DATE MAKE_TIMESTAMP
     STARTS_WITH NUM_NULLS GEN_RANDOM_UUID
-    """.split()
+    """.split()  # noqa: SIM905 -- a list of words
 )
 """Functions that AWS lists as unsupported, and later ones of PostgreSQL."""
 GAPS = frozenset(
@@ -147,7 +147,7 @@ GAPS = frozenset(
     HLL HLL_CREATE_SKETCH HLL_CARDINALITY HLL_COMBINE ST_POINT ST_ASTEXT FARMFINGERPRINT64 FARMHASH64 FROM_HEX
     FROM_VARBYTE TO_VARBYTE APPROXIMATE_PERCENTILE_DISC INTERVAL_CMP DATE_PART_YEAR TIMEOFDAY DEXP DLOG1 DLOG10
     LISTAGGDISTINCT H3_FROMPOINT EXPLAIN_MODEL MURMUR3_32_HASH URLENCODE URL_DECODE
-    """.split()
+    """.split()  # noqa: SIM905 -- a list of words
 )
 DATE_PARTS = frozenset(
     """
@@ -156,6 +156,6 @@ DATE_PARTS = frozenset(
     dy yearday hour hours h hr hrs minute minutes m min mins second seconds s sec secs millisecond milliseconds
     ms msec msecs msecond mseconds millisec millisecs millisecon microsecond microseconds us microsec microsecs
     timezone timezone_hour timezone_minute
-    """.split()
+    """.split()  # noqa: SIM905 -- a list of words
 )
 """https://docs.aws.amazon.com/redshift/latest/dg/r_Dateparts_for_datetime_functions.html"""

@@ -6,11 +6,13 @@ and then (GETDATE becomes CURRENT_TIMESTAMP). Here a function stays what the cli
 
 import logging
 from functools import cache
+from typing import Any, ClassVar
 
 from sqlglot import exp
 from sqlglot.dialects.postgres import Postgres
 from sqlglot.dialects.redshift import Redshift
 from sqlglot.errors import SqlglotError
+from sqlglot.parsers.redshift import RedshiftParser
 
 from sandbox.redshift.plan.plans import RefusedError
 from sandbox.redshift.rules.rule import NOT_PARSED
@@ -22,12 +24,12 @@ _KEPT = ("CAST", "EXTRACT", "TRIM", "POSITION", "SUBSTRING", "CONVERT", "TRY_CAS
 class StrictRedshift(Redshift):
     """Redshift without sqlglot's knowledge of functions."""
 
-    class Parser(Redshift.Parser):
+    class Parser(RedshiftParser):
         """Calls stay `exp.Anonymous`, but for those with a syntax of their own."""
 
-        FUNCTIONS = {}  # noqa: RUF012 -- sqlglot's own way
-        FUNCTION_PARSERS = {  # noqa: RUF012
-            name: parser for name, parser in Redshift.Parser.FUNCTION_PARSERS.items() if name in _KEPT
+        FUNCTIONS: ClassVar[dict[str, Any]] = {}
+        FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
+            name: parser for name, parser in RedshiftParser.FUNCTION_PARSERS.items() if name in _KEPT
         }
 
 

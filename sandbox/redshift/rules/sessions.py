@@ -34,7 +34,6 @@ SHOW = gap(
 )
 DEALLOCATE_ALL = rule("deallocate-all", "session", "DEALLOCATE names one plan.", "r_DEALLOCATE")
 EXPLAIN = rule("explain", "session", "EXPLAIN has VERBOSE and no other option.", "r_EXPLAIN")
-CURSOR = rule("cursor", "session", "DECLARE has a name, CURSOR FOR and a query.", "declare")
 GRANTS = rule("grant", "rights", "GRANT and REVOKE have the rights of their pages.", "r_GRANT")
 _POSTGRES = {
     "search_path", "datestyle", "timezone", "statement_timeout", "extra_float_digits", "client_encoding",
@@ -171,10 +170,10 @@ def plan_set(statement: Statement) -> Plan:
     cursor.place += 1
     if verb == "SET" and name == "time" and cursor.take("ZONE"):
         return Plan(Kind.FORWARD, statement.text, "SET", tag="SET")
-    return _parameter(statement, cursor, verb, name)
+    return _parameter(cursor, verb, name)
 
 
-def _parameter(statement: Statement, cursor: Cursor, verb: str, name: str) -> Plan:
+def _parameter(cursor: Cursor, verb: str, name: str) -> Plan:
     if name not in _POSTGRES | _KEPT and name not in (
         "transaction_isolation",
         "server_version",

@@ -49,7 +49,22 @@ TEXT_DEFAULT = rule("default-column", "tables", "A DEFAULT names no column and n
 LIKE = gap("create-table-like", "tables", "CREATE TABLE (LIKE …).", PAGE)
 COLLATE = gap("collate", "tables", "COLLATE of columns.", PAGE)
 _ENCODINGS = frozenset(
-    "raw az64 bytedict delta delta32k lzo mostly8 mostly16 mostly32 runlength text255 text32k zstd auto".split()
+    [
+        "raw",
+        "az64",
+        "bytedict",
+        "delta",
+        "delta32k",
+        "lzo",
+        "mostly8",
+        "mostly16",
+        "mostly32",
+        "runlength",
+        "text255",
+        "text32k",
+        "zstd",
+        "auto",
+    ]
 )
 _COLUMN_STOPS = (
     "NOT",

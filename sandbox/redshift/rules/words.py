@@ -19,7 +19,7 @@ RESERVED = frozenset(
     rejectlog resort respect restore right select session_user similar snapshot some start sysdate system
     table tag tdes text255 text32k then timestamp to top trailing true truncatecolumns union unique unnest
     unpivot user using verbose wallet when where with without
-    """.split()
+    """.split()  # noqa: SIM905 -- a list of words
 )
 SYSTEM_COLUMNS = frozenset(
     ["oid", "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid", "deletexid", "insertxid"]

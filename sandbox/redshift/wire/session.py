@@ -74,12 +74,14 @@ class Session:
             b"C": self._close,
         }.get(frame.kind)
         try:
-            if take is None:
-                raise FailedError({"C": "0A000", "M": f"Redshift has no message of type {frame.kind!r}"})
-            await take(frame)
+            await (take or self._unknown)(frame)
         except FailedError as error:
             await self._fail(error.fields)
             self._is_skipping = True
+
+    async def _unknown(self, frame: Frame) -> None:
+        """COPY's data, and calls of functions: a client has no use for them."""
+        await self._refuse({"C": "0A000", "M": f"Redshift has no message of type {frame.kind!r}"})
 
     async def _fail(self, fields: dict[str, str]) -> None:
         """Send the error; from here PostgreSQL ignores everything until Sync as well."""
