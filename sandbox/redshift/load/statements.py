@@ -109,7 +109,7 @@ def _columnar_option(cursor: Cursor) -> None:
     if cursor.one_of("STATUPDATE", "COMPUPDATE"):
         cursor.one_of("ON", "OFF", "TRUE", "FALSE", "PRESET")
     elif cursor.take("ACCEPTINVCHARS"):
-        if cursor.take("AS") or not cursor.word:
+        if cursor.take("AS") or (not cursor.is_at_end and not cursor.word):
             cursor.text()
     elif word in ("CREDENTIALS", "ACCESS_KEY_ID", "WITH"):
         raise RefusedError(KEYS, f"the stand-in takes no {word}")

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from sandbox.redshift.load.statements import plan_copy, plan_unload
 from sandbox.redshift.plan.plans import Plan, RefusedError
 from sandbox.redshift.rules import sessions
-from sandbox.redshift.rules.changes import plan_change, plan_truncate
+from sandbox.redshift.rules.alterations import plan_alter
+from sandbox.redshift.rules.changes import plan_change, plan_truncate, plan_with
 from sandbox.redshift.rules.cursors import plan_cursor, plan_declare
-from sandbox.redshift.rules.definitions import plan_alter, plan_comment, plan_create, plan_drop
+from sandbox.redshift.rules.definitions import plan_comment, plan_create, plan_drop
 from sandbox.redshift.rules.lexer import Statement, split
 from sandbox.redshift.rules.queries import plan_query
 from sandbox.redshift.rules.rule import UNKNOWN, gap, rule
@@ -21,7 +22,8 @@ STATEMENT_GAP = gap(
 )
 _MOST_KEPT = 5_000
 _FAMILIES: dict[str, Callable[[Statement], Plan]] = {
-    **dict.fromkeys(("SELECT", "WITH", "("), plan_query),
+    **dict.fromkeys(("SELECT", "("), plan_query),
+    "WITH": plan_with,
     **dict.fromkeys(("INSERT", "UPDATE", "DELETE", "MERGE"), plan_change),
     "TRUNCATE": plan_truncate,
     "CREATE": plan_create,

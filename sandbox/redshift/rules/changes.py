@@ -5,9 +5,11 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from sandbox.redshift.plan.plans import Ends, Kind, Plan, RefusedError
-from sandbox.redshift.rules.expressions import check, check_name
+from sandbox.redshift.rules.expressions import check
 from sandbox.redshift.rules.lexer import Statement
+from sandbox.redshift.rules.names import check_name
 from sandbox.redshift.rules.parser import parsed, postgres_text
+from sandbox.redshift.rules.queries import plan_query
 from sandbox.redshift.rules.rule import NOT_PARSED, UNSUPPORTED, gap, rule
 
 MERGE_CLAUSES = rule(
@@ -45,7 +47,10 @@ def plan_change(statement: Statement) -> Plan:
     """A statement that writes rows into one table."""
     if _removes_duplicates(statement):
         raise RefusedError(MERGE_DUPLICATES, "the stand-in has no MERGE … REMOVE DUPLICATES")
-    tree = parsed(statement.text)
+    text = statement.text
+    if statement.word(0) == "DELETE" and statement.word(1) != "FROM":
+        text = f"DELETE FROM {text[len('DELETE') :]}"
+    tree = parsed(text)
     take = _TAKEN.get(type(tree))
     if take is None:
         raise RefusedError(NOT_PARSED, f"syntax error at or near {statement.text[:60]!r}")
@@ -54,15 +59,21 @@ def plan_change(statement: Statement) -> Plan:
             raise RefusedError(WITH_CHANGE, "WITH holds queries only")
     target = take(tree)
     found = check(tree)
-    is_same = not found.is_changed and "\\" not in statement.text
+    is_same = not found.is_changed and "\\" not in text
     name = _name(target)
     return Plan(
         Kind.FORWARD if is_same else Kind.REWRITE,
-        statement.text if is_same else postgres_text(tree),
+        text if is_same else postgres_text(tree),
         type(tree).__name__.upper(),
         reads=frozenset(found.tables - ({name} if isinstance(tree, exp.Insert) else set())),
         writes=frozenset({name}),
     )
+
+
+def plan_with(statement: Statement) -> Plan:
+    """A statement that begins with WITH."""
+    tree = parsed(statement.text)
+    return plan_query(statement) if isinstance(tree, exp.Query) else plan_change(statement)
 
 
 def plan_truncate(statement: Statement) -> Plan:
@@ -95,9 +106,11 @@ def _removes_duplicates(statement: Statement) -> bool:
 
 
 def _insert(tree: exp.Expr) -> exp.Table:
-    allowed = {"this", "expression", "with_", "with", "default"}
-    if more := {name for name, value in tree.args.items() if value} - allowed - {"conflict", "returning"}:
+    allowed = {"this", "expression", "default", "conflict", "returning"}
+    if more := {name for name, value in tree.args.items() if value} - allowed:
         raise RefusedError(OVERRIDING, f"INSERT takes no {', '.join(sorted(more))}")
+    if not (tree.args.get("expression") or tree.args.get("default")):
+        raise RefusedError(NOT_PARSED, "syntax error at end of input")
     target = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
     return _table(target)
 

@@ -1,9 +1,13 @@
 """A place in a statement's tokens, for statements whose syntax sqlglot does not know."""
 
 from sandbox.redshift.plan.plans import RefusedError
-from sandbox.redshift.rules.expressions import check_name
 from sandbox.redshift.rules.lexer import Statement, Token, TokenKind
+from sandbox.redshift.rules.names import check_name
 from sandbox.redshift.rules.rule import NOT_PARSED, Rule
+from sandbox.redshift.rules.words import RESERVED
+
+_WITHOUT_NEW_NAMES = ("care", "session", "cursors", "loads", "transactions")
+"""Families in which a reserved word is a clause that is not taken, rather than somebody's name."""
 
 
 class Cursor:
@@ -15,7 +19,8 @@ class Cursor:
         self._text = statement.text
         self._start = statement.tokens[0].start
         self.place = 0
-        self._rule = rule
+        self.rule = rule
+        """Of what cannot stand where it stands."""
 
     @property
     def is_at_end(self) -> bool:
@@ -28,13 +33,13 @@ class Cursor:
 
     def token(self) -> Token:
         if self.is_at_end:
-            raise RefusedError(self._rule, "syntax error at end of input")
+            raise RefusedError(self.rule, "syntax error at end of input")
         return self._tokens[self.place]
 
     def fail(self) -> RefusedError:
         """The refusal of the present token."""
         shown = "end of input" if self.is_at_end else f'"{self.token().text}"'
-        return RefusedError(self._rule, f"syntax error at or near {shown}")
+        return RefusedError(self.rule, f"syntax error at or near {shown}")
 
     def take(self, *words: str) -> bool:
         """Step over these words when they all stand here."""
@@ -60,6 +65,8 @@ class Cursor:
         token = self.token()
         is_quoted = token.kind is TokenKind.QUOTED
         if not (is_quoted or token.kind is TokenKind.WORD) or not token.text:
+            raise self.fail()
+        if self.rule.family in _WITHOUT_NEW_NAMES and token.text.lower() in RESERVED and not is_quoted:
             raise self.fail()
         check_name(token.text, is_quoted=is_quoted)
         self.place += 1

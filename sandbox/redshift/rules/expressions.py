@@ -7,14 +7,9 @@ from sqlglot import exp
 
 from sandbox.redshift.plan.plans import RefusedError
 from sandbox.redshift.rules import functions, types
-from sandbox.redshift.rules.rule import DATATYPE, UNSUPPORTED, Rule, gap, rule
-from sandbox.redshift.rules.words import (
-    BAD_NAME,
-    LONG_NAME,
-    MOST_NAME_BYTES,
-    RESERVED,
-    RESERVED_WORD,
-)
+from sandbox.redshift.rules.clauses import ALLOWED, ARGUMENTS, LACKING
+from sandbox.redshift.rules.names import check_name
+from sandbox.redshift.rules.rule import DATATYPE, UNSUPPORTED, rule
 
 UNKNOWN_CLAUSE = rule(
     "unknown-clause",
@@ -22,38 +17,9 @@ UNKNOWN_CLAUSE = rule(
     "A clause or an operator that is not in the reference is refused.",
     "r_SELECT_synopsis",
 )
-_POSTGRES = "c_unsupported-postgresql-features"
-_LACKING: dict[type[exp.Expr], Rule] = {
-    exp.Lateral: rule("lateral", "queries", "There is no LATERAL.", "r_FROM_clause30", UNSUPPORTED),
-    exp.Filter: rule("filter", "queries", "Aggregates have no FILTER clause.", "c_Aggregate_Functions"),
-    exp.Returning: rule("returning", "changes", "There is no RETURNING.", "r_INSERT_30"),
-    exp.OnConflict: rule("on-conflict", "changes", "There is no ON CONFLICT.", "r_INSERT_30"),
-    exp.NullSafeEQ: rule(
-        "not-distinct-from", "queries", "There is no IS NOT DISTINCT FROM.", "r_comparison_condition"
-    ),
-    exp.NullSafeNEQ: rule(
-        "distinct-from", "queries", "There is no IS DISTINCT FROM.", "r_comparison_condition"
-    ),
-    exp.Lock: rule("row-lock", "queries", "SELECT takes no row locks.", "r_SELECT_synopsis", UNSUPPORTED),
-    exp.Fetch: rule(
-        "fetch-first", "queries", "LIMIT and TOP bound a result, not FETCH FIRST.", "r_ORDER_BY_clause"
-    ),
-    exp.TableSample: rule("tablesample", "queries", "There is no TABLESAMPLE.", "r_FROM_clause30"),
-    exp.Values: rule("values-table", "queries", "VALUES is no constant table.", _POSTGRES, UNSUPPORTED),
-    exp.Array: rule(
-        "array-literal",
-        "queries",
-        "Arrays of PostgreSQL do not exist.",
-        "c_unsupported-postgresql-datatypes",
-        UNSUPPORTED,
-    ),
-    exp.Bracket: gap("super-navigation", "queries", "Navigation in SUPER values.", "query-super"),
-    exp.Pivot: gap("pivot", "queries", "PIVOT and UNPIVOT.", "r_FROM_clause-pivot-unpivot-examples"),
-    exp.Qualify: gap("qualify", "queries", "QUALIFY.", "r_QUALIFY_clause"),
-    exp.Connect: gap("connect-by", "queries", "CONNECT BY.", "r_CONNECT_BY_clause"),
-    exp.MatchRecognize: rule("match-recognize", "queries", "There is no MATCH_RECOGNIZE.", "r_FROM_clause30"),
-}
-DISTINCT_ON = rule("distinct-on", "queries", "There is no DISTINCT ON.", _POSTGRES, UNSUPPORTED)
+DISTINCT_ON = rule(
+    "distinct-on", "queries", "There is no DISTINCT ON.", "c_unsupported-postgresql-features", UNSUPPORTED
+)
 ORDER_IN_AGGREGATE = rule(
     "order-in-aggregate",
     "queries",
@@ -75,125 +41,15 @@ PERCENTILE = rule(
     DATATYPE,
 )
 RECURSIVE = rule("recursive-columns", "queries", "A recursive CTE lists its columns.", "r_WITH_clause")
-_NODES = [
-    "Select",
-    "From",
-    "Join",
-    "Where",
-    "Group",
-    "Having",
-    "Order",
-    "Ordered",
-    "Limit",
-    "Offset",
-    "Subquery",
-    "CTE",
-    "With",
-    "Table",
-    "TableAlias",
-    "Alias",
-    "Star",
-    "Union",
-    "Except",
-    "Intersect",
-    "Distinct",
-    "Window",
-    "WindowSpec",
-    "WithinGroup",
-    "Column",
-    "Identifier",
-    "Literal",
-    "Null",
-    "Boolean",
-    "Parameter",
-    "Placeholder",
-    "Paren",
-    "Neg",
-    "Not",
-    "And",
-    "Or",
-    "EQ",
-    "NEQ",
-    "GT",
-    "GTE",
-    "LT",
-    "LTE",
-    "Add",
-    "Sub",
-    "Mul",
-    "Div",
-    "Mod",
-    "Pow",
-    "BitwiseAnd",
-    "BitwiseOr",
-    "BitwiseNot",
-    "BitwiseXor",
-    "BitwiseLeftShift",
-    "BitwiseRightShift",
-    "DPipe",
-    "Concat",
-    "Like",
-    "ILike",
-    "SimilarTo",
-    "Escape",
-    "RegexpLike",
-    "RegexpILike",
-    "Between",
-    "In",
-    "Is",
-    "Exists",
-    "Case",
-    "If",
-    "Cast",
-    "DataType",
-    "DataTypeParam",
-    "Anonymous",
-    "Extract",
-    "Trim",
-    "Substring",
-    "StrPosition",
-    "Var",
-    "AtTimeZone",
-    "Tuple",
-    "Any",
-    "All",
-    "CurrentDate",
-    "CurrentTimestamp",
-    "CurrentUser",
-    "CurrentUserId",
-    "SessionUser",
-    "CurrentSchema",
-    "CurrentDatabase",
-    "CurrentTime",
-    "Localtime",
-    "Localtimestamp",
-    "GroupingSets",
-    "Rollup",
-    "Cube",
-    "Into",
-    "Interval",
-    "Collate",
-    "Cbrt",
-    "Insert",
-    "Update",
-    "Delete",
-    "Merge",
-    "Whens",
-    "When",
-    "Schema",
-    "Values",
-    "Default",
-    "IntDiv",
-    "Abs",
-    "Sqrt",
-    "ParameterizedAgg",
-    "Dot",
-    "Hint",
-    "Introducer",
-    "RegexpMatch",
-    "Sysdate",
-]
-_ALLOWED = frozenset(getattr(exp, name) for name in _NODES if hasattr(exp, name))
+
+
+def _more_arguments(node: exp.Expr) -> list[str]:
+    known = ARGUMENTS.get(type(node))
+    return (
+        []
+        if known is None
+        else sorted(name for name, value in node.args.items() if value and name not in known)
+    )
 
 
 @dataclass
@@ -210,13 +66,17 @@ def check(tree: exp.Expr) -> Found:
     """Check every node, and change what PostgreSQL spells otherwise. Raises `RefusedError`."""
     found = Found()
     named = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
-    for node in list(tree.walk()):
-        if (lacking := _LACKING.get(type(node))) is not None and not _is_inserted(node):
+    nodes = list(tree.walk())
+    for node in nodes:
+        if (lacking := LACKING.get(type(node))) is not None and not _is_inserted(node):
             raise RefusedError(lacking, f"not supported: {_shown(node)}")
-        if type(node) not in _ALLOWED:
+    for node in nodes:
+        if type(node) not in ALLOWED:
             raise RefusedError(
                 UNKNOWN_CLAUSE, f"syntax error at or near {_shown(node)} ({type(node).__name__})"
             )
+        if more := _more_arguments(node):
+            raise RefusedError(UNKNOWN_CLAUSE, f"syntax error: no {', '.join(more)} in {_shown(node)}")
         _RULES.get(type(node), _nothing)(node, found)
         if isinstance(node, exp.Table) and not (node.name.lower() in named and not node.db):
             found.tables.add(".".join(part.sql(dialect="postgres") for part in node.parts).lower())
@@ -252,19 +112,6 @@ def _is_catalogue(table: str) -> bool:
     return schema.strip('"') in ("pg_catalog", "information_schema") or (
         not schema and name.strip('"').startswith(("pg_", "svv_", "svl_", "stl_", "stv_", "sys_"))
     )
-
-
-def check_name(name: str, *, is_quoted: bool) -> None:
-    """Check an identifier that may not be a reserved word."""
-    if len(name.encode()) > MOST_NAME_BYTES:
-        raise RefusedError(LONG_NAME, f"identifier {name[:40]!r}… has more than {MOST_NAME_BYTES} bytes")
-    if is_quoted:
-        return
-    if name.lower() in RESERVED:
-        raise RefusedError(RESERVED_WORD, f'syntax error at or near "{name}"')
-    plain = name.replace("_", "").replace("$", "").replace("#", "")
-    if not (plain.isalnum() or not plain) or name[:1].isdigit() or name[:1] == "$":
-        raise RefusedError(BAD_NAME, f'syntax error at or near "{name}"')
 
 
 def _identifier(node: exp.Expr, _: Found) -> None:

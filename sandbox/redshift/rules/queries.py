@@ -6,9 +6,7 @@ from sandbox.redshift.plan.plans import Kind, Plan, RefusedError
 from sandbox.redshift.rules.expressions import check
 from sandbox.redshift.rules.lexer import Statement
 from sandbox.redshift.rules.parser import parsed, postgres_text
-from sandbox.redshift.rules.rule import NOT_PARSED, rule
-
-SELECT_INTO = rule("select-into", "queries", "SELECT INTO makes a table.", "r_SELECT_INTO")
+from sandbox.redshift.rules.rule import NOT_PARSED
 
 
 def plan_query(statement: Statement) -> Plan:

@@ -1,11 +1,5 @@
-"""CREATE TABLE: columns, keys that are not enforced, and how rows are spread and sorted.
+"""CREATE TABLE: columns with their attributes, and keys that are not enforced."""
 
-PostgreSQL gets the columns. The rest stands as a comment in front of its text, from which a trigger
-in the database keeps it (`catalogue/install.sql`).
-"""
-
-import json
-from dataclasses import dataclass, field
 from typing import Any
 
 from sqlglot import exp
@@ -14,25 +8,16 @@ from sandbox.redshift.plan.plans import Kind, Plan, RefusedError
 from sandbox.redshift.rules.cursor import Cursor
 from sandbox.redshift.rules.expressions import check
 from sandbox.redshift.rules.parser import parsed, postgres_text
-from sandbox.redshift.rules.rule import UNDEFINED_COLUMN, UNSUPPORTED, gap, rule
+from sandbox.redshift.rules.rule import UNSUPPORTED, gap, rule
+from sandbox.redshift.rules.table_facts import PAGE, Table, check_keys, comment, options
 from sandbox.redshift.rules.types import column_type
 from sandbox.redshift.rules.words import SYSTEM_COLUMN, SYSTEM_COLUMNS
 
-PAGE = "r_CREATE_TABLE_NEW"
 SYNTAX = rule("create-table", "tables", "CREATE TABLE has the clauses of its page.", PAGE)
-KEY_COLUMN = rule(
-    "key-column", "tables", "DISTKEY, SORTKEY and keys name columns of the table.", PAGE, UNDEFINED_COLUMN
-)
-DISTRIBUTION = rule(
-    "distribution", "tables", "DISTSTYLE KEY needs one DISTKEY, the other styles take none.", PAGE
-)
 ENCODING = rule(
     "encoding", "tables", "ENCODE names one of the compression encodings.", "c_Compression_encodings", "22023"
 )
 MOST_COLUMNS = rule("most-columns", "tables", "A table has 1,600 columns at most.", PAGE, "54011")
-MOST_SORT_KEYS = rule(
-    "most-sort-keys", "tables", "400 columns sort at most, eight interleaved.", PAGE, "54011"
-)
 DUPLICATE = rule("duplicate-column", "tables", "Columns of a table have different names.", PAGE, "42701")
 CONSTRAINT = rule(
     "check-constraint",
@@ -83,15 +68,6 @@ _COLUMN_STOPS = (
 )
 
 
-@dataclass
-class Table:
-    """What a CREATE TABLE says."""
-
-    columns: dict[str, str] = field(default_factory=dict)
-    """Quoted name -> definition for PostgreSQL."""
-    facts: dict[str, Any] = field(default_factory=dict)
-
-
 def plan_create_table(cursor: Cursor, *, is_temporary: bool, verb: str) -> Plan:
     """The plan of CREATE [TEMP] TABLE, from behind the word TABLE."""
     exists = "IF NOT EXISTS " if cursor.take("IF", "NOT", "EXISTS") else ""
@@ -100,14 +76,14 @@ def plan_create_table(cursor: Cursor, *, is_temporary: bool, verb: str) -> Plan:
     names: tuple[str, ...] = ()
     if cursor.word == "(":
         names = _body(cursor, table)
-    _options(cursor, table)
+    options(cursor, table)
     begin = f"CREATE {'TEMP ' if is_temporary else ''}TABLE {exists}{name}"
     if cursor.take("AS"):
         return _created_as(cursor, table, begin, names)
     cursor.end()
     if names or not table.columns:
         raise cursor.fail()
-    _check_keys(table, [each.strip('"') for each in table.columns])
+    check_keys(table, [each.strip('"') for each in table.columns])
     if len(table.columns) > 1_600:
         raise RefusedError(
             MOST_COLUMNS, f"target lists can have at most 1600 entries, not {len(table.columns)}"
@@ -130,15 +106,9 @@ def _created_as(cursor: Cursor, table: Table, begin: str, names: tuple[str, ...]
     listed = f" ({', '.join(names)})" if names else ""
     made = [each.strip('"') for each in names] or [each.lower() for each in tree.named_selects]
     if "*" not in made:
-        _check_keys(table, made)
+        check_keys(table, made)
     text = f"{comment(table.facts)}{begin}{listed} AS {postgres_text(tree)}"
     return Plan(Kind.REWRITE, text, "CREATE TABLE AS", tag="SELECT", reads=frozenset(found.tables))
-
-
-def comment(facts: dict[str, Any]) -> str:
-    """The facts for the trigger, as a comment that no name in them can end."""
-    written = json.dumps(facts).replace("/", "\\u002f")
-    return f"/*stand-in:{written}*/ "
 
 
 def _body(cursor: Cursor, table: Table) -> tuple[str, ...]:
@@ -290,53 +260,3 @@ def _references(cursor: Cursor, facts: dict[str, Any], columns: list[str]) -> No
     facts.setdefault("keys", []).append(
         {"kind": "f", "columns": columns, "table": other, "referred": referred}
     )
-
-
-def _options(cursor: Cursor, table: Table) -> None:
-    facts = table.facts
-    while True:
-        if cursor.take("BACKUP"):
-            facts["backup"] = cursor.one_of("YES", "NO") == "YES"
-        elif cursor.take("DISTSTYLE"):
-            facts["diststyle"] = cursor.one_of("AUTO", "EVEN", "KEY", "ALL")
-            if not facts["diststyle"]:
-                raise cursor.fail()
-        elif cursor.take("DISTKEY"):
-            facts.setdefault("distkeys", []).extend(each.strip('"') for each in cursor.names())
-        elif cursor.word in ("COMPOUND", "INTERLEAVED", "SORTKEY"):
-            _sort_key(cursor, facts)
-        elif cursor.take("ENCODE"):
-            cursor.need("AUTO")
-        else:
-            return
-
-
-def _sort_key(cursor: Cursor, facts: dict[str, Any]) -> None:
-    facts["sortstyle"] = cursor.one_of("COMPOUND", "INTERLEAVED") or "COMPOUND"
-    cursor.need("SORTKEY")
-    if cursor.take("AUTO"):
-        facts["sortstyle"] = "AUTO"
-        return
-    facts.setdefault("sortkeys", []).extend(each.strip('"') for each in cursor.names())
-
-
-def _check_keys(table: Table, columns: list[str]) -> None:
-    facts = table.facts
-    distkeys, style = facts.get("distkeys", []), facts.get("diststyle")
-    if (
-        len(distkeys) > 1
-        or (distkeys and style not in (None, "KEY", "AUTO"))
-        or (style == "KEY" and not distkeys)
-    ):
-        raise RefusedError(DISTRIBUTION, f"DISTSTYLE {style or 'KEY'} with {len(distkeys)} DISTKEY columns")
-    sorts = facts.get("sortkeys", [])
-    if len(sorts) > (8 if facts.get("sortstyle") == "INTERLEAVED" else 400):
-        raise RefusedError(MOST_SORT_KEYS, f"{len(sorts)} columns in the sort key")
-    for what, names in (
-        ("distkey", distkeys),
-        ("sortkey", sorts),
-        *(("key", key["columns"]) for key in facts.get("keys", ())),
-    ):
-        for name in names:
-            if name not in columns:
-                raise RefusedError(KEY_COLUMN, f'{what} column "{name}" does not exist')

@@ -37,9 +37,3 @@ SYSTEM_COLUMN = rule(
     "42701",
 )
 LONG_NAME = rule("long-name", "names", "A name has 127 bytes at most.", "r_names", "42622")
-BAD_NAME = rule(
-    "bad-name",
-    "names",
-    "A name without quotation marks begins with a letter or an underscore, and has letters, digits, _ and $.",
-    "r_names",
-)

@@ -20,7 +20,14 @@ def test_a_statement_of_the_dialect_is_taken(statement: str):
     assert plan.text or plan.kind is Kind.CARRY_OUT
 
 
-@pytest.mark.parametrize(("name", "statement"), [(name, text) for name, texts in REFUSED.items() for text in texts], ids=lambda text: text[:60])
+CASES = [
+    pytest.param(name, text, id=f"{name} {place}")
+    for name, texts in REFUSED.items()
+    for place, text in enumerate(texts)
+]
+
+
+@pytest.mark.parametrize(("name", "statement"), CASES)
 def test_a_statement_is_refused_by_its_rule(name: str, statement: str):
     with pytest.raises(RefusedError) as refused:
         plan_text(statement)
