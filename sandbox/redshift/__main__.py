@@ -22,10 +22,10 @@ from sandbox.redshift.wire.backend import Server
 from sandbox.redshift.wire.login import User
 
 SECRETS = "TIDEGATE_SANDBOX_REDSHIFT"
-"""Environment variable: JSON with `users`, a list of [name, password, method, role]; `roles`, a list
-of [ARN, patterns that are read, patterns that are written]; `access_key` and `secret_key` of S3 and of
-the calls that give temporary logins; `names` of the cluster and of the workgroup; `owner`, the
-PostgreSQL role behind temporary logins.
+"""Environment variable: JSON with `users`, a list of [name, password, method, role]; `roles`, a
+list of [ARN, patterns that are read, patterns that are written]; `access_key` and `secret_key`
+of S3 and of the calls that give temporary logins; `names` of the cluster and of the workgroup;
+`owner`, the PostgreSQL role behind temporary logins.
 """
 
 

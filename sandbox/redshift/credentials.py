@@ -105,7 +105,9 @@ class Credentials:
             raise CallRefusedError(code, f"{name or 'the name'} is not found", 404)
 
     def _give(self, name: str, seconds: int) -> User:
-        """A login that ends by itself. An earlier password of the user stays good until it expires."""
+        """A login that ends by itself. An earlier password of the user stays good until it
+        expires.
+        """
         if not _SHORTEST <= seconds <= _LONGEST:
             raise CallRefusedError(
                 "InvalidParameterValue", f"duration {seconds} is not within {_SHORTEST} and {_LONGEST}"

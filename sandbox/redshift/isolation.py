@@ -1,9 +1,9 @@
 """Isolation of transactions: SNAPSHOT, or SERIALIZABLE by tables read and written.
 
-A transaction sees the database as of its first query; LOCK takes no snapshot. A write locks its table
-until the transaction ends, so that a second writer waits. SERIALIZABLE adds: transactions that ran at
-the same time and have read what others of them wrote, in a circle, fit into no order; the one that
-closes the circle gets error 1023.
+A transaction sees the database as of its first query; LOCK takes no snapshot. A write locks its
+table until the transaction ends, so that a second writer waits. SERIALIZABLE adds: transactions
+that ran at the same time and have read what others of them wrote, in a circle, fit into no
+order; the one that closes the circle gets error 1023.
 https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html
 https://docs.aws.amazon.com/redshift/latest/dg/c_write_readwrite.html
 """

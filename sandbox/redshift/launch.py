@@ -40,7 +40,9 @@ def start_redshift(
     options: Sequence[str] = (),
     certificate: Path | None = None,
 ) -> Child:
-    """Start the stand-in; returns when it listens. `options`: more of `python -m sandbox.redshift`."""
+    """Start the stand-in; returns when it listens. `options`: more of `python -m
+    sandbox.redshift`.
+    """
     command = [sys.executable, "-m", "sandbox.redshift", "--host", host, "--port", str(ports.own)]
     command += ["--postgres", str(ports.postgres), "--s3", objectstore.endpoint(ports.s3), *options]
     if ports.api is not None:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from sandbox.org.server import coverage
 from sandbox.org.server.app import build_app, open_org
-from tests.docs import api_page, cli_page, metrics_page, settings_page
+from tests.docs import api_page, cli_page, metrics_page, redshift_page, settings_page
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -34,6 +34,7 @@ PAGES: Mapping[str, Callable[[], str]] = MappingProxyType(
         "cli.md": cli_page.page,
         "api_routes.md": api_page.page,
         "sandbox.md": sandbox_page,
+        "redshift-standin.md": redshift_page.page,
         "../api/console/runbook.txt": runbook_copy,
     }
 )

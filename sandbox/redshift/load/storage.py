@@ -43,7 +43,9 @@ NO_BUCKET = rule(
 
 @dataclass(frozen=True)
 class Role:
-    """A role of the cluster. `reads` and `writes`: patterns of bucket/key, such as `tidegate/load/*`."""
+    """A role of the cluster. `reads` and `writes`: patterns of bucket/key, such as
+    `tidegate/load/*`.
+    """
 
     arn: str
     reads: tuple[str, ...] = ("*",)

@@ -70,7 +70,8 @@ class Cursor:
             raise self.fail()
         check_name(token.text, is_quoted=is_quoted)
         self.place += 1
-        folded = token.text.lower()  # a quoted name as well: enable_case_sensitive_identifier is off
+        # a quoted name as well: enable_case_sensitive_identifier is off
+        folded = token.text.lower()
         return '"' + folded.replace('"', '""') + '"'
 
     def dotted(self) -> str:

@@ -17,7 +17,8 @@ from sqlglot.parsers.redshift import RedshiftParser
 from sandbox.redshift.plan.plans import RefusedError
 from sandbox.redshift.rules.rule import NOT_PARSED
 
-logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of each statement that it only keeps
+# it warns of each statement that it only keeps
+logging.getLogger("sqlglot").setLevel(logging.ERROR)
 _KEPT = ("CAST", "EXTRACT", "TRIM", "POSITION", "SUBSTRING", "CONVERT", "TRY_CAST")
 
 

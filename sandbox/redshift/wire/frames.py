@@ -113,7 +113,9 @@ def error_fields(body: bytes) -> dict[str, str]:
 
 
 def error(fields: Mapping[str, str], *, severity: str = "ERROR") -> Frame:
-    """An ErrorResponse as of protocol 3.0 of old: without V, the severity that is not translated."""
+    """An ErrorResponse as of protocol 3.0 of old: without V, the severity that is not
+    translated.
+    """
     every = {"S": severity, **{name: value for name, value in fields.items() if name not in "SV"}}
     return Frame(ERROR, b"".join(f"{name}{value}\0".encode() for name, value in every.items()) + b"\0")
 

@@ -29,7 +29,9 @@ def test_svv_columns_gives_types_and_lengths(made: psycopg.Connection):
 
 
 def test_pg_table_def_shows_keys_and_encodings_of_the_search_path(made: psycopg.Connection):
-    query = 'SELECT "column", type, encoding, distkey, sortkey, "notnull" FROM pg_table_def WHERE tablename = %s'
+    query = (
+        'SELECT "column", type, encoding, distkey, sortkey, "notnull" FROM pg_table_def WHERE tablename = %s'
+    )
     assert made.execute(query, ("t",)).fetchall() == []
     made.execute("SET search_path TO s, public")
     assert sorted(made.execute(query, ("t",)).fetchall()) == [
@@ -56,4 +58,4 @@ def test_a_changed_distribution_is_shown(made: psycopg.Connection):
     query = "SELECT reldiststyle FROM pg_class_info WHERE relname = 't'"
     assert made.execute(query).fetchone() == (1,)
     made.execute("SET search_path TO s")
-    assert made.execute("SELECT \"column\" FROM pg_table_def WHERE distkey").fetchall() == [("b",)]
+    assert made.execute('SELECT "column" FROM pg_table_def WHERE distkey').fetchall() == [("b",)]

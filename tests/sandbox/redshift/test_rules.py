@@ -41,4 +41,6 @@ def test_every_rule_is_seen_to_refuse():
 
 
 def test_every_rule_names_its_page():
-    assert [rule.name for rule in RULES.values() if not (rule.page.startswith(GUIDE) and rule.says.endswith("."))] == []
+    assert [
+        rule.name for rule in RULES.values() if not (rule.page.startswith(GUIDE) and rule.says.endswith("."))
+    ] == []

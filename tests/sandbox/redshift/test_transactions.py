@@ -1,4 +1,6 @@
-"""Transactions of the stand-in: a refusal breaks them, a write locks its table, a snapshot stays."""
+"""Transactions of the stand-in: a refusal breaks them, a write locks its table, a snapshot
+stays.
+"""
 
 import psycopg
 import pytest
