@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 ARGS ?=
 EXAMPLES ?= 40
 CLIENTS := $(patsubst tests/real_clients/locks/%.lock,%,$(wildcard tests/real_clients/locks/*.lock))
+REDSHIFT_CLIENTS := $(patsubst tests/redshift_clients/locks/%.lock,%,$(wildcard tests/redshift_clients/locks/*.lock))
 PEERS := airbyte-source-salesforce tap-salesforce
 
-.PHONY: help setup demo up dashboards test test-heavy test-incidents test-observability test-any-schema test-clients test-api-fuzz test-compose test-console test-deploy record-roles lint prose docs format bench bench-day bench-peers bench-writeback histories lock clean
+.PHONY: help setup demo up dashboards test test-heavy test-incidents test-observability test-any-schema test-clients test-redshift-clients test-api-fuzz test-compose test-console test-deploy record-roles lint prose docs format bench bench-day bench-peers bench-writeback histories lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -58,6 +59,15 @@ test-any-schema: setup  ## random schemas and values by every way in; EXAMPLES=4
 
 test-clients: setup $(CLIENTS:%=.venv-clients/%/.installed) .venv-clients/node/.installed  ## clients that others wrote, against the sandbox org
 	@$(BIN)/python -m pytest -m real_client tests/real_clients $(ARGS)
+
+test-redshift-clients: setup $(REDSHIFT_CLIENTS:%=.venv-clients/redshift-%/.installed)  ## drivers and tools that others wrote, against the stand-in for Redshift
+	@$(BIN)/python -m pytest -m redshift_client tests/redshift_clients $(ARGS)
+
+.venv-clients/redshift-%/.installed: tests/redshift_clients/locks/%.lock
+	@echo "installing $* (once)"
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
 
 test-console: setup .venv-clients/console/.installed  ## every page of the console in Chromium: accessibility, policy, pictures in var/console
 	@$(BIN)/python -m pytest -m browser tests/service/api/test_console_browser.py $(ARGS)
@@ -167,7 +177,7 @@ lock: setup  ## write requirements.lock from pyproject.toml, and the image's loc
 	@$(COMPILE) pyproject.toml --group sandbox --constraint requirements.lock --output-file deploy/image/sandbox.lock
 	@$(COMPILE) deploy/image/build.in --constraint requirements.lock --output-file deploy/image/build.lock
 	@$(COMPILE) tests/compose/compose.in --output-file tests/compose/compose.lock
-	@for each in tests/deploy/locks/*.in; do $(COMPILE) $$each --output-file $${each%.in}.lock; done
+	@for each in tests/deploy/locks/*.in tests/redshift_clients/locks/*.in; do $(COMPILE) $$each --output-file $${each%.in}.lock; done
 
 clean:  ## forget the environment and all local state
 	@rm -rf $(VENV) .venv-clients var build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

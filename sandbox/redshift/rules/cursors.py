@@ -23,7 +23,9 @@ def plan_declare(statement: Statement) -> Plan:
     cursor = Cursor(statement, DECLARE)
     cursor.need("DECLARE")
     name = cursor.name()
-    cursor.need("CURSOR", "FOR")
+    cursor.need("CURSOR")
+    cursor.take("WITHOUT", "HOLD")  # psycopg2 writes it, and works with clusters
+    cursor.need("FOR")
     (inner,) = split(cursor.rest()) or [statement]
     query = plan_query(inner)
     return Plan(
