@@ -66,7 +66,7 @@ test-redshift-clients: setup $(REDSHIFT_CLIENTS:%=.venv-clients/redshift-%/.inst
 .venv-clients/redshift-%/.installed: tests/redshift_clients/locks/%.lock
 	@echo "installing $* (once)"
 	@$(PYTHON) -m venv $(@D)
-	@$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
 	@touch $@
 
 test-console: setup .venv-clients/console/.installed  ## every page of the console in Chromium: accessibility, policy, pictures in var/console

@@ -102,7 +102,7 @@ def _fits(given: pa.DataType, physical: str, column: TargetColumn) -> bool:
     """True when Redshift reads this type of Parquet into a column."""
     kind = column.kind
     if kind.startswith("character"):
-        return pa.types.is_string(given) or pa.types.is_large_string(given)
+        return bool(pa.types.is_string(given) or pa.types.is_large_string(given))
     if kind == "numeric":
         return bool(
             pa.types.is_decimal(given) and given.scale == column.scale and given.precision <= column.size

@@ -22,18 +22,18 @@ LACKING: dict[type[exp.Expr], Rule] = {
     ),
     exp.TableSample: rule("tablesample", "queries", "There is no TABLESAMPLE.", "r_FROM_clause30"),
     exp.Values: rule("values-table", "queries", "VALUES is no constant table.", _POSTGRES, UNSUPPORTED),
-    exp.Array: rule(
-        "array-literal",
-        "queries",
-        "Arrays of PostgreSQL do not exist.",
-        "c_unsupported-postgresql-datatypes",
-        UNSUPPORTED,
-    ),
     exp.Bracket: gap("super-navigation", "queries", "Navigation in SUPER values.", "query-super"),
     exp.Pivot: gap("pivot", "queries", "PIVOT and UNPIVOT.", "r_FROM_clause-pivot-unpivot-examples"),
     exp.Qualify: gap("qualify", "queries", "QUALIFY.", "r_QUALIFY_clause"),
     exp.Connect: gap("connect-by", "queries", "CONNECT BY.", "r_CONNECT_BY_clause"),
 }
+ARRAY_LITERAL = rule(
+    "array-literal",
+    "queries",
+    "Arrays of PostgreSQL exist on the leader node alone, in queries of its catalogue.",
+    "c_unsupported-postgresql-datatypes",
+    UNSUPPORTED,
+)
 _NODES = """
     Select From Join Where Group Having Order Ordered Limit Offset Subquery CTE With Table
     TableAlias Alias Star Union Except Intersect Distinct Window WindowSpec WithinGroup Column
@@ -41,7 +41,7 @@ _NODES = """
     Add Sub Mul Div Mod Pow BitwiseAnd BitwiseOr BitwiseNot BitwiseXor BitwiseLeftShift
     BitwiseRightShift DPipe Concat Like ILike SimilarTo Escape RegexpLike RegexpILike Between In Is
     Exists Case If Cast DataType DataTypeParam Anonymous Extract Trim Substring StrPosition Var
-    AtTimeZone Tuple Any All CurrentDate CurrentTimestamp CurrentUser CurrentUserId SessionUser
+    AtTimeZone Tuple Any All Array CurrentDate CurrentTimestamp CurrentUser CurrentUserId SessionUser
     CurrentSchema CurrentDatabase CurrentTime Localtime Localtimestamp GroupingSets Rollup Cube Into
     Interval Collate Cbrt Insert Update Delete Merge Whens When Schema Values Default IntDiv Abs
     Sqrt ParameterizedAgg Dot Hint Introducer RegexpMatch Sysdate

@@ -7,7 +7,7 @@ from sqlglot import exp
 
 from sandbox.redshift.plan.plans import RefusedError
 from sandbox.redshift.rules import functions, types
-from sandbox.redshift.rules.clauses import ALLOWED, ARGUMENTS, LACKING
+from sandbox.redshift.rules.clauses import ALLOWED, ARGUMENTS, ARRAY_LITERAL, LACKING
 from sandbox.redshift.rules.names import check_name
 from sandbox.redshift.rules.rule import DATATYPE, UNSUPPORTED, rule
 
@@ -81,6 +81,8 @@ def check(tree: exp.Expr) -> Found:
         if isinstance(node, exp.Table) and not (node.name.lower() in named and not node.db):
             found.tables.add(".".join(part.sql(dialect="postgres") for part in node.parts).lower())
     _check_leader(found)
+    if tree.find(exp.Array) and not (found.tables and all(map(_is_catalogue, found.tables))):
+        raise RefusedError(ARRAY_LITERAL, "not supported: arrays outside of the catalogue's tables")
     return found
 
 

@@ -13,6 +13,7 @@ from sqlglot.dialects.postgres import Postgres
 from sqlglot.dialects.redshift import Redshift
 from sqlglot.errors import SqlglotError
 from sqlglot.parsers.redshift import RedshiftParser
+from sqlglot.tokens import TokenType
 
 from sandbox.redshift.plan.plans import RefusedError
 from sandbox.redshift.rules.rule import NOT_PARSED
@@ -24,6 +25,15 @@ _KEPT = ("CAST", "EXTRACT", "TRIM", "POSITION", "SUBSTRING", "CONVERT", "TRY_CAS
 
 class StrictRedshift(Redshift):
     """Redshift without sqlglot's knowledge of functions."""
+
+    class Tokenizer(Redshift.Tokenizer):
+        """`$1,$2` are parameters: sqlglot takes what is between two $ for the mark of a text."""
+
+        HEREDOC_STRINGS: ClassVar[list[Any]] = []
+        SINGLE_TOKENS: ClassVar[dict[str, Any]] = {
+            **Redshift.Tokenizer.SINGLE_TOKENS,
+            "$": TokenType.PARAMETER,
+        }
 
     class Parser(RedshiftParser):
         """Calls stay `exp.Anonymous`, but for those with a syntax of their own."""

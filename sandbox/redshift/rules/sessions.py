@@ -166,6 +166,9 @@ def plan_set(statement: Statement) -> Plan:
         "DATASHARES",
     ):
         raise RefusedError(SHOW, f"the stand-in has no SHOW {cursor.word}")
+    if verb == "SHOW" and cursor.take("TRANSACTION", "ISOLATION", "LEVEL"):
+        text = "SELECT 'Serializable'::varchar AS transaction_isolation"
+        return Plan(Kind.REWRITE, text, "SHOW", tag="SHOW")
     name = cursor.token().text.lower()
     cursor.place += 1
     if verb == "SET" and name == "time" and cursor.take("ZONE"):

@@ -7,6 +7,7 @@ TAKEN: dict[str, list[str]] = {
         'SELECT "user", "table" FROM t',
         "SELECT type, name, value, status FROM t",
         "SELECT TOP 10 a FROM t",
+        f"SELECT a FROM t WHERE b IN ({','.join(f'${n}' for n in range(1, 501))})",
         "SELECT a FROM t UNION ALL SELECT a FROM u MINUS SELECT a FROM v",
         "SELECT a FROM t INTERSECT SELECT a FROM u",
         "WITH q AS (SELECT a FROM t) SELECT COUNT(*), COUNT(DISTINCT a) FROM q GROUP BY a HAVING COUNT(*) > 1",
