@@ -35,5 +35,7 @@ def driver(client: str, call: str, dsn: str, **given: object) -> Any:
         timeout=_SECONDS,
     )
     if done.returncode:
-        raise ClientError(f"{client} ended with {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}")
+        raise ClientError(
+            f"{client} ended with {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
+        )
     return json.loads(done.stdout.strip().splitlines()[-1])

@@ -55,3 +55,8 @@ CREATE OR REPLACE FUNCTION pg_catalog.json_array_length(varchar) RETURNS int LAN
 CREATE OR REPLACE FUNCTION pg_catalog.is_valid_json(varchar) RETURNS bool LANGUAGE sql IMMUTABLE STRICT AS $$ SELECT $1 IS JSON OBJECT OR $1 IS JSON ARRAY $$;
 CREATE OR REPLACE FUNCTION pg_catalog.is_valid_json_array(varchar) RETURNS bool LANGUAGE sql IMMUTABLE STRICT AS $$ SELECT $1 IS JSON ARRAY $$;
 CREATE OR REPLACE FUNCTION pg_catalog.pg_last_copy_count() RETURNS bigint LANGUAGE sql AS $$ SELECT 0::bigint $$;
+-- Every match is replaced, and no match gives an empty text; PostgreSQL replaces the first, and gives null.
+CREATE OR REPLACE FUNCTION pg_catalog.rs_regexp_replace(varchar, varchar, varchar DEFAULT '', int DEFAULT 1, varchar DEFAULT '') RETURNS varchar
+LANGUAGE sql IMMUTABLE STRICT AS $$ SELECT regexp_replace($1, $2, $3, $4, 0, translate($5, 'ep', '')) $$;
+CREATE OR REPLACE FUNCTION pg_catalog.rs_regexp_substr(varchar, varchar, int DEFAULT 1, int DEFAULT 1, varchar DEFAULT '') RETURNS varchar
+LANGUAGE sql IMMUTABLE STRICT AS $$ SELECT coalesce(regexp_substr($1, $2, $3, $4, translate($5, 'ep', '')), '') $$;

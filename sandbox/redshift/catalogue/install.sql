@@ -9,7 +9,10 @@ CREATE TABLE IF NOT EXISTS stand_in.load_errors (
   colname text, type text, col_length text, position int DEFAULT 0, raw_line text DEFAULT '',
   raw_field_value text DEFAULT '', err_code int, err_reason text, is_partial int DEFAULT 0, start_offset bigint DEFAULT 0
 );
-GRANT SELECT ON stand_in.tables, stand_in.load_errors TO PUBLIC;
+CREATE TABLE IF NOT EXISTS stand_in.keys (
+  id bigint GENERATED ALWAYS AS IDENTITY (START 3000000000 MINVALUE 3000000000), held oid, named text, kind "char", columns text[], other text, referred text[]
+);
+GRANT SELECT ON stand_in.tables, stand_in.keys, stand_in.load_errors TO PUBLIC;
 
 -- Hold lengths in bytes: PostgreSQL counts characters. The constraint's name ends with the bytes.
 CREATE OR REPLACE FUNCTION stand_in.hold_bytes(held oid) RETURNS void LANGUAGE plpgsql AS $$
@@ -44,8 +47,14 @@ BEGIN
     SELECT facts INTO before FROM stand_in.tables WHERE id = made.objid;
     INSERT INTO stand_in.tables VALUES (made.objid, told)
       ON CONFLICT (id) DO UPDATE SET facts = tables.facts || told
-        || jsonb_build_object('keys', coalesce(before -> 'keys', '[]') || coalesce(told -> 'keys', '[]'))
         || jsonb_build_object('encodings', coalesce(before -> 'encodings', '{}') || coalesce(told -> 'encodings', '{}'));
+    INSERT INTO stand_in.keys (held, named, kind, columns, other, referred)
+      SELECT made.objid, coalesce(each ->> 'name', (SELECT relname FROM pg_class WHERE oid = made.objid)
+          || CASE each ->> 'kind' WHEN 'p' THEN '_pkey' WHEN 'u' THEN '_' || (each -> 'columns' ->> 0) || '_key' ELSE '_' || (each -> 'columns' ->> 0) || '_fkey' END),
+        (each ->> 'kind')::"char", ARRAY(SELECT jsonb_array_elements_text(each -> 'columns')), each ->> 'table',
+        ARRAY(SELECT jsonb_array_elements_text(coalesce(each -> 'referred', '[]')))
+      FROM jsonb_array_elements(coalesce(told -> 'keys', '[]')) AS each;
+    DELETE FROM stand_in.keys WHERE held = made.objid AND named = told ->> 'drop_key';
   END LOOP;
 END $$;
 DROP EVENT TRIGGER IF EXISTS stand_in_keep;

@@ -97,3 +97,43 @@ SELECT 0 AS userid, 0::bigint AS query, ''::varchar AS label, 0::bigint AS xid, 
 CREATE OR REPLACE VIEW pg_catalog.svv_transactions AS
 SELECT usename::text AS txn_owner, datname::text AS txn_db, backend_xid::text::bigint AS xid, pid, xact_start::timestamp AS txn_start,
   ''::text AS lock_mode, ''::text AS lockable_object_type, NULL::oid AS relation, true AS granted FROM pg_stat_activity WHERE xact_start IS NOT NULL;
+
+-- Redshift's own columns of PostgreSQL's catalogue (`rules/leader_tables.py`).
+CREATE OR REPLACE VIEW stand_in.pg_class AS
+SELECT c.*, i.relexternid, i.relisreplicated, i.reldiststyle, i.relcreationtime, i.releffectivediststyle
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_class_info i ON i.reloid = c.oid;
+CREATE OR REPLACE VIEW stand_in.pg_attribute AS
+SELECT a.*,
+  array_position(ARRAY['none', 'raw', 'bytedict', 'delta', 'delta32k', 'lzo', 'mostly8', 'mostly16', 'mostly32', 'runlength',
+    'text255', 'text32k', 'zstd', 'az64', 'auto'], coalesce(f.facts -> 'encodings' ->> a.attname::text,
+    CASE WHEN a.atttypid IN (16, 700, 701) THEN 'none' WHEN a.atttypid IN (1042, 1043) THEN 'lzo' ELSE 'az64' END)) AS attencodingtype,
+  coalesce(f.facts -> 'distkeys' ? a.attname::text, false) AS attisdistkey,
+  coalesce((SELECT place::int FROM jsonb_array_elements_text(f.facts -> 'sortkeys') WITH ORDINALITY AS s (name, place)
+    WHERE s.name = a.attname::text LIMIT 1), 0) AS attsortkeyord, 'u'::text AS attkvtype
+FROM pg_catalog.pg_attribute a LEFT JOIN stand_in.tables f ON f.id = a.attrelid;
+CREATE OR REPLACE VIEW stand_in.pg_attrdef AS SELECT d.*, pg_get_expr(d.adbin, d.adrelid) AS adsrc FROM pg_catalog.pg_attrdef d;
+GRANT SELECT ON stand_in.pg_class, stand_in.pg_attribute, stand_in.pg_attrdef TO PUBLIC;
+CREATE OR REPLACE FUNCTION pg_catalog.format_encoding(int) RETURNS varchar LANGUAGE sql IMMUTABLE AS $$
+  SELECT (ARRAY['none', 'raw', 'bytedict', 'delta', 'delta32k', 'lzo', 'mostly8', 'mostly16', 'mostly32', 'runlength', 'text255',
+    'text32k', 'zstd', 'az64', 'auto'])[$1] $$;
+CREATE OR REPLACE FUNCTION pg_catalog.pg_get_late_binding_view_cols() RETURNS SETOF record LANGUAGE sql AS $$
+  SELECT ''::name, ''::name, ''::name, ''::varchar, 0 WHERE false $$;
+CREATE OR REPLACE FUNCTION pg_catalog.pg_get_external_columns() RETURNS SETOF record LANGUAGE sql AS $$ SELECT 0 WHERE false $$;
+
+-- Keys are kept and not enforced; what holds lengths in bytes is hidden.
+CREATE OR REPLACE FUNCTION stand_in.places(held oid, names text[]) RETURNS int2[] LANGUAGE sql STABLE AS $$
+  SELECT array_agg(a.attnum ORDER BY n.place) FROM unnest(names) WITH ORDINALITY AS n (name, place)
+  JOIN pg_attribute a ON a.attrelid = held AND a.attname = n.name $$;
+CREATE OR REPLACE VIEW stand_in.pg_constraint AS
+SELECT k.id::oid AS oid, k.named::name AS conname, c.relnamespace AS connamespace, k.kind AS contype, false AS condeferrable,
+  false AS condeferred, k.held AS conrelid, 0::oid AS contypid, coalesce(to_regclass(k.other)::oid, 0::oid) AS confrelid,
+  stand_in.places(k.held, k.columns) AS conkey,
+  stand_in.places(to_regclass(k.other)::oid, k.referred) AS confkey, 'a'::"char" AS confupdtype, 'a'::"char" AS confdeltype,
+  's'::"char" AS confmatchtype
+FROM stand_in.keys k JOIN pg_class c ON c.oid = k.held;
+CREATE OR REPLACE FUNCTION pg_catalog.rs_get_constraintdef(oid, bool DEFAULT false) RETURNS text LANGUAGE sql STABLE AS $$
+  SELECT CASE kind WHEN 'p' THEN 'PRIMARY KEY (' WHEN 'u' THEN 'UNIQUE (' ELSE 'FOREIGN KEY (' END
+    || array_to_string(columns, ', ') || ')'
+    || CASE WHEN kind = 'f' THEN format(' REFERENCES %s(%s)', replace(other, '"', ''), array_to_string(referred, ', ')) ELSE '' END
+  FROM stand_in.keys WHERE id::oid = $1 $$;
+GRANT SELECT ON stand_in.pg_constraint TO PUBLIC;

@@ -8,6 +8,7 @@ from sqlglot import exp
 from sandbox.redshift.plan.plans import RefusedError
 from sandbox.redshift.rules import functions, types
 from sandbox.redshift.rules.clauses import ALLOWED, ARGUMENTS, ARRAY_LITERAL, LACKING
+from sandbox.redshift.rules.leader_tables import redirect
 from sandbox.redshift.rules.names import check_name
 from sandbox.redshift.rules.rule import DATATYPE, UNSUPPORTED, rule
 
@@ -83,6 +84,8 @@ def check(tree: exp.Expr) -> Found:
     _check_leader(found)
     if tree.find(exp.Array) and not (found.tables and all(map(_is_catalogue, found.tables))):
         raise RefusedError(ARRAY_LITERAL, "not supported: arrays outside of the catalogue's tables")
+    if found.tables and all(map(_is_catalogue, found.tables)):
+        found.is_changed |= redirect(tree)
     return found
 
 
@@ -148,6 +151,9 @@ def _function(node: exp.Expr, found: Found) -> None:
         raise RefusedError(functions.ARGUMENTS, f"function {name.lower()} takes no {len(given)} arguments")
     if known.leader:
         found.leader.append(name)
+    if name in functions.RENAMED:
+        node.set("this", functions.RENAMED[name])
+        found.is_changed = True
     if name in ("DATEADD", "DATE_ADD", "DATEDIFF", "DATE_DIFF", "DATE_PART", "DATE_TRUNC"):
         _date_part(node, found)
 
@@ -167,6 +173,9 @@ def _cast(node: exp.Expr, found: Found) -> None:
     """CAST and ::, whose type may have another name in PostgreSQL."""
     asked = node.args["to"]
     name, arguments = type_of(asked)
+    if name in types.LEADER_TYPES and not arguments:
+        found.leader.append(name)
+        return
     wanted = types.cast_type(name, arguments)
     if (
         name in ("FLOAT", "DECIMAL", "NUMERIC", "CHAR", "BPCHAR", "NVARCHAR", "NCHAR", "DATETIME")

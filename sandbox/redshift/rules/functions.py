@@ -117,8 +117,8 @@ FUNCTIONS: dict[str, Function] = {
         "PG_LAST_QUERY_ID:0 PG_LAST_UNLOAD_COUNT:0 CURRENT_SETTING:1 SET_CONFIG:3 CURRENT_DATABASE:0 CURRENT_SCHEMA:0 "
         "CURRENT_SCHEMAS:1 HAS_TABLE_PRIVILEGE:2-3 HAS_SCHEMA_PRIVILEGE:2-3 HAS_DATABASE_PRIVILEGE:2-3 "
         "PG_GET_USERBYID:1 PG_GET_VIEWDEF:1-2 PG_TABLE_IS_VISIBLE:1 FORMAT_TYPE:2 OBJ_DESCRIPTION:1-2 "
-        "COL_DESCRIPTION:2 PG_GET_EXPR:2-3 PG_ENCODING_TO_CHAR:1 PG_GET_INDEXDEF:1-3 PG_GET_CONSTRAINTDEF:1 "
-        "PG_GET_LATE_BINDING_VIEW_COLS:0 PG_GET_EXTERNAL_COLUMNS:0",
+        "COL_DESCRIPTION:2 PG_GET_EXPR:2-3 PG_ENCODING_TO_CHAR:1 PG_GET_INDEXDEF:1-3 PG_GET_CONSTRAINTDEF:1-2 "
+        "FORMAT_ENCODING:1 ARRAY_TO_STRING:2 PG_GET_LATE_BINDING_VIEW_COLS:0 PG_GET_EXTERNAL_COLUMNS:0",
         leader=True,
     ),
     **_of(
@@ -149,6 +149,14 @@ GAPS = frozenset(
     LISTAGGDISTINCT H3_FROMPOINT EXPLAIN_MODEL MURMUR3_32_HASH URLENCODE URL_DECODE
     """.split()  # noqa: SIM905 -- a list of words
 )
+RENAMED = {
+    "REGEXP_REPLACE": "rs_regexp_replace",
+    "REGEXP_SUBSTR": "rs_regexp_substr",
+    "PG_GET_CONSTRAINTDEF": "rs_get_constraintdef",
+}
+"""Functions that PostgreSQL has, too, and whose results differ: the stand-in's own are used
+(`catalogue/functions.sql`).
+"""
 DATE_PARTS = frozenset(
     """
     millennium millennia mil mils century centuries c cent cents decade decades dec decs epoch year years y yr yrs

@@ -74,6 +74,10 @@ _DECIMALS = ("DECIMAL", "NUMERIC")
 _GAPS = ("SUPER", "VARBYTE", "VARBINARY", "BINARY VARYING", "GEOMETRY", "GEOGRAPHY", "HLLSKETCH", "INTERVAL")
 
 
+LEADER_TYPES = frozenset(["OID", "REGCLASS", "REGTYPE", "REGPROC", "NAME"])
+"""Types of the catalogue, which the leader node has."""
+
+
 def column_type(name: str, arguments: tuple[str, ...]) -> str:
     """PostgreSQL's type of a column. `name` in capitals; `arguments` as they are written.
 

@@ -19,7 +19,9 @@ def connected(given, **options):
 def session(given):
     with connected(given) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TABLE t (a INT, b VARCHAR(30), c TIMESTAMP, d DECIMAL(9,2))")
-        cursor.execute("INSERT INTO t VALUES (%s, %s, %s, %s)", (1, "it's \\ \n 日本", "2026-01-02 03:04:05", 1.5))
+        cursor.execute(
+            "INSERT INTO t VALUES (%s, %s, %s, %s)", (1, "it's \\ \n 日本", "2026-01-02 03:04:05", 1.5)
+        )
         cursor.execute("SELECT a, b, c::varchar, d::varchar FROM t WHERE b = %s", ("it's \\ \n 日本",))
         return [connection.server_version, connection.encoding, list(cursor.fetchone())]
 

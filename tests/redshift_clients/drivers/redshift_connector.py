@@ -39,7 +39,19 @@ def types(given):
             "CREATE TABLE t (s SMALLINT, i INT, b BIGINT, r REAL, d DOUBLE PRECISION, o BOOLEAN, n NUMERIC(18,2), "
             "v VARCHAR(20), a DATE, t TIMESTAMP, z TIMESTAMPTZ)"
         )
-        row = (1, 2, 2**40, 0.5, 0.25, True, decimal.Decimal("1.50"), "日本", "2026-01-02", "2026-01-02 03:04:05", "2026-01-02 03:04:05+00")
+        row = (
+            1,
+            2,
+            2**40,
+            0.5,
+            0.25,
+            True,
+            decimal.Decimal("1.50"),
+            "日本",
+            "2026-01-02",
+            "2026-01-02 03:04:05",
+            "2026-01-02 03:04:05+00",
+        )
         marks = ", ".join(["%s"] * len(row))
         cursor.execute(f"INSERT INTO t VALUES ({marks})", row)
         cursor.execute("SELECT * FROM t")

@@ -32,6 +32,8 @@ TAKEN: dict[str, list[str]] = {
         "SELECT a FROM t WHERE (a, b) IN (SELECT 1, 2)",
         "SELECT CURRENT_DATE, CURRENT_USER, GETDATE(), SYSDATE FROM t",
         "SELECT NOW(), VERSION(), CURRENT_DATABASE()",
+        "SELECT relname FROM pg_class WHERE oid = 't'::regclass",
+        "SELECT relname FROM pg_class WHERE relkind = ANY (ARRAY['r', 'v'])",
         "SELECT a INTO TEMP u FROM t",
         "SELECT OCTET_LENGTH(a), CHR(65), REGEXP_REPLACE(a, 'x', 'y') FROM t",
         "SELECT table_name FROM svv_tables WHERE table_schema = CURRENT_SCHEMA()",

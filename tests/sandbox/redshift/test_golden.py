@@ -73,6 +73,23 @@ def test_keys_are_not_enforced(session: psycopg.Connection):
         session.execute("INSERT INTO t VALUES (NULL, 1)")
 
 
+def test_a_regular_expression_replaces_every_match(session: psycopg.Connection):
+    found = session.execute(
+        "SELECT REGEXP_REPLACE('a1b2', '[0-9]', '#'), REGEXP_SUBSTR('abc', '[0-9]')"
+    ).fetchone()
+    assert found == ("a#b#", "")
+
+
+def test_keys_are_kept(session: psycopg.Connection):
+    session.execute(
+        "CREATE TABLE t (a INT, b INT, CONSTRAINT named PRIMARY KEY (b, a), FOREIGN KEY (b) REFERENCES u (c))"
+    )
+    query = "SELECT conname, contype, conkey FROM pg_constraint WHERE conrelid = 't'::regclass ORDER BY contype DESC"
+    assert session.execute(query.encode()).fetchall() == [("named", "p", [2, 1]), ("t_b_fkey", "f", [2])]
+    session.execute("ALTER TABLE t DROP CONSTRAINT named")
+    assert len(session.execute(query.encode()).fetchall()) == 1
+
+
 def test_extract_gives_a_double(session: psycopg.Connection):
     found = session.execute("SELECT EXTRACT(epoch FROM TIMESTAMP '2026-01-01 00:00:01.5')").fetchone()
     assert found == (1767225601.5,)

@@ -1,0 +1,76 @@
+"""Columns that Redshift's own pg_class, pg_attribute and pg_attrdef have, and PostgreSQL's lack.
+
+A query of the catalogue that names one of them, or pg_constraint, whose keys are not PostgreSQL's,
+reads a view of the schema `stand_in` instead
+(`catalogue/views.sql`).
+"""
+
+from sqlglot import exp
+
+_MORE = {
+    "pg_attribute": {"attencodingtype", "attisdistkey", "attsortkeyord", "attkvtype"},
+    "pg_class": {
+        "reldiststyle",
+        "releffectivediststyle",
+        "relcreationtime",
+        "relisreplicated",
+        "relexternid",
+    },
+    "pg_attrdef": {"adsrc"},
+}
+
+
+def redirect(tree: exp.Expr) -> bool:
+    """Point the tables whose columns are more than PostgreSQL's at their views; True when there was
+    one.
+    """
+    named = {column.name.lower() for column in tree.find_all(exp.Column)}
+    wanted = {table for table, columns in _MORE.items() if columns & named} | {"pg_constraint"}
+    found = [table for table in tree.find_all(exp.Table) if table.name.lower() in wanted]
+    for table in found:
+        if not table.alias:
+            table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name.lower())))
+        table.set("db", exp.to_identifier("stand_in"))
+        table.set("catalog", None)
+    expanded = [_expand_aliases(select) for select in tree.find_all(exp.Select)]
+    return _state_conditions(tree) or bool(found) or any(expanded)
+
+
+def _expand_aliases(select: exp.Select) -> bool:
+    """Put the expression of an alias where WHERE, or a later entry of the select list, names it, as
+    Redshift allows.
+    """
+    tables = [table.name.lower() for table in select.find_all(exp.Table)]
+    if any(name.startswith("svv_") and "external" not in name for name in tables):
+        return False
+    aliases: dict[str, exp.Expr] = {}
+    changed = False
+    for each in list(select.expressions):
+        changed |= _put(each, aliases, select)
+        if isinstance(each, exp.Alias):
+            aliases[each.alias.lower()] = each.this
+    where = select.args.get("where")
+    return (where is not None and _put(where, aliases, select)) or changed
+
+
+def _put(place: exp.Expr, aliases: dict[str, exp.Expr], select: exp.Select) -> bool:
+    found = [
+        column
+        for column in place.find_all(exp.Column)
+        if not column.table and column.name.lower() in aliases and column.find_ancestor(exp.Select) is select
+    ]
+    for column in found:
+        column.replace(exp.paren(aliases[column.name.lower()].copy()))
+    return bool(found)
+
+
+def _state_conditions(tree: exp.Expr) -> bool:
+    """Turn a number that stands as a condition, which drivers write, into TRUE or FALSE."""
+    found = [
+        literal
+        for literal in tree.find_all(exp.Literal)
+        if not literal.is_string and isinstance(literal.parent, exp.Where | exp.And | exp.Or)
+    ]
+    for literal in found:
+        literal.replace(exp.Boolean(this=literal.name != "0"))
+    return bool(found)
