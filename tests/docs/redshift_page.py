@@ -23,8 +23,9 @@ undocumented: no cluster was compared with it. These differ from a cluster, with
 - A DECIMAL that is divided or averaged has PostgreSQL's scale.
 - An INTERVAL and a regular expression are PostgreSQL's.
 - A view WITH NO SCHEMA BINDING is bound to its tables.
-- An UPDATE that matches a row twice takes one of the values, as a cluster does unless
-  `error_on_nondeterministic_update` is on.
+- An UPDATE that matches a row twice takes one of the values, as a cluster does by default.
+- A later entry of a select list, or WHERE, may name an alias on a cluster. Here only queries of the
+  catalogue may; others end with 42703.
 - `stl_query` and the external views are empty; `stv_sessions` shows PostgreSQL's sessions.
 - Correlated subqueries that a cluster refuses are taken.
 - The signature of AWS' calls is not checked, only their access key."""

@@ -41,7 +41,7 @@ _NODES = """
     Add Sub Mul Div Mod Pow BitwiseAnd BitwiseOr BitwiseNot BitwiseXor BitwiseLeftShift
     BitwiseRightShift DPipe Concat Like ILike SimilarTo Escape RegexpLike RegexpILike Between In Is
     Exists Case If Cast DataType DataTypeParam Anonymous Extract Trim Substring StrPosition Var
-    AtTimeZone Tuple Any All Array ColumnDef CurrentDate CurrentTimestamp CurrentUser CurrentUserId SessionUser
+    AtTimeZone Tuple Any All Array ColumnDef ObjectIdentifier CurrentDate CurrentTimestamp CurrentUser CurrentUserId SessionUser
     CurrentSchema CurrentDatabase CurrentTime Localtime Localtimestamp GroupingSets Rollup Cube Into
     Interval Collate Cbrt Insert Update Delete Merge Whens When Schema Values Default IntDiv Abs
     Sqrt ParameterizedAgg Dot Hint Introducer RegexpMatch Sysdate

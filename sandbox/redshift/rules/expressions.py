@@ -10,6 +10,7 @@ from sandbox.redshift.rules import functions, types
 from sandbox.redshift.rules.clauses import ALLOWED, ARGUMENTS, ARRAY_LITERAL, LACKING
 from sandbox.redshift.rules.leader_tables import redirect
 from sandbox.redshift.rules.names import check_name
+from sandbox.redshift.rules.rewritten import REWRITTEN
 from sandbox.redshift.rules.rule import DATATYPE, UNSUPPORTED, rule
 
 UNKNOWN_CLAUSE = rule(
@@ -59,6 +60,8 @@ class Found:
 
     tables: set[str] = field(default_factory=set)
     leader: list[str] = field(default_factory=list)
+    rewritten: list[tuple[exp.Expr, Callable[[exp.Expr], None]]] = field(default_factory=list)
+    """Calls that are put otherwise once everything is checked."""
     is_changed: bool = False
     """True when PostgreSQL needs another text."""
 
@@ -82,6 +85,9 @@ def check(tree: exp.Expr) -> Found:
         if isinstance(node, exp.Table) and not (node.name.lower() in named and not node.db):
             found.tables.add(".".join(part.sql(dialect="postgres") for part in node.parts).lower())
     _check_leader(found)
+    for node, rewrite in reversed(found.rewritten):  # an inner call before the one around it
+        rewrite(node)
+        found.is_changed = True
     if tree.find(exp.Array) and not (found.tables and all(map(_is_catalogue, found.tables))):
         raise RefusedError(ARRAY_LITERAL, "not supported: arrays outside of the catalogue's tables")
     if found.tables and all(map(_is_catalogue, found.tables)):
@@ -119,8 +125,13 @@ def _is_catalogue(table: str) -> bool:
     )
 
 
-def _identifier(node: exp.Expr, _: Found) -> None:
-    """After AS and after a dot any word is a name."""
+def _identifier(node: exp.Expr, found: Found) -> None:
+    """After AS and after a dot any word is a name. A quoted name is folded to small letters, too:
+    enable_case_sensitive_identifier is off.
+    """
+    if node.args.get("quoted") and node.name != node.name.lower():
+        node.set("this", node.name.lower())
+        found.is_changed = True
     parent = node.parent
     is_free = (
         (isinstance(parent, exp.Alias) and node.arg_key == "alias")
@@ -151,6 +162,8 @@ def _function(node: exp.Expr, found: Found) -> None:
         raise RefusedError(functions.ARGUMENTS, f"function {name.lower()} takes no {len(given)} arguments")
     if known.leader:
         found.leader.append(name)
+    if name in REWRITTEN:
+        found.rewritten.append((node, REWRITTEN[name]))
     if name in functions.RENAMED:
         node.set("this", functions.RENAMED[name])
         found.is_changed = True

@@ -8,12 +8,11 @@ import logging
 from functools import cache
 from typing import Any, ClassVar
 
-from sqlglot import exp
+from sqlglot import TokenType, exp
 from sqlglot.dialects.postgres import Postgres
 from sqlglot.dialects.redshift import Redshift
 from sqlglot.errors import SqlglotError
 from sqlglot.parsers.redshift import RedshiftParser
-from sqlglot.tokens import TokenType
 
 from sandbox.redshift.plan.plans import RefusedError
 from sandbox.redshift.rules.rule import NOT_PARSED

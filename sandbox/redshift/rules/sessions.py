@@ -29,6 +29,12 @@ PARAMETER = rule(
     UNDEFINED_OBJECT,
 )
 SET_VALUE = rule("set-value", "session", "SET has a value, or TO DEFAULT.", "r_SET")
+VALUE_GAP = gap(
+    "set-value-gap",
+    "session",
+    "Settings that change results: errors of nondeterministic updates, case-sensitive names, names in capitals.",
+    "cm_chap_ConfigurationRef",
+)
 SHOW = gap(
     "show-objects", "session", "SHOW TABLES, COLUMNS, SCHEMAS, DATABASES, GRANTS, TABLE, VIEW.", "r_SHOW"
 )
@@ -48,6 +54,16 @@ _KEPT = {
     "enable_vacuum_boost", "default_geometry_encoding", "downcase_delimited_identifier", "wlm_json_configuration",
     "pg_federation_repeatable_read", "session_context",
 }  # fmt: skip
+_OFF, _ON = ("off", "false", "0", "no"), ("on", "true", "1", "yes")
+_FIXED = {
+    "error_on_nondeterministic_update": _OFF,
+    "enable_case_sensitive_identifier": _OFF,
+    "describe_field_name_in_uppercase": _OFF,
+    "downcase_delimited_identifier": _ON,
+    "json_serialization_enable": _OFF,
+    "cast_super_null_on_error": _ON,
+}
+"""Settings that would change results, with the values that the stand-in has."""
 _LEVELS = (
     ("SERIALIZABLE",),
     ("READ", "COMMITTED"),
@@ -192,6 +208,8 @@ def _parameter(cursor: Cursor, verb: str, name: str) -> Plan:
     value = cursor.rest()
     if not value:
         raise cursor.fail()
+    if name in _FIXED and value.strip("'\"").lower() not in (*_FIXED[name], "default"):
+        raise RefusedError(VALUE_GAP, f"the stand-in has no {name} = {value}")
     if name == "client_encoding" and value.strip("'\"").lower() in ("unicode", "utf8", "utf-8"):
         value = "'UTF8'"
     return Plan(Kind.FORWARD, f"SET {known} TO {value}", "SET", tag="SET")

@@ -237,7 +237,7 @@ def _identity(cursor: Cursor, kind: str) -> str:
 
 def add_constraint(cursor: Cursor, table: Table) -> None:
     """One constraint of a table, which is kept and not enforced."""
-    named = cursor.take("CONSTRAINT") and cursor.name()
+    named = cursor.take("CONSTRAINT") and cursor.name().strip('"')
     keys = table.facts.setdefault("keys", [])
     if cursor.take("PRIMARY", "KEY"):
         columns = cursor.names()

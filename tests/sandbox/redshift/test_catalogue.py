@@ -3,6 +3,9 @@
 import psycopg
 import pytest
 
+from sandbox.redshift.rules.functions import FUNCTIONS, RENAMED
+from sandbox.redshift.rules.rewritten import REWRITTEN
+
 pytestmark = pytest.mark.service
 
 
@@ -59,3 +62,12 @@ def test_a_changed_distribution_is_shown(made: psycopg.Connection):
     assert made.execute(query).fetchone() == (1,)
     made.execute("SET search_path TO s")
     assert made.execute('SELECT "column" FROM pg_table_def WHERE distkey').fetchall() == [("b",)]
+
+
+def test_every_function_is_there(session: psycopg.Connection, database: str):
+    """A function of the list is PostgreSQL's, the stand-in's, or put otherwise."""
+    session.execute("SELECT 1")
+    special = {"COALESCE", "NULLIF", "GREATEST", "LEAST", "TRUNC", "COUNT"}
+    with psycopg.connect(database) as connection:
+        there = {row[0].upper() for row in connection.execute("SELECT proname FROM pg_proc")}
+    assert sorted(set(FUNCTIONS) - there - special - set(REWRITTEN) - set(RENAMED)) == []

@@ -1,0 +1,2 @@
+{{ config(materialized='view') }}
+select listagg(name, ',') within group (order by id) as names from {{ ref('things') }}
