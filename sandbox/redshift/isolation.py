@@ -27,7 +27,7 @@ CONFLICT = rule(
 
 @dataclass(eq=False)
 class Transaction:
-    """What one transaction has read and written."""
+    """The tables that one transaction has read and written."""
 
     began: int
     reads: set[str] = field(default_factory=set)

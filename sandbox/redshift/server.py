@@ -88,8 +88,8 @@ class StandIn:
         return await Backend.connect(self.server, user, database, options)
 
     def _greet(self, client: Client, backend: Backend, encoding: str) -> None:
-        """What Redshift reports, which is less than PostgreSQL does. `encoding`: the client's
-        wish; empty = none.
+        """Report what Redshift reports, which is less than PostgreSQL does. `encoding`: the
+        client's wish; empty = none.
         """
         client.send(
             frames.authentication(0),

@@ -1,4 +1,4 @@
-"""What the stand-in does itself, around and instead of a statement, for one session."""
+"""Acts of the stand-in itself, around a statement or instead of it, for one session."""
 
 from sandbox.redshift.isolation import Isolation
 from sandbox.redshift.latency import Latency
@@ -19,7 +19,7 @@ class Worker:
         self._latency = latency
 
     async def before(self, backend: Backend, plan: Plan) -> None:
-        """What comes before a statement takes its snapshot. Raises `BackendError` or
+        """Act before a statement takes its snapshot. Raises `BackendError` or
         `RefusedError`.
         """
         if plan.ends is Ends.COMMITS:

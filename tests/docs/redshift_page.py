@@ -1,4 +1,6 @@
-"""docs/redshift-standin.md, from the rules, the functions and what the stand-in names as its gaps."""
+"""docs/redshift-standin.md, from the rules, the functions and what the stand-in names as its
+gaps.
+"""
 
 from itertools import groupby
 

@@ -16,7 +16,9 @@ class ClientError(AssertionError):
 
 
 def own_command(client: str, command: str) -> Path:
-    """A command of a client's environment. A missing environment is a failure: nothing was shown."""
+    """A command of a client's environment. A missing environment is a failure: nothing was
+    shown.
+    """
     path = ENVIRONMENTS / f"redshift-{client}" / "bin" / command
     if not path.exists():
         raise ClientError(f"{path} is missing: `make test-redshift-clients` installs it")

@@ -21,7 +21,7 @@ class TargetColumn:
 
     name: str
     kind: str
-    """Such as `character varying`, `bigint`, `numeric`."""
+    """PostgreSQL's name of the type: `character varying`, `bigint`, `numeric`."""
     size: int = 0
     """Bytes of a character type, precision of a decimal."""
     scale: int = 0

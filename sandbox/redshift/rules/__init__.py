@@ -1,1 +1,1 @@
-"""What the dialect has, by family; each refusal names its page of AWS' documentation."""
+"""The dialect by family; each refusal names its page of AWS' documentation."""

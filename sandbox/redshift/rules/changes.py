@@ -144,10 +144,20 @@ def _merge(tree: exp.Expr) -> exp.Table:
             raise RefusedError(
                 MERGE_CONDITION, f"MERGE's condition must be equalities, not {part.sql()[:60]}"
             )
+    _name_values(whens[1].args["then"])
     for set_ in whens[0].args["then"].expressions:
         if set_.this.args.get("table"):
             raise RefusedError(MERGE_COLUMN, f'syntax error at or near "{set_.this.sql()}"')
     return _table(target)
+
+
+def _name_values(insert: exp.Expr) -> None:
+    """INSERT VALUES (…) without columns: sqlglot takes it for a call of a function VALUES."""
+    inner = insert.this
+    inner = inner.expressions[0] if isinstance(inner, exp.Tuple) and len(inner.expressions) == 1 else inner
+    if isinstance(inner, exp.Anonymous) and inner.name.upper() == "VALUES":
+        insert.set("expression", exp.Tuple(expressions=inner.expressions))
+        insert.set("this", None)
 
 
 def _conjuncts(condition: exp.Expr) -> list[exp.Expr]:

@@ -1,4 +1,6 @@
-"""What may stand in a query: every node of its tree is on a list, or the query is refused."""
+"""Expressions of queries and changes: every node of its tree is on a list, or the query is
+refused.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -56,7 +58,7 @@ def _more_arguments(node: exp.Expr) -> list[str]:
 
 @dataclass
 class Found:
-    """What a walk has found in a statement."""
+    """Tables, calls and changes that a walk over a statement has found."""
 
     tables: set[str] = field(default_factory=set)
     leader: list[str] = field(default_factory=list)
@@ -143,12 +145,6 @@ def _identifier(node: exp.Expr, found: Found) -> None:
 
 def _function(node: exp.Expr, found: Found) -> None:
     name = node.name.upper()
-    if (
-        name == "VALUES"
-        and isinstance(node.find_ancestor(exp.Insert), exp.Insert)
-        and node.find_ancestor(exp.Merge)
-    ):
-        return  # sqlglot takes MERGE's INSERT VALUES (…) for a function
     known = functions.FUNCTIONS.get(name)
     if known is None:
         if name in functions.GAPS:

@@ -20,7 +20,7 @@ DOLLAR_QUOTES = rule(
 
 
 class TokenKind(enum.Enum):
-    """What a token is."""
+    """The kind of a token."""
 
     WORD = "word"
     QUOTED = "name in quotation marks"

@@ -1,4 +1,4 @@
-"""What PostgreSQL has no place for: distribution, sorting and keys of a table.
+"""Distribution, sorting and keys of a table, for which PostgreSQL has no place.
 
 It stands as a comment in front of PostgreSQL's text, from which a trigger in the database keeps it
 (`catalogue/install.sql`).
@@ -26,7 +26,7 @@ MOST_SORT_KEYS = rule(
 
 @dataclass
 class Table:
-    """What a CREATE TABLE says."""
+    """Columns and facts of one CREATE TABLE."""
 
     columns: dict[str, str] = field(default_factory=dict)
     """Quoted name -> definition for PostgreSQL."""

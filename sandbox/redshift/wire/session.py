@@ -33,7 +33,7 @@ class FailedError(Exception):
 
 
 class Session:
-    """What a client sends, and what it gets."""
+    """Answers the messages of one client."""
 
     def __init__(self, client: Client, backend: Backend, planner: Planner, worker: Worker) -> None:
         self._client = client

@@ -1,5 +1,5 @@
-"""A program of a sqlalchemy-redshift user: `python sqlalchemy_redshift.py CALL` with the database on
-stdin, a result on stdout.
+"""A program of a sqlalchemy-redshift user: `python sqlalchemy_redshift.py CALL` with the database
+on stdin, a result on stdout.
 """
 
 import json
