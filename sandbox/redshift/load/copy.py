@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 
 from sandbox.redshift.load.errors import LoadErrors
-from sandbox.redshift.load.parquet import ScanError, TargetColumn, checked
+from sandbox.redshift.load.parquet import ScanError, TargetColumn, checked, count_rows
 from sandbox.redshift.load.statements import Copy
 from sandbox.redshift.load.storage import NO_OBJECTS, Role, Storage
 from sandbox.redshift.plan.plans import RefusedError
@@ -98,19 +98,7 @@ class Loader:
             # Redshift's own steps of a COPY do not show a row, as the context here would.
             error.fields.pop("W", None)
             raise
-        return sum(chunk.count(b"\n") for chunk in rows) if not _has_texts(columns) else _rows(body)
-
-
-def _has_texts(columns: Sequence[TargetColumn]) -> bool:
-    return any(column.kind.startswith("character") for column in columns)
-
-
-def _rows(body: bytes) -> int:
-    import io
-
-    import pyarrow.parquet as pq
-
-    return int(pq.ParquetFile(io.BytesIO(body)).metadata.num_rows)
+        return count_rows(body)
 
 
 def scan_detail(error: ScanError, query: int) -> str:
