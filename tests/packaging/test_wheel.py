@@ -153,7 +153,12 @@ def test_every_file_of_the_packages_is_in_the_wheel(wheel: Path) -> None:
     }
     held = set(ZipFile(wheel).namelist())
     assert sorted(wanted - held) == []
-    assert {"schemas/catalogue.yaml", "sandbox/org/schema/setup.yaml", "sandbox/org/soql/soql.lark"} <= held
+    assert {
+        "schemas/catalogue.yaml",
+        "sandbox/org/schema/setup.yaml",
+        "sandbox/org/soql/soql.lark",
+        "sandbox/redshift/catalogue/views.sql",
+    } <= held
 
 
 def test_the_wheel_holds_the_packages_and_the_licence_and_nothing_else(wheel: Path) -> None:
