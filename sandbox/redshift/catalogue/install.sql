@@ -14,6 +14,11 @@ CREATE TABLE IF NOT EXISTS stand_in.keys (
 );
 GRANT SELECT ON stand_in.tables, stand_in.keys, stand_in.load_errors TO PUBLIC;
 
+-- A boolean cannot be cast to a text (rule boolean-to-text).
+CREATE OR REPLACE FUNCTION stand_in.no_text(boolean) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'cannot cast type boolean to character varying' USING ERRCODE = '42846'; END $$;
+UPDATE pg_cast SET castfunc = 'stand_in.no_text(boolean)'::regprocedure WHERE castsource = 16 AND casttarget IN (25, 1042, 1043);
+
 -- Hold lengths in bytes: PostgreSQL counts characters. The constraint's name ends with the bytes.
 CREATE OR REPLACE FUNCTION stand_in.hold_bytes(held oid) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE part record; named text;

@@ -110,6 +110,14 @@ def test_an_update_takes_one_of_several_values(session: psycopg.Connection):
         session.execute("SET error_on_nondeterministic_update TO on")
 
 
+def test_a_boolean_is_no_text(session: psycopg.Connection):
+    session.execute("CREATE TABLE t (a BOOLEAN)")
+    session.execute("INSERT INTO t VALUES (TRUE)")
+    with pytest.raises(psycopg.errors.CannotCoerce):
+        session.execute("SELECT CAST(a AS VARCHAR) FROM t")
+    assert session.execute("SELECT a::INT, CASE WHEN a THEN 'yes' END FROM t").fetchone() == (1, "yes")
+
+
 def test_keys_are_kept(session: psycopg.Connection):
     session.execute(
         "CREATE TABLE t (a INT, b INT, CONSTRAINT named PRIMARY KEY (b, a), FOREIGN KEY (b) REFERENCES u (c))"

@@ -8,6 +8,7 @@ from sandbox.redshift.rules.rule import GUIDE, RULES
 from tests.sandbox.redshift.statements import REFUSED, TAKEN
 
 WHEN_RUN = {
+    "boolean-to-text",
     "copy-column", "no-bucket", "no-objects", "parquet-scan", "role-rights", "serializable-conflict",
     "unknown-role", "unload-overwrite",
 }  # fmt: skip
