@@ -44,6 +44,13 @@ PERCENTILE = rule(
     "r_PERCENTILE_CONT",
     DATATYPE,
 )
+IS_BOOLEAN = rule(
+    "is-boolean",
+    "queries",
+    "IS TRUE and IS FALSE are predicates of WHERE, and stand in no select list.",
+    "r_Boolean_type",
+    UNSUPPORTED,
+)
 RECURSIVE = rule("recursive-columns", "queries", "A recursive CTE lists its columns.", "r_WITH_clause")
 
 
@@ -247,6 +254,14 @@ def _within(node: exp.Expr, _: Found) -> None:
             )
 
 
+def _is(node: exp.Expr, _: Found) -> None:
+    """IS TRUE and IS FALSE are conditions alone."""
+    if isinstance(node.expression, exp.Boolean):
+        around = node.find_ancestor(exp.Where, exp.Join, exp.Having, exp.When, exp.Merge, exp.Select)
+        if isinstance(around, exp.Select):
+            raise RefusedError(IS_BOOLEAN, f"IS with a Boolean value in the select list: {_shown(node)}")
+
+
 def _minus(_: exp.Expr, found: Found) -> None:
     found.is_changed = True  # MINUS is another word for EXCEPT
 
@@ -276,6 +291,7 @@ _RULES: dict[type[exp.Expr], Callable[[exp.Expr, Found], None]] = {
     exp.Select: _select,
     exp.WithinGroup: _within,
     exp.Except: _minus,
+    exp.Is: _is,
     exp.Limit: _limit,
     exp.Literal: _literal,
     exp.With: _with,

@@ -15,7 +15,7 @@ UNKNOWN_TYPE = rule(
 )
 TYPE_GAP = gap("type-gap", "types", "Redshift has the type; the stand-in does not.", "c_Supported_data_types")
 BOOLEAN_TEXT = rule(
-    "boolean-to-text", "types", "A BOOLEAN cannot be cast to a text.", "r_Boolean_type", "42846"
+    "boolean-to-text", "types", "A BOOLEAN cannot be cast to a text.", "c_Supported_data_types", "42846"
 )
 LENGTH = rule(
     "character-length",
