@@ -9,9 +9,6 @@ from sandbox.redshift.plan.planner import plan_text
 from sandbox.redshift.plan.plans import RefusedError
 from tests.unit.warehouse.test_shared_sql import NAMES, TABLES, statements_of
 
-TO_MEND = {"count_day", "find_last_reconciliations", "find_positions", "measure_recent"}
-"""Functions whose statements call NOW() beside a table. None may be added."""
-
 
 def numbered(statement: str) -> str:
     """psycopg's marks as the parameters that it sends."""
@@ -19,7 +16,7 @@ def numbered(statement: str) -> str:
     return first + "".join(f"${place}{part}" for place, part in enumerate(rest, start=1))
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - TO_MEND))
+@pytest.mark.parametrize("name", NAMES)
 def test_what_the_engine_asks_is_taken(name: str):
     for statement in statements_of(name):
         assert plan_text(numbered(statement))
