@@ -22,13 +22,15 @@ from clients.temporal.run_views import web_ui_url
 from clients.temporal.writeback_queues import WritebackQueues
 from clients.warehouse import Warehouse
 from clients.warehouse.live_catalogue import LiveCatalogue
+from clients.warehouse.records.reader import RecordReader
+from clients.warehouse.records.sessions import ReadSessions
 from clients.writeback.intake import WritebackIntake
 from clients.writeback.queries import WritebackQueries
 from clients.writeback.refusal_words import RefusalWords
 from clients.writeback.store import WritebackStore
 from schemas.catalogue import Catalogue
 from schemas.security.access import Caller
-from workers.addresses import operational_address, s3_address, temporal_address
+from workers.addresses import operational_address, s3_address, temporal_address, warehouse_address
 from workers.clients import catalogue_file, following, open_warehouse, spoken_with
 from workers.fleet import FleetLook
 from workers.intake import refusal_words, writeback_intake, writeback_queues
@@ -63,6 +65,8 @@ class Dependencies:
     look: StatusLook
     fleet: FleetLook | None
     """None: the settings name no other orgs."""
+    records: RecordReader | None
+    """None: the warehouse is Redshift, which cannot answer reads of single records."""
     files: asyncio.Semaphore
     """Files of writebacks that may be read at once."""
     exchanges: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_EXCHANGES_AT_ONCE))
@@ -112,11 +116,24 @@ async def open_api_parts(settings: Settings) -> AsyncIterator[Dependencies]:
             looks=stack.enter_context(closing(WritebackQueries(dsn))),
             words=refusal_words(settings, catalogue, store, warehouse),
             writebacks=stack.enter_context(closing(WritebackStore(dsn))),
+            records=await stack.enter_async_context(_record_reader(settings)),
             files=asyncio.Semaphore(settings.api.limits.files),
             look=stack.enter_context(closing(StatusLook(settings, client))),
             fleet=await stack.enter_async_context(_opened_fleet(settings)),
             queues=await stack.enter_async_context(writeback_queues(client, settings)),
         )
+
+
+@asynccontextmanager
+async def _record_reader(settings: Settings) -> AsyncIterator[RecordReader | None]:
+    if settings.warehouse.kind != "postgres":
+        yield None
+        return
+    sessions = ReadSessions(warehouse_address(settings.warehouse))
+    try:
+        yield RecordReader(sessions)
+    finally:
+        await sessions.close()
 
 
 @asynccontextmanager

@@ -26,6 +26,8 @@ _MEANS = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too long.",
     HTTPStatus.UNPROCESSABLE_ENTITY: "The request is wrong; `errors` names the fields.",
     HTTPStatus.TOO_MANY_REQUESTS: "Not now; `Retry-After` says when.",
+    HTTPStatus.GONE: "It is kept here no more; the detail says where it is.",
+    HTTPStatus.NOT_IMPLEMENTED: "The warehouse is Redshift, which cannot answer this; the detail says what to set.",
     HTTPStatus.SERVICE_UNAVAILABLE: "Something does not answer; the same request may be sent again.",
 }
 _HEADERS_TOO_LARGE = {
@@ -45,17 +47,21 @@ def documented(
     *errors: HTTPStatus,
     also: tuple[CallerRole, ...] = (),
     answers: Mapping[HTTPStatus, tuple[type, str]] | None = None,
+    not_modified: bool = False,
 ) -> dict[str, Any]:
     """Arguments of a route's decorator. `errors` are those beside 401, 403, 422 and 503, which any
     route can answer.
 
     `also`: other roles that may call it; what they see is the route's to say. `answers`: good ones
-    beside the usual one, each with its model and when it comes.
+    beside the usual one, each with its model and when it comes. `not_modified`: it answers 304 to
+    `If-None-Match`.
     """
     good = {
         int(status): {"model": model, "description": when}
         for status, (model, when) in (answers or {}).items()
     }
+    if not_modified:
+        good[int(HTTPStatus.NOT_MODIFIED)] = {"description": "The answer is the one that you have."}
     others = {ALSO: [str(each) for each in also]} if also else {}
     return {
         "dependencies": [needs(role, *also)],

@@ -24,7 +24,7 @@ from clients.database.api_tokens import ApiTokens
 from clients.database.audit_log import AuditLog
 from schemas.errors import SettingsError
 from schemas.ingest.messages import Act
-from schemas.security.access import OUR_NAMES, CallerRole, WriterScope
+from schemas.security.access import OUR_NAMES, CallerRole, RecordScope, WriterScope
 from schemas.security.api_tokens import MOST_DAYS, TOKEN_PREFIX, StoredToken
 from schemas.settings.api import CALLER_NAME, ApiToken
 from workers.addresses import operational_address
@@ -97,6 +97,16 @@ def token(
         list[str] | None,
         typer.Option("--field", help="Of a writer: a field as Case.Status; may be repeated."),
     ] = None,
+    records: Annotated[
+        list[str] | None,
+        typer.Option(help="An object whose records it may read (* = every object); may be repeated."),
+    ] = None,
+    decrypt: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A protected field, as Contact.Email, that it may read in plaintext; may be repeated."
+        ),
+    ] = None,
     by: By = "",
     as_json: AsJson = False,
     settings: SettingsFile = None,
@@ -108,7 +118,7 @@ def token(
     """
     _check_name(name)
     made, entry = new_token(name, role)
-    entry |= _scope(role, objects or [], fields or [])
+    entry |= _scope(role, objects or [], fields or []) | _records(role, records or [], decrypt or [])
     if days:
         kept = _kept(entry, acting_user(by), days)
         with _tokens(settings, home) as (tokens, audit):
@@ -204,13 +214,24 @@ def _scope(role: CallerRole, objects: list[str], fields: list[str]) -> dict[str,
         raise SettingsError("--field takes OBJECT.FIELD, as Case.Status. Correct it.") from None
 
 
+def _records(role: CallerRole, objects: list[str], decrypt: list[str]) -> dict[str, Any]:
+    if not objects and not decrypt:
+        return {}
+    if not role.includes(CallerRole.READER):
+        raise SettingsError(f"--records is of a reader or operator, and {role} reads none. Give another --role.")
+    try:
+        return {"records": RecordScope(objects=tuple(objects), decrypt=tuple(decrypt)).model_dump()}
+    except ValidationError:
+        raise SettingsError("--decrypt takes OBJECT.FIELD, as Contact.Email. Correct it.") from None
+
+
 def _kept(entry: dict[str, Any], by: str, days: int) -> StoredToken:
     now = datetime.now(UTC)
     return StoredToken(**entry, made_at=now, made_by=by, expires_at=now + timedelta(days=days))
 
 
 def _of_settings(entry: ApiToken, by: str, now: datetime) -> StoredToken:
-    values = entry.model_dump(include={"name", "role", "sha256", "writer"})
+    values = entry.model_dump(include={"name", "role", "sha256", "writer", "records"})
     return StoredToken(**values, made_at=now, made_by=by, expires_at=now)
 
 

@@ -24,6 +24,16 @@ LEDGER_COLUMNS = (
     ),  # fields of applied changes that did not fit; null in rows of older releases
 )
 """`ops.ledger`: a row a batch and object, in the transaction of its effects."""
+COMMIT_COLUMNS = (
+    Column("object", Kind.TEXT, NAME_SIZE, required=True),  # with `number` it names the row
+    Column("number", Kind.INTEGER, required=True),  # 1, 2, 3 … of the object, without a gap
+    # of every change of the commit in the change log; later than that of the commit before it
+    Column("applied_at", Kind.TIMESTAMP, required=True),
+    Column("changes", Kind.INTEGER, required=True),
+)
+"""`ops.object_commit`: a row a transaction that brought an object new changes, in the order in which
+they were committed.
+"""
 EVENT_BYTES = 65_535
 """Of an event in quarantine: the longest text of Redshift."""
 QUARANTINE_COLUMNS = (

@@ -5,13 +5,14 @@ applied to its record takes the fast path, any other has its record rebuilt from
 """
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from activities.apply.commits import open_commit
 from activities.apply.erased import erased_touched
 from activities.apply.ledger import BatchSlice, count_changes, count_rebuilt
 from activities.apply.rebuild import ask_for_refold, refold_records
@@ -51,8 +52,8 @@ def apply_changes(
     # What was staged before a record was erased may still hold its values.
     incoming = erase_changes(incoming, spec, erased_touched(transaction))
     new = incoming if all(seen.is_new) else incoming.filter(pa.array(seen.is_new))
-    applied_at = datetime.now(UTC)
     if len(new):
+        applied_at = open_commit(transaction, spec.name, len(new))
         _log(transaction, spec, new, applied_at)
         foldable = new
         if any(seen.is_behind):

@@ -17,7 +17,7 @@ from api.problems import ProblemError, problem_of, response_of
 from clients.acting import acting_as, caller
 from clients.oidc import TokenIssuer
 from schemas.errors import TidegateError
-from schemas.security.access import ANYTHING, Caller, CallerRole, WriterScope
+from schemas.security.access import ANYTHING, Caller, CallerRole, RecordScope, WriterScope
 from schemas.security.api_tokens import TOKEN_PREFIX
 from schemas.security.words import is_printable
 from schemas.settings.api import ApiSettings, ApiToken, OidcSettings
@@ -83,7 +83,9 @@ class Gate:
         found = None
         for known in self._tokens:
             if hmac.compare_digest(known.sha256, given) and self._is_good(known):
-                found = Caller(name=known.name, role=known.role, scope=known.writer)
+                found = Caller(
+                    name=known.name, role=known.role, scope=known.writer, records=known.records
+                )
         return found
 
     def _is_good(self, known: ApiToken) -> bool:
@@ -94,7 +96,7 @@ class Gate:
         found = None if self._kept is None else self._kept.find(given)
         if found is None or not found.is_good(datetime.now(UTC)):
             return None
-        return Caller(name=found.name, role=found.role, scope=found.writer)
+        return Caller(name=found.name, role=found.role, scope=found.writer, records=found.records)
 
 
 def signed_for(claims: dict[str, Any], oidc: OidcSettings) -> Caller | None:
@@ -110,7 +112,9 @@ def signed_for(claims: dict[str, Any], oidc: OidcSettings) -> Caller | None:
     # A line feed could forge a line, and a name that is cut could be another caller's.
     if highest is None or not is_printable(name) or len(name) > _LONGEST_NAME:
         return None
-    return Caller(name=name, role=highest, scope=_scope_of(values, oidc))
+    return Caller(
+        name=name, role=highest, scope=_scope_of(values, oidc), records=_records_of(values, oidc)
+    )
 
 
 def _scope_of(values: list[str], oidc: OidcSettings) -> WriterScope:
@@ -122,6 +126,15 @@ def _scope_of(values: list[str], oidc: OidcSettings) -> WriterScope:
     return WriterScope(
         objects=tuple(sorted({name for each in scopes for name in each.objects})),
         fields=tuple(sorted({name for each in scopes for name in each.fields})),
+    )
+
+
+def _records_of(values: list[str], oidc: OidcSettings) -> RecordScope:
+    """The records of every value of the claim together."""
+    scopes = [oidc.records[each] for each in values if each in oidc.records]
+    return RecordScope(
+        objects=tuple(sorted({name for each in scopes for name in each.objects})),
+        decrypt=tuple(sorted({name for each in scopes for name in each.decrypt})),
     )
 
 

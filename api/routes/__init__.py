@@ -22,6 +22,7 @@ from api.routes import (
     retention,
     status,
 )
+from api.routes.records import point as record_point
 from api.routes.writeback import control as writeback_control, files as writeback_files, writebacks
 from api.runs.kinds import RunResource
 from api.runs.routes import run_router
@@ -37,6 +38,7 @@ RUNS: tuple[RunResource, ...] = (
 
 ROUTERS: tuple[APIRouter, ...] = (
     status.router,
+    record_point.router,
     *map(run_router, RUNS),
     lanes.router,
     budgets.router,

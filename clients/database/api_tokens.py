@@ -22,6 +22,7 @@ API_TOKEN = sa.Table(
     sa.Column("name", sa.String(64), nullable=False),
     sa.Column("role", sa.String(16), nullable=False),
     sa.Column("writer", postgresql.JSONB, nullable=False),
+    sa.Column("records", postgresql.JSONB, nullable=False, server_default="{}"),
     sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
     sa.Column("made_by", sa.String(255), nullable=False),
     sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),

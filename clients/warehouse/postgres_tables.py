@@ -210,6 +210,8 @@ def _key_of(table: str) -> str:
         return ", PRIMARY KEY (object)"
     if table.endswith("reread"):
         return ""  # asking twice does no harm
+    if table.endswith("ops.object_commit"):
+        return ", PRIMARY KEY (object, number)"
     if table.endswith("ops.hold"):
         return ", PRIMARY KEY (object, batch)"
     if table.endswith("quality"):

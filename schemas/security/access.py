@@ -68,6 +68,32 @@ class WriterScope(Message):
 
 
 ANYTHING = WriterScope()
+EVERY = "*"
+"""In a scope of records: every object."""
+
+
+class RecordScope(Message):
+    """The records that a caller may read by `/v1/records` and `/v1/changes`. Nothing given = none:
+    a role alone shows no record.
+    """
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    objects: tuple[str, ...] = ()
+    """API names, as `Case`; `*` = every object."""
+    decrypt: tuple[Annotated[str, Field(pattern=r"^\w+\.\w+$")], ...] = ()
+    """Protected fields, as `Contact.Email`, whose values the caller may ask for in plaintext."""
+
+    def has(self, object_name: str) -> bool:
+        """True when the caller may read records of the object."""
+        return EVERY in self.objects or object_name in self.objects
+
+    def may_decrypt(self, object_name: str, name: str) -> bool:
+        """True when the caller may have the field in plaintext."""
+        return f"{object_name}.{name}" in self.decrypt
+
+
+NO_RECORDS = RecordScope()
 
 
 OUR_NAMES = frozenset(name for name in OWN_NAMES if " " not in name) | {"unknown"}
@@ -82,3 +108,5 @@ class Caller(Message):
     role: CallerRole
     scope: WriterScope = ANYTHING
     """The objects and fields that it may write."""
+    records: RecordScope = NO_RECORDS
+    """The records that it may read."""

@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from schemas.message import Message
-from schemas.security.access import ANYTHING, CallerRole, WriterScope
+from schemas.security.access import ANYTHING, NO_RECORDS, CallerRole, RecordScope, WriterScope
 from schemas.settings.api import CALLER_NAME
 
 TOKEN_PREFIX = "tg_"  # noqa: S105 -- the beginning of every token that we make
@@ -24,6 +24,7 @@ class StoredToken(Message):
     name: str = Field(pattern=CALLER_NAME)
     role: CallerRole
     writer: WriterScope = ANYTHING
+    records: RecordScope = NO_RECORDS
     made_at: datetime
     made_by: str
     expires_at: datetime

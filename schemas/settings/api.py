@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
-from schemas.security.access import ANYTHING, OUR_NAMES, CallerRole, WriterScope
+from schemas.security.access import ANYTHING, NO_RECORDS, OUR_NAMES, CallerRole, RecordScope, WriterScope
 from schemas.settings.api_limits import ApiLimits
 from schemas.settings.base import SettingsGroup, renamed
 from schemas.settings.console import ConsoleSettings
@@ -27,11 +27,17 @@ class ApiToken(SettingsGroup):
     """From then on the token is refused. None = it does not expire."""
     writer: WriterScope = ANYTHING
     """A writer's objects and fields. Default: all."""
+    records: RecordScope = NO_RECORDS
+    """The records that the caller may read: `objects`, and the protected fields to `decrypt`.
+    Default: none.
+    """
 
     @model_validator(mode="after")
-    def _only_writers_have_a_scope(self) -> Self:
+    def _scopes_fit_the_role(self) -> Self:
         if self.writer != ANYTHING and self.role is not CallerRole.WRITER:
             raise ValueError(f"`writer` limits the role writer; {self.name} has the role {self.role}")
+        if self.records != NO_RECORDS and not self.role.includes(CallerRole.READER):
+            raise ValueError(f"`records` is of a reader or operator; {self.name} has the role {self.role}")
         return self
 
     def is_over(self, now: datetime) -> bool:
@@ -56,6 +62,10 @@ class OidcSettings(SettingsGroup):
     """
     writers: dict[str, WriterScope] = Field(default={})
     """Value of the claim -> objects and fields of its writers. A writer without one has all."""
+    records: dict[str, RecordScope] = Field(default={})
+    """Value of the claim -> the records that its callers may read. Several add up; without one a
+    caller reads none.
+    """
 
 
 class ApiSettings(SettingsGroup):

@@ -12,6 +12,7 @@ from schemas.ops_tables import (
     ACKNOWLEDGEMENT_COLUMNS,
     ARCHIVE_COLUMNS,
     CHECKED_COLUMNS,
+    COMMIT_COLUMNS,
     DRIFT_COLUMNS,
     ERASED_COLUMNS,
     HOLD_COLUMNS,
@@ -74,6 +75,7 @@ def history_table(spec: ObjectSpec) -> str:
 
 
 LEDGER = f"{OPS}.ledger"
+OBJECT_COMMIT = f"{OPS}.object_commit"
 QUARANTINE = f"{OPS}.quarantine"
 RECONCILIATION = f"{OPS}.reconciliation"
 REREAD = f"{OPS}.reread"
@@ -89,6 +91,7 @@ ERASED = f"{OPS}.erased"
 TOKEN_KEY = f"{OPS}.token_key"
 TABLES_OF_OPS: dict[str, tuple[Column, ...]] = {
     LEDGER: LEDGER_COLUMNS,
+    OBJECT_COMMIT: COMMIT_COLUMNS,
     QUARANTINE: (*QUARANTINE_COLUMNS, *RESOLUTION_COLUMNS, *ACKNOWLEDGEMENT_COLUMNS),
     QUALITY: (*QUALITY_COLUMNS, *RESOLUTION_COLUMNS, *ACKNOWLEDGEMENT_COLUMNS),
     QUALITY_DAY: QUALITY_DAY_COLUMNS,

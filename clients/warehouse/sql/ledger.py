@@ -1,6 +1,6 @@
 """SQL that looks into the ledger, in the part that PostgreSQL and Redshift share."""
 
-from clients.warehouse.sql.apply import LEDGER
+from clients.warehouse.sql.apply import LEDGER, OBJECT_COMMIT
 
 _FACTS = (
     "batch, object, lane, start_position, end_position, landed, applied, duplicate, quarantined, rebuilt, "
@@ -89,3 +89,13 @@ def find_batch_beginning() -> str:
 def find_batch() -> str:
     """Every object's row of one batch, with its raw file; parameter: the batch."""
     return f"SELECT {_FACTS}, raw_key, first_received_at FROM {LEDGER} WHERE batch = %s ORDER BY object"
+
+
+def find_last_commit() -> str:
+    """number and applied_at of an object's last commit; parameter: the object."""
+    return f"SELECT number, applied_at FROM {OBJECT_COMMIT} WHERE object = %s ORDER BY number DESC LIMIT 1"
+
+
+def find_last_ledger_commit() -> str:
+    """When the ledger's last batch of an object was committed, null before; parameter: the object."""
+    return f"SELECT MAX(committed_at) FROM {LEDGER} WHERE object = %s"

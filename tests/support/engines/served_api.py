@@ -23,6 +23,7 @@ from api.server.options import server_options
 from cli.api import new_token
 from clients.database.audit_log import AuditLog
 from clients.storage.objects import ObjectStore, S3Address
+from clients.warehouse.live_catalogue import LiveCatalogue
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
 from schemas.catalogue import FieldSpec, FieldType, default_catalogue
@@ -51,6 +52,12 @@ ORG = "00D0000000000APIAA"
 MOST_BYTES = 2 * 1024 * 1024
 DECIDED = ("Case", "Grade__c", FieldSpec(type=FieldType.STRING, length=5))
 """A field that no file names, and that the schema watch has found before the API is served."""
+RECORD_SCOPES = {
+    "records": {"objects": ["*"]},
+    "cases": {"objects": ["Case"]},
+    "contacts": {"objects": ["Contact"], "decrypt": ["Contact.Email", "Contact.Phone"]},
+}
+"""Readers by name, with the records that they may read."""
 NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 
 
@@ -62,7 +69,8 @@ class ServedApi:
     client: Client
     http: httpx.AsyncClient
     tokens: dict[str, str]
-    """Name -> token. A role's name is that of a token with it; `second` is another operator."""
+    """Name -> token. A role's name is that of a token with it; `second` is another operator; those
+    of `RECORD_SCOPES` are readers of records."""
     store: ObjectStore
     warehouse: PostgresWarehouse
     audit: AuditLog
@@ -119,6 +127,9 @@ def tokens_and_entries() -> tuple[dict[str, str], list[dict[str, Any]]]:
     """
     made = {str(role): new_token(str(role), role) for role in CallerRole}
     made["second"] = new_token("second", CallerRole.OPERATOR)
+    for name, scope in RECORD_SCOPES.items():
+        token, entry = new_token(name, CallerRole.READER)
+        made[name] = (token, entry | {"records": scope})
     return {role: token for role, (token, _) in made.items()}, [entry for _, entry in made.values()]
 
 
@@ -137,6 +148,7 @@ async def served_api(client: Client, temporal: str, dsn: str, s3: S3Address) -> 
     # As the first worker does, before there is a row.
     open_key_ring(settings, ObjectStore(s3), warehouse, default_catalogue())
     decide(warehouse, *DECIDED)
+    warehouse.ensure_tables(LiveCatalogue.over(default_catalogue(), warehouse))
     reader, follower = ScriptedReader(parts=1), ScriptedFollower()
     async with AsyncExitStack() as stack:
         stack.callback(warehouse.close)

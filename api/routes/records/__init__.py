@@ -1,0 +1,1 @@
+"""Records as the warehouse has them: now, at a time, and as they change."""

@@ -1,0 +1,54 @@
+"""Answers about records: JSON with how fresh it is, and 304 for one that the caller has."""
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import orjson
+from fastapi import Header, Path, Response
+
+from api.problems import invalid
+from api.routes.records.shown import etag_of, freshness
+from clients.warehouse.records.reader import Fresh
+from schemas.salesforce.record_ids import whole_id
+
+ObjectName = Annotated[str, Path(max_length=80, description="API name of the object.")]
+NoneMatch = Annotated[
+    str | None,
+    Header(alias="If-None-Match", max_length=4_096, description="The `ETag` of an answer that you have."),
+]
+_JSON = "application/json"
+
+
+def answer(shown: dict[str, Any], fresh: Fresh, if_none_match: str | None) -> Response:
+    """What is shown, with its freshness; 304 when the caller has it.
+
+    The JSON is made here: to have FastAPI check each value again takes longer than the read.
+    """
+    etag = etag_of(shown)
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache", **fresh_headers(fresh)}
+    if if_none_match is not None and _has(if_none_match, etag):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    body = orjson.dumps(shown | {"freshness": freshness(fresh)})
+    return Response(body, headers=headers, media_type=_JSON)
+
+
+def fresh_headers(fresh: Fresh) -> dict[str, str]:
+    """The freshness, as headers."""
+    told = freshness(fresh)
+    at = {} if told["applied_at"] is None else {"Tidegate-Applied-At": told["applied_at"]}
+    return {"Tidegate-Commit": str(told["commit"]), **at}
+
+
+def id_of(text: str, where: str = "path.id") -> str:
+    """A record's id of 18 characters; `where` names its place in the request."""
+    try:
+        return whole_id(text)
+    except ValueError as error:
+        raise invalid(where, str(error)) from None
+
+
+def _has(if_none_match: str, etag: str) -> bool:
+    """Weak comparison (RFC 9110, 13.1.2)."""
+    bare = etag.removeprefix("W/")
+    given = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
+    return bare in given or "*" in given
