@@ -22,6 +22,7 @@ from clients.temporal.run_views import web_ui_url
 from clients.temporal.writeback_queues import WritebackQueues
 from clients.warehouse import Warehouse
 from clients.warehouse.live_catalogue import LiveCatalogue
+from clients.warehouse.records.feed import ChangeFeed
 from clients.warehouse.records.reader import RecordReader
 from clients.warehouse.records.sessions import ReadSessions
 from clients.writeback.intake import WritebackIntake
@@ -33,8 +34,9 @@ from schemas.security.access import Caller
 from workers.addresses import operational_address, s3_address, temporal_address, warehouse_address
 from workers.clients import catalogue_file, following, open_warehouse, spoken_with
 from workers.fleet import FleetLook
-from workers.intake import refusal_words, writeback_intake, writeback_queues
+from workers.intake import opened_values, refusal_words, writeback_intake, writeback_queues
 from workers.metrics.serve import sdk_runtime
+from workers.opened_values import OpenedValues
 from workers.security.anchoring import keeping_anchors
 from workers.security.origins import proving_acts
 from workers.settings import Settings
@@ -65,8 +67,11 @@ class Dependencies:
     look: StatusLook
     fleet: FleetLook | None
     """None: the settings name no other orgs."""
+    opened: OpenedValues
     records: RecordReader | None
     """None: the warehouse is Redshift, which cannot answer reads of single records."""
+    feed: ChangeFeed | None
+    """None: likewise."""
     files: asyncio.Semaphore
     """Files of writebacks that may be read at once."""
     exchanges: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_EXCHANGES_AT_ONCE))
@@ -102,6 +107,7 @@ async def open_api_parts(settings: Settings) -> AsyncIterator[Dependencies]:
         await stack.enter_async_context(following_credentials(client, where, spoken, lambda: None))
         audit = stack.enter_context(closing(AuditLog(dsn)))
         await stack.enter_async_context(keeping_anchors(settings, audit))
+        sessions = await stack.enter_async_context(_read_sessions(settings))
         yield Dependencies(
             settings=settings,
             catalogue=catalogue,
@@ -116,7 +122,9 @@ async def open_api_parts(settings: Settings) -> AsyncIterator[Dependencies]:
             looks=stack.enter_context(closing(WritebackQueries(dsn))),
             words=refusal_words(settings, catalogue, store, warehouse),
             writebacks=stack.enter_context(closing(WritebackStore(dsn))),
-            records=await stack.enter_async_context(_record_reader(settings)),
+            opened=opened_values(settings, catalogue, store, warehouse, audit),
+            records=None if sessions is None else RecordReader(sessions),
+            feed=None if sessions is None else ChangeFeed(sessions),
             files=asyncio.Semaphore(settings.api.limits.files),
             look=stack.enter_context(closing(StatusLook(settings, client))),
             fleet=await stack.enter_async_context(_opened_fleet(settings)),
@@ -125,13 +133,13 @@ async def open_api_parts(settings: Settings) -> AsyncIterator[Dependencies]:
 
 
 @asynccontextmanager
-async def _record_reader(settings: Settings) -> AsyncIterator[RecordReader | None]:
+async def _read_sessions(settings: Settings) -> AsyncIterator[ReadSessions | None]:
     if settings.warehouse.kind != "postgres":
         yield None
         return
     sessions = ReadSessions(warehouse_address(settings.warehouse))
     try:
-        yield RecordReader(sessions)
+        yield sessions
     finally:
         await sessions.close()
 

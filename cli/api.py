@@ -218,7 +218,9 @@ def _records(role: CallerRole, objects: list[str], decrypt: list[str]) -> dict[s
     if not objects and not decrypt:
         return {}
     if not role.includes(CallerRole.READER):
-        raise SettingsError(f"--records is of a reader or operator, and {role} reads none. Give another --role.")
+        raise SettingsError(
+            f"--records is of a reader or operator, and {role} reads none. Give another --role."
+        )
     try:
         return {"records": RecordScope(objects=tuple(objects), decrypt=tuple(decrypt)).model_dump()}
     except ValidationError:

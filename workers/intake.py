@@ -17,8 +17,10 @@ from schemas.catalogue import Catalogue
 from transforms.pii import Protector
 from transforms.writeback.validate import WritebackChecks
 from workers.addresses import operational_address
+from workers.opened_values import OpenedValues
 from workers.security.keys import open_key_ring
 from workers.settings import Settings
+from workers.value_readings import TakesActs
 
 
 @contextmanager
@@ -52,6 +54,19 @@ def refusal_words(
     before the first of them is asked for.
     """
     return RefusalWords(lambda: Protector(open_key_ring(settings, store, warehouse, catalogue), catalogue))
+
+
+def opened_values(
+    settings: Settings, catalogue: LiveCatalogue, store: ObjectStore, warehouse: Warehouse, log: TakesActs
+) -> OpenedValues:
+    """The part that opens protected fields of records. It follows the catalogue."""
+
+    def protector() -> Protector:
+        made = Protector(open_key_ring(settings, store, warehouse, catalogue), catalogue)
+        catalogue.when_changed(made.reload)
+        return made
+
+    return OpenedValues(protector, warehouse, log)
 
 
 def writeback_queues(client: Client, settings: Settings) -> WritebackQueues:

@@ -83,9 +83,7 @@ class Gate:
         found = None
         for known in self._tokens:
             if hmac.compare_digest(known.sha256, given) and self._is_good(known):
-                found = Caller(
-                    name=known.name, role=known.role, scope=known.writer, records=known.records
-                )
+                found = Caller(name=known.name, role=known.role, scope=known.writer, records=known.records)
         return found
 
     def _is_good(self, known: ApiToken) -> bool:
@@ -112,9 +110,7 @@ def signed_for(claims: dict[str, Any], oidc: OidcSettings) -> Caller | None:
     # A line feed could forge a line, and a name that is cut could be another caller's.
     if highest is None or not is_printable(name) or len(name) > _LONGEST_NAME:
         return None
-    return Caller(
-        name=name, role=highest, scope=_scope_of(values, oidc), records=_records_of(values, oidc)
-    )
+    return Caller(name=name, role=highest, scope=_scope_of(values, oidc), records=_records_of(values, oidc))
 
 
 def _scope_of(values: list[str], oidc: OidcSettings) -> WriterScope:

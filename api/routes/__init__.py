@@ -22,7 +22,7 @@ from api.routes import (
     retention,
     status,
 )
-from api.routes.records import point as record_point
+from api.routes.records import changes, point as record_point, search as record_search
 from api.routes.writeback import control as writeback_control, files as writeback_files, writebacks
 from api.runs.kinds import RunResource
 from api.runs.routes import run_router
@@ -38,7 +38,9 @@ RUNS: tuple[RunResource, ...] = (
 
 ROUTERS: tuple[APIRouter, ...] = (
     status.router,
+    record_search.router,  # its /by would else be taken for a part of an id
     record_point.router,
+    changes.router,
     *map(run_router, RUNS),
     lanes.router,
     budgets.router,

@@ -14,7 +14,7 @@ from schemas.column_names import short_name
 from schemas.quality import ParentState
 from schemas.salesforce.record_ids import KEY_PREFIX_CHARACTERS
 from schemas.tables import quoted
-from transforms.quality.references import looks_at_others, pointers
+from transforms.quality.references import pointers
 
 _CREATE_INDEX = "CREATE INDEX IF NOT EXISTS "
 
@@ -56,10 +56,9 @@ def _object_indexes(spec: ObjectSpec, catalogue: Catalogue, prefix: str) -> Iter
     # for each 128 pages tell where it is, and an insert costs nothing (manual, "BRIN Indexes").
     index, log = short_name(f"{spec.table}_change_month"), in_schemas(change_table(spec), prefix)
     yield f"CREATE INDEX IF NOT EXISTS {index} ON {log} USING brin (applied_at)"
-    if looks_at_others(spec, catalogue):
-        # What was applied since the last look is read.
-        index, log = short_name(f"{spec.table}_change_applied"), in_schemas(change_table(spec), prefix)
-        yield f"CREATE INDEX IF NOT EXISTS {index} ON {log} (applied_at)"
+    # Rules about two records and the change feed read what was applied since they last looked.
+    index = short_name(f"{spec.table}_change_applied")
+    yield f"CREATE INDEX IF NOT EXISTS {index} ON {log} (applied_at)"
     where = in_schemas(current_table(spec), prefix)
     for name, column in spec.columns.items():
         if spec.fields[name].external_id:
@@ -75,3 +74,11 @@ def _object_indexes(spec: ObjectSpec, catalogue: Catalogue, prefix: str) -> Iter
         index = short_name(f"{spec.table}_current_{pointer.column}_points")
         column = quoted(pointer.column)
         yield f"CREATE INDEX IF NOT EXISTS {index} ON {where} ({column}) WHERE {column} IS NOT NULL"
+
+
+def indexed_fields(spec: ObjectSpec, catalogue: Catalogue) -> tuple[str, ...]:
+    """The fields by which current rows are found without a look at all of them, in catalogue
+    order.
+    """
+    chosen = {*spec.unique_fields, *(pointer.field for pointer in pointers(spec, catalogue))}
+    return tuple(name for name, field in spec.fields.items() if field.external_id or name in chosen)

@@ -1,7 +1,7 @@
 """Rows of records as the API shows them."""
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -12,7 +12,7 @@ import orjson
 from clients.warehouse.records.reader import Fresh, RecordRow
 from schemas.catalogue import ObjectSpec
 
-Open = Callable[[str, str], Any]
+Open = Callable[[ObjectSpec, str, str], Any]
 """The value behind the token of a field, by the field's name."""
 _ETAG_BYTES = 12
 
@@ -22,20 +22,15 @@ class Shown:
     """What of an object's records a caller is shown."""
 
     spec: ObjectSpec
-    opened: Mapping[str, Open]
-    """Protected fields that are decrypted, each with how."""
+    decrypted: Collection[str] = ()
+    """Protected fields whose values are shown."""
+    open: Open | None = None
+    """None: nothing is decrypted."""
 
     def record(self, row: RecordRow) -> dict[str, Any]:
         """A record in the form of `models.Record`."""
-        fields: dict[str, Any] = {}
-        withheld: list[str] = []
-        for (name, field), value in zip(self.spec.fields.items(), row.values, strict=True):
-            if not field.is_protected:
-                fields[name] = plain_value(value)
-            elif name in self.opened:
-                fields[name] = None if value is None else self.opened[name](name, value)
-            else:
-                withheld.append(name)
+        fields, withheld = self.values(zip(self.spec.fields, row.values, strict=True))
+        valid_to = {} if row.valid_to is None else {"valid_to": plain_value(row.valid_to)}
         return {
             "object": self.spec.name,
             "id": row.record_id,
@@ -43,12 +38,28 @@ class Shown:
             "change_order": row.change_order,
             "changed_at": plain_value(row.changed_at),
             "applied_at": plain_value(row.applied_at),
+            **valid_to,
             "is_deleted": row.is_deleted,
             "is_complete": row.is_complete,
             "fields": fields,
             "withheld": withheld,
             "unknown": names_of(self.spec, row.unknown_fields),
         }
+
+    def values(self, pairs: Iterable[tuple[str, Any]]) -> tuple[dict[str, Any], list[str]]:
+        """Of fields and their columns' values: the fields that are shown, and the names of the
+        others.
+        """
+        shown: dict[str, Any] = {}
+        withheld: list[str] = []
+        for name, value in pairs:
+            if not self.spec.fields[name].is_protected:
+                shown[name] = plain_value(value)
+            elif name in self.decrypted and self.open is not None:
+                shown[name] = None if value is None else self.open(self.spec, name, value)
+            else:
+                withheld.append(name)
+        return shown, withheld
 
 
 def names_of(spec: ObjectSpec, columns: str | None) -> list[str]:

@@ -50,6 +50,18 @@ class ReadSessions:
         async with self._session(new=True) as session:
             return await _rows(session, statement, parameters)
 
+    async def fetch_together(self, *queries: tuple[str, Sequence[Any]]) -> list[list[Row]]:
+        """The rows of several queries, which see one state of the warehouse.
+
+        Raises:
+            UnavailableError: As of `fetch`.
+        """
+        async with self._session() as session:
+            await session.execute(b"BEGIN ISOLATION LEVEL REPEATABLE READ")
+            found = [await _rows(session, *query) for query in queries]
+            await session.execute(b"COMMIT")
+        return found
+
     async def close(self) -> None:
         """End the idle sessions."""
         while self._idle:
@@ -95,5 +107,3 @@ async def _rows(
     async with session.cursor(binary=True) as cursor:
         await cursor.execute(statement.encode(), parameters)
         return await cursor.fetchall()
-
-

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from clients.warehouse.sql.apply import (
+    ARCHIVE,
     OBJECT_COMMIT,
     base_table,
     change_table,
@@ -10,7 +11,15 @@ from clients.warehouse.sql.apply import (
     history_table,
 )
 from schemas.catalogue import ObjectSpec
-from schemas.tables import Column, base_columns, current_columns, field_columns, history_columns, quoted
+from schemas.tables import (
+    Column,
+    base_columns,
+    change_columns,
+    current_columns,
+    field_columns,
+    history_columns,
+    quoted,
+)
 
 _LAST = f"FROM {OBJECT_COMMIT} WHERE object = %s ORDER BY number DESC LIMIT 1"
 _FRESH = f"(SELECT number {_LAST}), (SELECT applied_at {_LAST})"
@@ -75,6 +84,23 @@ def read_logged(spec: ObjectSpec) -> str:
 def read_base(spec: ObjectSpec) -> str:
     """The record's base; parameter: its id."""
     return f"SELECT {_names(base_columns(spec))} FROM {base_table(spec)} AS c WHERE c.record_id = %s"
+
+
+def find_left_months() -> str:
+    """The last month, `2026-11`, whose changes have left the change log, null for none; parameter:
+    the change log's table.
+    """
+    return f"SELECT MAX(month) FROM {ARCHIVE} WHERE source = %s AND dropped_at IS NOT NULL"
+
+
+def list_changes(spec: ObjectSpec, count: int) -> str:
+    """The next `count` changes in the order of the feed, without their freshness; parameters: the
+    time of the place after which to go on, then the place: time, change_order, record_id.
+    """
+    names = _names(change_columns(spec))
+    after = "c.applied_at >= %s AND (c.applied_at, c.change_order, c.record_id) > (%s, %s, %s)"
+    order = f"ORDER BY c.applied_at, c.change_order, c.record_id LIMIT {count}"
+    return f"SELECT {names} FROM {change_table(spec)} AS c WHERE {after} {order}"
 
 
 def _current(spec: ObjectSpec) -> str:

@@ -92,7 +92,7 @@ def find_batch() -> str:
 
 
 def find_last_commit() -> str:
-    """number and applied_at of an object's last commit; parameter: the object."""
+    """Number and applied_at of an object's last commit; parameter: the object."""
     return f"SELECT number, applied_at FROM {OBJECT_COMMIT} WHERE object = %s ORDER BY number DESC LIMIT 1"
 
 
