@@ -31,8 +31,8 @@ COMMIT_COLUMNS = (
     Column("applied_at", Kind.TIMESTAMP, required=True),
     Column("changes", Kind.INTEGER, required=True),
 )
-"""`ops.object_commit`: a row a transaction that brought an object new changes, in the order in which
-they were committed.
+"""`ops.object_commit`: a row a transaction that brought an object new changes, in the order in
+which they were committed.
 """
 EVENT_BYTES = 65_535
 """Of an event in quarantine: the longest text of Redshift."""

@@ -1,8 +1,8 @@
 """The commits of an object, numbered in the order in which they become visible.
 
-The number and the time are taken under the object's lock, which is held until the commit. So
-whoever sees a commit sees every commit with a smaller number, and no later one comes before it:
-the order of the change feed and of `known_at` (docs/decisions/0071).
+The number and the time are taken under the object's lock, which is held until the commit. So a
+reader who sees a commit sees every commit with a smaller number, and none appears before it
+later: the order of the change feed and of `known_at` (docs/decisions/0071).
 """
 
 from datetime import UTC, datetime, timedelta

@@ -105,7 +105,9 @@ class Ask:
         return protected
 
     def may_open(self, spec: ObjectSpec, names: Iterable[str]) -> None:
-        """Raises `ProblemError` (403) when the caller's scope lacks one of these protected fields."""
+        """Raises `ProblemError` (403) when the caller's scope lacks one of these protected
+        fields.
+        """
         if beyond := [name for name in names if not self.caller.records.may_decrypt(spec.name, name)]:
             raise ProblemError(
                 HTTPStatus.FORBIDDEN,
@@ -115,8 +117,8 @@ class Ask:
             )
 
     async def shown(self, spec: ObjectSpec, names: Sequence[str], record_ids: Sequence[str]) -> Shown:
-        """What the caller is shown of these records, once the reading of the protected fields
-        `names` is on record. Without `names` nothing is put on record.
+        """The part of these records that the caller is shown, once the reading of the protected
+        fields `names` is on record. Without `names` nothing is put on record.
         """
         if not names or not record_ids:
             return Shown(spec)

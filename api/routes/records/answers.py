@@ -21,7 +21,7 @@ _AT_ONCE = 50
 
 
 def answer(shown: dict[str, Any], fresh: Fresh, if_none_match: str | None) -> Response:
-    """What is shown, with its freshness; 304 when the caller has it.
+    """The answer, with its freshness; 304 when the caller has it.
 
     The JSON is made here: to have FastAPI check each value again takes longer than the read.
     """

@@ -29,8 +29,10 @@ _STREAMED_AT_ONCE = 200
 _QUIET_SECONDS = 15.0
 """A stream without changes says so: what lies between ends connections that are silent."""
 _STREAM_SECONDS = 600.0
-"""Then a stream ends, and its client comes again with its token, which may have been withdrawn."""
-_COME_AGAIN_MS = 1_000
+"""Then a stream ends, and its client opens another with its token, which may have been
+withdrawn.
+"""
+_RETRY_MS = 1_000
 
 
 class AfterPlace(BaseModel):
@@ -41,8 +43,8 @@ class AfterPlace(BaseModel):
     object: str = Field(max_length=80)
     """API name."""
     after: str = Field(default="", max_length=100)
-    """`next` or a change's `cursor`. "" = from the first change that is kept; `latest` = only what is
-    applied from now on.
+    """`next` or a change's `cursor`. "" = from the first change that is kept; `latest` = only what
+    is applied from now on.
     """
 
 
@@ -76,7 +78,7 @@ async def changes(ask: Asking, asked: Annotated[Poll, Query()]) -> Response:
 @router.get(
     "/stream",
     summary="The same as server-sent events",
-    description="An event `change` has a change as its data and the cursor as its id, so that a client that comes again with "
+    description="An event `change` has a change as its data and the cursor as its id, so that a client that connects with "
     "`Last-Event-ID` goes on behind it. An event `fresh` says after 15 quiet seconds how fresh the feed is. A stream ends after ten minutes.",
     response_class=StreamingResponse,
     **documented(CallerRole.READER, *READS, HTTPStatus.GONE),
@@ -99,7 +101,7 @@ async def stream(
 
 async def _events(feed: ChangeFeed, spec: ObjectSpec, first: FeedPage) -> AsyncIterator[bytes]:
     page, ends = first, time.monotonic() + _STREAM_SECONDS
-    yield f"retry: {_COME_AGAIN_MS}\n\n".encode()
+    yield f"retry: {_RETRY_MS}\n\n".encode()
     while time.monotonic() < ends:
         if page.changes:
             yield b"".join(_event("change", _shown(spec, each), str(each.place)) for each in page.changes)
@@ -108,7 +110,7 @@ async def _events(feed: ChangeFeed, spec: ObjectSpec, first: FeedPage) -> AsyncI
                 yield _event("fresh", freshness(page.fresh), str(page.next))
             page = await _page(feed, spec, page.next, _STREAMED_AT_ONCE)
         except (TidegateError, ProblemError):
-            return  # the client comes again, and is told then
+            return  # the client opens another, which answers the error
 
 
 def _event(kind: str, data: dict[str, Any], cursor: str) -> bytes:

@@ -19,7 +19,7 @@ _ETAG_BYTES = 12
 
 @dataclass(frozen=True)
 class Shown:
-    """What of an object's records a caller is shown."""
+    """The part of an object's records that a caller is shown."""
 
     spec: ObjectSpec
     decrypted: Collection[str] = ()

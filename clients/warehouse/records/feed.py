@@ -97,8 +97,8 @@ class ChangeFeed:
         return BEGINNING if fresh.applied_at is None else Place(fresh.applied_at + timedelta(milliseconds=1))
 
     async def page(self, spec: ObjectSpec, after: Place, count: int) -> FeedPage | datetime:
-        """The next `count` changes behind a place; a time when some of them have left the warehouse:
-        those that were applied before it.
+        """The next `count` changes behind a place; a time when some of them have left the
+        warehouse: those that were applied before it.
         """
         place = (after.applied_at, after.applied_at, after.change_order, after.record_id)
         [[told], [(month,)], rows] = await self._sessions.fetch_together(

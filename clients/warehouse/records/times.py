@@ -27,7 +27,7 @@ class Archived:
     """The answer needs changes that only the archive has."""
 
     until: datetime
-    """What was applied before it has left the warehouse."""
+    """Changes that were applied before it have left the warehouse."""
 
 
 class RecordTimes:
@@ -73,8 +73,8 @@ class RecordTimes:
         count: int,
         known_at: datetime | None = None,
     ) -> tuple[Fresh, list[RecordRow] | Archived]:
-        """The next `count` versions, the newest first; `before`: those with a smaller number, None =
-        from the last. `known_at`: as of `record_at`.
+        """The next `count` versions, the newest first; `before`: those with a smaller number, None
+        = from the last. `known_at`: as of `record_at`.
         """
         last = _LAST_VERSION if before is None else before
         if known_at is None and spec.history:
@@ -89,7 +89,9 @@ class RecordTimes:
         return fresh, [_row_of(each) for each in chosen[:count]]
 
     async def left_until(self, spec: ObjectSpec) -> datetime | None:
-        """What was applied before this time has left the change log; None = everything is there."""
+        """Changes that were applied before this time have left the change log; None = all are
+        there.
+        """
         [(month,)] = await self._sessions.fetch(sql.find_left_months(), (change_table(spec),))
         return end_of_month(month)
 
@@ -146,7 +148,9 @@ def version_row(row: Row, spec: ObjectSpec) -> RecordRow:
 def _needs_archive(
     base: StoredBase, changes: Sequence[LoggedChange], known_at: datetime, left: datetime
 ) -> bool:
-    """True when the base stands for changes that were not known yet, or hides one that came late."""
+    """True when the base stands for changes that were not known yet, or hides one that came
+    late.
+    """
     late = (each for each in changes if each.change_order <= base.order)
     return known_at < left or any(not base.covers(each.change_order) for each in late)
 

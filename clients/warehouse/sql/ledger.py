@@ -97,5 +97,7 @@ def find_last_commit() -> str:
 
 
 def find_last_ledger_commit() -> str:
-    """When the ledger's last batch of an object was committed, null before; parameter: the object."""
+    """When the ledger's last batch of an object was committed, null before; parameter: the
+    object.
+    """
     return f"SELECT MAX(committed_at) FROM {LEDGER} WHERE object = %s"

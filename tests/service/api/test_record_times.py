@@ -45,7 +45,7 @@ class Known(NamedTuple):
 
 @st.composite
 def batches(draw: st.DrawFn) -> list[list[dict[str, Any]]]:
-    """Batches in the order in which they come; a change may be late, and may come again."""
+    """Batches in the order in which they come; a change may be late, or delivered twice."""
     made = []
     for number in range(draw(st.integers(1, 8))):
         kind = draw(st.sampled_from(KINDS))
