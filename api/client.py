@@ -82,7 +82,7 @@ class TidegateClient:
 
     def writeback(self, number: int) -> dict[str, Any]:
         """Where a writeback stands, with every attempt."""
-        found: dict[str, Any] = _successful(self._asked("GET", f"/v1/writebacks/{number}")).json()
+        found: dict[str, Any] = successful(self._asked("GET", f"/v1/writebacks/{number}")).json()
         return found
 
     def _submit(self, chunk: list[dict[str, Any]], first: int, result: Submitted) -> None:
@@ -98,7 +98,7 @@ class TidegateClient:
                 "refused": [_refusal(each, chunk) for each in response.json()["errors"]],
             }
         else:
-            answer = _successful(response).json()
+            answer = successful(response).json()
         result.accepted += ({**each, "index": each["index"] + first} for each in answer["accepted"])
         result.refused += ({**each, "index": each["index"] + first} for each in answer["refused"])
 
@@ -125,7 +125,8 @@ def _refusal(error: Mapping[str, str], chunk: list[dict[str, Any]]) -> dict[str,
     return {"index": int(index), "key": chunk[int(index)]["key"], "field": where, "message": error["message"]}
 
 
-def _successful(response: httpx.Response) -> httpx.Response:
+def successful(response: httpx.Response) -> httpx.Response:
+    """The response, which is a good answer. Raises `RequestRefusedError` for any other."""
     if not response.is_success:
         is_problem = response.headers.get("content-type", "").startswith("application/problem+json")
         raise RequestRefusedError(response.status_code, response.json() if is_problem else {})
