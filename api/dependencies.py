@@ -36,8 +36,8 @@ from workers.clients import catalogue_file, following, open_warehouse, spoken_wi
 from workers.fleet import FleetLook
 from workers.intake import opened_values, refusal_words, writeback_intake, writeback_queues
 from workers.metrics.serve import sdk_runtime
-from workers.opened_values import OpenedValues
 from workers.security.anchoring import keeping_anchors
+from workers.security.opened_values import OpenedValues
 from workers.security.origins import proving_acts
 from workers.settings import Settings
 from workers.status import StatusLook

@@ -78,6 +78,16 @@ _Days = Annotated[
 ]
 
 
+_Records = Annotated[
+    list[str] | None,
+    typer.Option(help="An object whose records it may read (* = every object); may be repeated."),
+]
+_Decrypt = Annotated[
+    list[str] | None,
+    typer.Option(help="A protected field, as Contact.Email, that it may read in plaintext; may be repeated."),
+]
+
+
 @app.command("token")
 def token(
     name: Annotated[str, typer.Argument(help="Whose it is; goes on record with every act.")],
@@ -97,16 +107,8 @@ def token(
         list[str] | None,
         typer.Option("--field", help="Of a writer: a field as Case.Status; may be repeated."),
     ] = None,
-    records: Annotated[
-        list[str] | None,
-        typer.Option(help="An object whose records it may read (* = every object); may be repeated."),
-    ] = None,
-    decrypt: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A protected field, as Contact.Email, that it may read in plaintext; may be repeated."
-        ),
-    ] = None,
+    records: _Records = None,
+    decrypt: _Decrypt = None,
     by: By = "",
     as_json: AsJson = False,
     settings: SettingsFile = None,

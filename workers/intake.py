@@ -17,8 +17,8 @@ from schemas.catalogue import Catalogue
 from transforms.pii import Protector
 from transforms.writeback.validate import WritebackChecks
 from workers.addresses import operational_address
-from workers.opened_values import OpenedValues
 from workers.security.keys import open_key_ring
+from workers.security.opened_values import OpenedValues
 from workers.settings import Settings
 from workers.value_readings import TakesActs
 

@@ -3,15 +3,17 @@
 from datetime import datetime
 from typing import Any
 
+import httpx
 import pytest
 
 from clients.warehouse.live_catalogue import LiveCatalogue
 from clients.warehouse.sql.ledger import find_last_commit
 from schemas.catalogue import default_catalogue
 from tests.support.engines.applied_records import AppliedRecords, changed, record_id
-from tests.support.engines.served_api import ServedApi
+from tests.support.engines.served_api import NOWHERE, ServedApi, serving_api
 from transforms.pii import Protector
 from workers.security.keys import open_key_ring
+from workers.settings import Settings
 
 pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 CASE, CONTACT = record_id("500", 1), record_id("003", 1)
@@ -85,6 +87,22 @@ async def test_a_record_is_shown_to_whom_its_object_is_in_the_scope_of(api: Serv
         response = await api.ask("GET", path, caller)
         assert (response.status_code, response.json()["type"]) == (403, "urn:tidegate:problem:records")
     assert (await api.ask("GET", path, "contacts")).status_code == 200
+
+
+async def test_a_redshift_warehouse_is_answered_501_with_the_setting_to_change(api: ServedApi) -> None:
+    redshift = {"kind": "redshift", "copy_role": "arn:aws:iam::1:role/r", "dsn": NOWHERE}
+    given = api.settings.model_dump()
+    given["api"]["console"] = {}
+    settings = Settings.model_validate(given | {"warehouse": redshift, "operational": {"dsn": NOWHERE}})
+    headers = {"Authorization": f"Bearer {api.tokens['records']}"}
+    async with serving_api(settings) as url, httpx.AsyncClient(base_url=url, headers=headers) as http:
+        for path in (f"/v1/records/Case/{CASE}", "/v1/records/Case", "/v1/changes?object=Case"):
+            response = await http.get(path)
+            assert (response.status_code, response.json()["type"]) == (
+                501,
+                "urn:tidegate:problem:no-read-store",
+            )
+            assert "TIDEGATE_WAREHOUSE__KIND" in response.json()["detail"]
 
 
 async def test_what_is_not_there_or_no_id_is_refused_by_its_name(api: ServedApi) -> None:

@@ -383,6 +383,7 @@ def an_update(store: NotedStore) -> ApplyInput:
 
 def test_one_applied_batch(warehouse: RedshiftWarehouse, store: NotedStore, said: Conversation) -> None:
     said.answers[sql.find_last_orders(THING)] = [("a0x000000000001AAA", "0", None)]
+    said.answers[ledger_sql.find_last_ledger_commit()] = [(None,)]
     (result,) = Applier(warehouse, store, CATALOGUE).apply([an_update(store)])
     assert result.applied == 1
     versions, latest = merge_sql.net_stage(THING, "versions"), merge_sql.net_stage(THING, "latest")
@@ -399,6 +400,9 @@ def test_one_applied_batch(warehouse: RedshiftWarehouse, store: NotedStore, said
         inserted(sql.TOUCHED, sql.RECORD_LIST),
         sql.find_last_orders(THING),
         find_erased_touched(),
+        ledger_sql.find_last_commit(),
+        ledger_sql.find_last_ledger_commit(),
+        sql.insert_row(sql.OBJECT_COMMIT, sql.TABLES_OF_OPS[sql.OBJECT_COMMIT]),
         inserted("audit.thing_change", change_columns(THING)),
         redshift_sql.stage_statement(versions, net_columns(THING)),
         inserted(versions, net_columns(THING)),
