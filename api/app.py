@@ -116,6 +116,7 @@ def _doors(settings: Settings, app: FastAPI, parts: Callable[[], Dependencies]) 
         return parts().tokens if hasattr(app.state, "parts") else None
 
     gate = Gate(settings.api, KeptTokens(tokens))
+    app.state.gate = gate
     sessions = Sessions(settings.api, lambda: parts().ended, gate)
     console = BodyLimit(build_console(settings, gate, sessions, parts), settings.api, _MOST_OF_A_FORM)
     limited = Busy(Traces(BodyLimit(app, settings.api)), settings.api.limits)

@@ -79,6 +79,13 @@ class Gate:
                 return True
         return self._kept is not None and self._kept.role_of(caller.name) is caller.role
 
+    async def still_knows(self, caller: Caller) -> bool:
+        """False when the caller's token was withdrawn or has expired meanwhile, for answers that
+        last. A signed token is not asked about again.
+        """
+        await self.fresh()
+        return caller.name.startswith(_SIGNED) or self.knows(caller)
+
     def _listed(self, given: str) -> Caller | None:
         found = None
         for known in self._tokens:
@@ -106,7 +113,7 @@ def signed_for(claims: dict[str, Any], oidc: OidcSettings) -> Caller | None:
     values = [str(each) for each in (said if isinstance(said, list) else [said])]
     roles = [role for each in values if (role := oidc.roles.get(each)) is not None]
     highest = max(roles, key=_RANK.index, default=None)
-    name = f"oidc:{claims['sub']}"
+    name = f"{_SIGNED}{claims['sub']}"
     # A line feed could forge a line, and a name that is cut could be another caller's.
     if highest is None or not is_printable(name) or len(name) > _LONGEST_NAME:
         return None
@@ -134,6 +141,8 @@ def _records_of(values: list[str], oidc: OidcSettings) -> RecordScope:
     )
 
 
+_SIGNED = "oidc:"
+"""Before the names of callers with a signed token; a listed token's name has no colon."""
 _LONGEST_NAME = 255
 _LONGEST_TOKEN = 16 * 1024
 

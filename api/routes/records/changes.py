@@ -1,13 +1,14 @@
 """The change feed: by long poll, and as a stream of server-sent events."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -26,8 +27,10 @@ from transforms.writeback.echo import batch_of_origin
 router = APIRouter(prefix="/v1/changes", tags=["changes"])
 LATEST = "latest"
 _STREAMED_AT_ONCE = 200
-_QUIET_SECONDS = 15.0
-"""A stream without changes says so: what lies between ends connections that are silent."""
+_QUIET_SECONDS = 5.0
+"""A stream without changes says so: proxies end connections that are silent. It also ends then when
+its token was withdrawn.
+"""
 _STREAM_SECONDS = 600.0
 """Then a stream ends, and its client opens another with its token, which may have been
 withdrawn.
@@ -79,11 +82,12 @@ async def changes(ask: Asking, asked: Annotated[Poll, Query()]) -> Response:
     "/stream",
     summary="The same as server-sent events",
     description="An event `change` has a change as its data and the cursor as its id, so that a client that connects with "
-    "`Last-Event-ID` goes on behind it. An event `fresh` says after 15 quiet seconds how fresh the feed is. A stream ends after ten minutes.",
+    "`Last-Event-ID` goes on behind it. An event `fresh` says after five quiet seconds how fresh the feed is. A stream ends after ten minutes, or when its token was withdrawn.",
     response_class=StreamingResponse,
     **documented(CallerRole.READER, *READS, HTTPStatus.GONE),
 )
 async def stream(
+    request: Request,
     ask: Asking,
     asked: Annotated[AfterPlace, Query()],
     last_event_id: Annotated[str, Header(max_length=100)] = "",
@@ -93,16 +97,18 @@ async def stream(
     after = await _place(feed, spec, last_event_id or asked.after, where)
     first = await _page(feed, spec, after, _STREAMED_AT_ONCE)
     return StreamingResponse(
-        _events(feed, spec, first),
+        _events(feed, spec, first, partial(request.app.state.gate.still_knows, ask.caller)),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-async def _events(feed: ChangeFeed, spec: ObjectSpec, first: FeedPage) -> AsyncIterator[bytes]:
+async def _events(
+    feed: ChangeFeed, spec: ObjectSpec, first: FeedPage, goes_on: Callable[[], Awaitable[bool]]
+) -> AsyncIterator[bytes]:
     page, ends = first, time.monotonic() + _STREAM_SECONDS
     yield f"retry: {_RETRY_MS}\n\n".encode()
-    while time.monotonic() < ends:
+    while time.monotonic() < ends and await goes_on():
         if page.changes:
             yield b"".join(_event("change", _shown(spec, each), str(each.place)) for each in page.changes)
         try:

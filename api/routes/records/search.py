@@ -1,7 +1,9 @@
 """Records by external id, by parent, by indexed fields, and by lists of ids."""
 
 import asyncio
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
@@ -168,15 +170,35 @@ async def _look_on_record(ask: Ask, spec: ObjectSpec, name: str) -> None:
 
 
 def _typed(kind: Kind, value: str, where: str) -> Any:
-    if kind is Kind.TEXT:
-        return value
     try:
-        number = Decimal(value)
-    except InvalidOperation:
-        raise invalid(where, "the field holds numbers") from None
+        return _READ[kind](value)
+    except (ValueError, ArithmeticError, KeyError):
+        raise invalid(where, f"it is no value of the field, which holds: {kind}") from None
+
+
+def _text(value: str) -> str:
+    if "\x00" in value:
+        raise ValueError
+    return value
+
+
+def _number(value: str) -> int | Decimal:
+    number = Decimal(value)
     if not number.is_finite():
-        raise invalid(where, "the field holds numbers")
-    return float(number) if kind is Kind.DOUBLE else number
+        raise ValueError
+    # An index of whole numbers is used for whole numbers alone.
+    return int(number) if number == number.to_integral_value() else number
+
+
+_READ: dict[Kind, Callable[[str], Any]] = {
+    Kind.TEXT: _text,
+    Kind.BOOLEAN: {"true": True, "false": False}.__getitem__,
+    Kind.INTEGER: _number,
+    Kind.DECIMAL: Decimal,
+    Kind.DOUBLE: float,
+    Kind.DATE: date.fromisoformat,
+    Kind.TIMESTAMP: datetime.fromisoformat,
+}
 
 
 def _external_ids(spec: ObjectSpec) -> tuple[str, ...]:

@@ -3,14 +3,21 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from cli.api import new_token
+from clients.database.api_tokens import ApiTokens
 from clients.warehouse.live_catalogue import LiveCatalogue
 from schemas.catalogue import default_catalogue
+from schemas.security.access import CallerRole, RecordScope
+from schemas.security.api_tokens import StoredToken
+from tests.support.builders.waiting import SLOWNESS, until
 from tests.support.engines.applied_records import AppliedRecords, changed, record_id
-from tests.support.engines.served_api import ServedApi
+from tests.support.engines.served_api import ServedApi, fresh
 from transforms.pii import Protector
 from workers.security.keys import open_key_ring
 
@@ -90,9 +97,11 @@ async def test_the_feed_goes_on_during_applies_of_many_writers_without_a_gap(
     assert cursors == sorted(cursors)
 
 
-async def events(api: ServedApi, after: str, last: str = "") -> AsyncIterator[tuple[str, Any]]:
+async def events(
+    api: ServedApi, after: str, last: str = "", caller: str = "records"
+) -> AsyncIterator[tuple[str, Any]]:
     """id and data of each change of a stream."""
-    headers = {"Authorization": f"Bearer {api.tokens['records']}"} | ({"Last-Event-ID": last} if last else {})
+    headers = {"Authorization": f"Bearer {api.tokens[caller]}"} | ({"Last-Event-ID": last} if last else {})
     params = {"object": "Case", "after": after}
     async with api.http.stream("GET", "/v1/changes/stream", params=params, headers=headers) as response:
         assert response.headers["content-type"].startswith("text/event-stream")
@@ -126,6 +135,36 @@ async def test_a_stream_that_is_broken_off_goes_on_behind_its_last_event(
         if len(seen) == len(cases):
             break
     assert seen == cases
+
+
+async def test_a_stream_ends_when_its_token_is_withdrawn(api: ServedApi, records: AppliedRecords) -> None:
+    token, entry = new_token(name := fresh("stream"), CallerRole.READER)
+    now = datetime.now(UTC)
+    kept = StoredToken(
+        **entry,
+        records=RecordScope(objects=("Case",)),
+        made_at=now,
+        made_by="tests",
+        expires_at=now + timedelta(days=1),
+    )
+    with closing(ApiTokens(api.settings.operational.dsn.get_secret_value())) as tokens:
+        await asyncio.to_thread(tokens.add, kept)
+
+        async def counts() -> bool:
+            headers = {"Authorization": f"Bearer {token}"}
+            path = "/v1/changes?object=Case&after=latest"
+            return (await api.http.get(path, headers=headers)).status_code == 200
+
+        await until(counts)
+        api.tokens[name] = token
+        ended = asyncio.create_task(_to_its_end(api, name))
+        await asyncio.to_thread(tokens.revoke, [kept], by="tests", at=datetime.now(UTC))
+        await asyncio.wait_for(ended, 60 * SLOWNESS)
+
+
+async def _to_its_end(api: ServedApi, caller: str) -> None:
+    async for _ in events(api, "latest", caller=caller):
+        pass
 
 
 async def test_a_change_shows_what_it_sets_without_protected_values_and_its_own_writeback(

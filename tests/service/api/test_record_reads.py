@@ -54,7 +54,8 @@ async def test_children_of_a_parent_come_page_by_page_each_once(
         found += [each["id"] for each in page["records"]]
         after = page["next"]
     assert found == children
-    assert await problem(api, "/v1/records/Case?where=Status:New") == (422, "invalid-request")
+    for odd in ("Status:New", "AccountId", "AccountId:x", "ExternalId__c:%00"):
+        assert await problem(api, f"/v1/records/Case?where={odd}") == (422, "invalid-request")
 
 
 async def test_a_batch_has_what_is_there_and_names_what_is_missing(
