@@ -148,7 +148,9 @@ class RecordsClient(TidegateClient):
     def records(
         self, object_name: str, where: Mapping[str, str] | None = None, *, deleted: bool = False
     ) -> Iterator[Record]:
-        """Records in the order of their ids. `where`: indexed field -> value; None = all of them."""
+        """Records in the order of their ids. `where`: indexed field -> value; None = all of
+        them.
+        """
         params: dict[str, Any] = {"deleted": deleted, "limit": 1_000}
         params["where"] = [f"{name}:{value}" for name, value in (where or {}).items()]
         after: str | None = ""
@@ -210,7 +212,9 @@ def _made(kind: type[_T], told: Mapping[str, Any]) -> _T:
     """A record or change from its JSON; fields that a newer release adds are passed over."""
     known = {each.name for each in fields(kind)} & told.keys()
     times = {"changed_at", "applied_at", "valid_to"}
-    values = {name: datetime.fromisoformat(told[name]) if name in times else told[name] for name in known}
+    values: dict[str, Any] = {
+        name: datetime.fromisoformat(told[name]) if name in times else told[name] for name in known
+    }
     return kind(**values)
 
 

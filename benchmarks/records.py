@@ -1,11 +1,11 @@
-"""Reads of records beside a surge: 500 a second while 2,000 changes a second are staged and applied,
-and without the surge, in one run.
+"""Reads of records beside a surge: 500 a second while 2,000 changes a second are staged and
+applied, and without the surge, in one run.
 
 Real PostgreSQL and S3; the API, the writer and the readers are a process each. Reads are due at
 fixed times, and a read's time begins when it was due, so that a slow answer makes the later ones
-late, too. Nine of ten are point reads, the tenth asks what was known at the beginning. A consumer
-of the feed is killed and started again every two seconds; at the end it has every change once
-behind its cursor, in order.
+late, too. Nine of ten are point reads, the tenth asks what was known at the beginning. A
+consumer of the feed is killed and started again every two seconds; at the end it has every
+change once behind its cursor, in order.
 
     python -m benchmarks.records [--seconds 30] [--rate 500] [--changes 2000] [--records 20000]
 """
@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import psutil
 import uvicorn
 
 from activities.apply.applier import Applier
@@ -160,14 +161,19 @@ def shown(values: Sequence[float]) -> dict[str, float]:
 
 
 def phase(
-    port: int, token: str, asked: argparse.Namespace, settings: dict[str, Any], *, surge: bool
+    where: tuple[int, int], token: str, asked: argparse.Namespace, settings: dict[str, Any], *, surge: bool
 ) -> dict[str, Any]:
-    """One phase's figures."""
+    """One phase's figures. `where`: the API's port and process."""
+    port, pid = where
     known_at, told, writer = datetime.now(UTC), _SPAWN.Queue(), None
+    process = psutil.Process(pid)
+    before = sum(process.cpu_times()[:2])
     if surge:
         writer = _started(write, settings, asked, told)
     found = asyncio.run(read(port, token, asked, known_at))
+    spent = sum(process.cpu_times()[:2]) - before
     figures = {"point_ms": shown(found.point), "known_at_ms": shown(found.known), "failed": found.failed}
+    figures["processor_ms_a_read"] = round(1_000 * spent / (asked.rate * asked.seconds), 2)
     if writer is not None:
         figures["behind_s"] = shown(told.get(timeout=600))
         writer.join()
@@ -194,8 +200,8 @@ def run(endpoints: Any, asked: argparse.Namespace) -> dict[str, Any]:
     api = _started(serve, settings, port)
     with TidegateClient(url, token, tries=10), RecordsClient(url, token, tries=10) as tidegate:
         before = [each.cursor for each in tidegate.changes("Case", waits=False)]
-    quiet = phase(port, token, asked, settings, surge=False)
-    beside = phase(port, token, asked, settings, surge=True)
+    quiet = phase((port, api.pid or 0), token, asked, settings, surge=False)
+    beside = phase((port, api.pid or 0), token, asked, settings, surge=True)
     count = asked.changes * _BATCH_SECONDS * (asked.seconds // _BATCH_SECONDS)
     taken = follow(url, token, before[-1], count, seconds=120)
     in_order = taken == sorted(set(taken))

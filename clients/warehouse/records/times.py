@@ -55,9 +55,10 @@ class RecordTimes:
             sealed: Opens encrypted texts that came as diffs.
         """
         if known_at is None and spec.history:
-            queries = [(sql.find_freshness(), (spec.name, spec.name))]
-            queries.append((sql.find_version(spec), (spec.name, spec.name, record_id, as_of)))
-            [[told], rows] = await self._sessions.fetch_together(*queries)
+            [[told], rows] = await self._sessions.fetch_together(
+                (sql.find_freshness(), (spec.name, spec.name)),
+                (sql.find_version(spec), (spec.name, spec.name, record_id, as_of)),
+            )
             return fresh_of(told), version_row(rows[0], spec) if rows else None
         fresh, versions = await self._folded(spec, record_id, known_at, sealed)
         if isinstance(versions, Archived):
@@ -78,9 +79,10 @@ class RecordTimes:
         """
         last = _LAST_VERSION if before is None else before
         if known_at is None and spec.history:
-            queries = [(sql.find_freshness(), (spec.name, spec.name))]
-            queries.append((sql.list_versions(spec, count), (spec.name, spec.name, record_id, last)))
-            [[told], rows] = await self._sessions.fetch_together(*queries)
+            [[told], rows] = await self._sessions.fetch_together(
+                (sql.find_freshness(), (spec.name, spec.name)),
+                (sql.list_versions(spec, count), (spec.name, spec.name, record_id, last)),
+            )
             return fresh_of(told), [version_row(row, spec) for row in rows]
         fresh, versions = await self._folded(spec, record_id, known_at, None)
         if isinstance(versions, Archived):

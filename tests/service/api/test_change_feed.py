@@ -19,6 +19,7 @@ from tests.support.builders.waiting import SLOWNESS, until
 from tests.support.engines.applied_records import AppliedRecords, changed, record_id
 from tests.support.engines.served_api import ServedApi, fresh
 from transforms.pii import Protector
+from workers.addresses import operational_address
 from workers.security.keys import open_key_ring
 
 pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
@@ -147,7 +148,7 @@ async def test_a_stream_ends_when_its_token_is_withdrawn(api: ServedApi, records
         made_by="tests",
         expires_at=now + timedelta(days=1),
     )
-    with closing(ApiTokens(api.settings.operational.dsn.get_secret_value())) as tokens:
+    with closing(ApiTokens(operational_address(api.settings.operational))) as tokens:
         await asyncio.to_thread(tokens.add, kept)
 
         async def counts() -> bool:
