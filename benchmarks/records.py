@@ -146,7 +146,7 @@ def follow(url: str, token: str, after: str, count: int, seconds: float) -> list
                 if here.poll(0.2):
                     taken.append(here.recv())
         except EOFError:
-            pass  # it was killed in the middle of telling one, and the next one is told it again
+            pass  # it was killed in the middle of telling one, and the next one gets it again
         process.kill()
         process.join()
     return taken[1:]
