@@ -6,6 +6,7 @@ later: the order of the change feed and of `known_at` (docs/decisions/0071).
 """
 
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from clients.warehouse import Transaction
 from clients.warehouse.sql import apply as sql, ledger as ledger_sql
@@ -15,17 +16,30 @@ _TICK = timedelta(milliseconds=1)
 """The warehouse keeps times in milliseconds."""
 
 
-def open_commit(transaction: Transaction, object_name: str, changes: int) -> datetime:
-    """Number this transaction as the object's next commit; returns the time of its changes.
+class ObjectCommit(NamedTuple):
+    """A transaction as one commit of an object."""
 
-    The time is that of the clock, or a millisecond after the last commit's: another process's clock
-    may be ahead. Call it under the object's lock, once a transaction.
+    number: int
+    applied_at: datetime
+
+
+def next_commit(transaction: Transaction, object_name: str) -> ObjectCommit:
+    """This transaction as the object's next commit. Ask under the object's lock, once a
+    transaction.
+
+    The time is that of the clock, or a millisecond after the last commit's: another process's
+    clock may be ahead.
     """
     number, last = _last(transaction, object_name)
-    applied_at = _now() if last is None else max(_now(), last + _TICK)
-    row = (object_name, number + 1, applied_at, changes)
+    return ObjectCommit(number + 1, _now() if last is None else max(_now(), last + _TICK))
+
+
+def write_commit(transaction: Transaction, object_name: str, commit: ObjectCommit, changes: int) -> None:
+    """Write the commit down, after the rows of its changes: on Redshift the first write to `ops`
+    keeps every other writer out.
+    """
+    row = (object_name, commit.number, commit.applied_at, changes)
     transaction.execute(sql.insert_row(sql.OBJECT_COMMIT, COMMIT_COLUMNS), row)
-    return applied_at
 
 
 def _last(transaction: Transaction, object_name: str) -> tuple[int, datetime | None]:

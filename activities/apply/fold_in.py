@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from activities.apply.commits import open_commit
+from activities.apply.commits import next_commit, write_commit
 from activities.apply.erased import erased_touched
 from activities.apply.ledger import BatchSlice, count_changes, count_rebuilt
 from activities.apply.rebuild import ask_for_refold, refold_records
@@ -53,17 +53,17 @@ def apply_changes(
     incoming = erase_changes(incoming, spec, erased_touched(transaction))
     new = incoming if all(seen.is_new) else incoming.filter(pa.array(seen.is_new))
     if len(new):
-        applied_at = open_commit(transaction, spec.name, len(new))
-        _log(transaction, spec, new, applied_at)
+        commit = next_commit(transaction, spec.name)
+        _log(transaction, spec, new, commit.applied_at)
         foldable = new
         if any(seen.is_behind):
             behind = incoming.filter(pa.array(seen.is_behind))
-            ask_for_refold(transaction, spec, behind["record_id"].unique().to_pylist(), applied_at)
+            ask_for_refold(transaction, spec, behind["record_id"].unique().to_pylist(), commit.applied_at)
             foldable = incoming.filter(pa.array(_both(seen.is_new, seen.is_behind)))
         slow = seen.slow_records(foldable)
         fast = _without(foldable, slow)
         if len(fast):
-            net = NetRows(fast, spec, applied_at=applied_at, unknown_before=seen.unknown_fields)
+            net = NetRows(fast, spec, applied_at=commit.applied_at, unknown_before=seen.unknown_fields)
             _fold_in(transaction, spec, net, seen.last_orders)
         states = refold_records(transaction, spec, sorted(slow), forms) if slow else {}
         count_rebuilt(shares, foldable, slow)
@@ -71,8 +71,9 @@ def apply_changes(
         record_fold_findings(transaction, spec, states)
         for share in shares:
             share.isolated += recorded.isolated.get(share.batch, 0)
-        shares[0].rereads += recorded.rereads
-        shares[0].rereads += reread_incomplete(transaction, spec, foldable, seen.last_orders)
+        incomplete = reread_incomplete(transaction, spec, foldable, seen.last_orders)
+        shares[0].rereads += recorded.rereads + incomplete
+        write_commit(transaction, spec.name, commit, len(new))
     count_changes(shares, incoming, seen.is_new)
 
 

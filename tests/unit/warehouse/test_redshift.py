@@ -402,7 +402,6 @@ def test_one_applied_batch(warehouse: RedshiftWarehouse, store: NotedStore, said
         find_erased_touched(),
         ledger_sql.find_last_commit(),
         ledger_sql.find_last_ledger_commit(),
-        sql.insert_row(sql.OBJECT_COMMIT, sql.TABLES_OF_OPS[sql.OBJECT_COMMIT]),
         inserted("audit.thing_change", change_columns(THING)),
         redshift_sql.stage_statement(versions, net_columns(THING)),
         inserted(versions, net_columns(THING)),
@@ -416,6 +415,7 @@ def test_one_applied_batch(warehouse: RedshiftWarehouse, store: NotedStore, said
         # Before the first write to ops, whose tables every object writes.
         *locked(WRITES),
         shown(insert_counts("Thing__c", datetime.now(UTC).date(), CHECKED)),
+        shown(sql.insert_row(sql.OBJECT_COMMIT, sql.TABLES_OF_OPS[sql.OBJECT_COMMIT])),
         inserted(sql.LEDGER, sql.TABLES_OF_OPS[sql.LEDGER]),
         "DROP TABLE stage_thing_latest",
         "DROP TABLE stage_thing_versions",
