@@ -39,7 +39,7 @@ ENDPOINTS = {
         "api_version",
     },
     "s3": {"endpoint_url", "region", "access_key", "secret_key", "bucket", "kms_key_id"},
-    "warehouse": {"dsn"},
+    "warehouse": {"dsn", "redshift"},
     "operational": {"dsn", "owner_dsn"},
     "audit": {"bucket", "signing_key_id"},
     "temporal": {"address", "namespace", "ui_url"},
