@@ -8,7 +8,7 @@ CLIENTS := $(patsubst tests/real_clients/locks/%.lock,%,$(wildcard tests/real_cl
 REDSHIFT_CLIENTS := $(patsubst tests/redshift_clients/locks/%.lock,%,$(wildcard tests/redshift_clients/locks/*.lock))
 PEERS := airbyte-source-salesforce tap-salesforce
 
-.PHONY: help setup demo up dashboards test test-heavy test-incidents test-observability test-any-schema test-clients test-redshift-clients test-api-fuzz test-compose test-console test-deploy record-roles lint prose docs format bench bench-day bench-peers bench-writeback histories lock clean
+.PHONY: help setup demo up dashboards test test-heavy test-incidents test-observability test-any-schema test-clients test-redshift-clients test-api-fuzz test-compose test-console test-deploy record-roles lint prose docs format bench bench-day bench-peers bench-writeback histories lock clean model
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -106,6 +106,14 @@ test-api-fuzz: setup .venv-clients/fuzz/.installed  ## the HTTP API under schema
 	@npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
+model: .venv-clients/model/.installed  ## install dbt, which builds the reporting model, into an environment of its own
+
+.venv-clients/model/.installed: deploy/model/dbt.lock
+	@echo "installing dbt (once)"
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
 .venv-clients/%/.installed: tests/real_clients/locks/%.lock
 	@echo "installing $* (once)"
 	@$(PYTHON) -m venv $(@D)
@@ -178,6 +186,8 @@ lock: setup  ## write requirements.lock from pyproject.toml, and the image's loc
 	@$(COMPILE) deploy/image/build.in --constraint requirements.lock --output-file deploy/image/build.lock
 	@$(COMPILE) tests/compose/compose.in --output-file tests/compose/compose.lock
 	@for each in tests/deploy/locks/*.in tests/redshift_clients/locks/*.in; do $(COMPILE) $$each --output-file $${each%.in}.lock; done
+	@$(COMPILE) --no-strip-extras deploy/model/dbt.in --output-file deploy/model/dbt.lock
+	@for each in tests/deploy/locks/*.in; do $(COMPILE) $$each --output-file $${each%.in}.lock; done
 
 clean:  ## forget the environment and all local state
 	@rm -rf $(VENV) .venv-clients var build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -64,6 +64,7 @@ _COMMANDS: dict[Panel, dict[str, str]] = {
         "migrate": "cli.migrate:migrate",
         "deployment": "cli.deployment.commands:app",
         "warehouse": "cli.warehouse:app",
+        "model": "cli.model.commands:app",
         "catalogue": "cli.catalogue:app",
         "config": "cli.config:app",
         "doctor": "cli.doctor:doctor",

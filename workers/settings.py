@@ -33,6 +33,7 @@ from schemas.settings.health import HealthSettings
 from schemas.settings.ingest import CutSettings, LaneSettings, PollingSettings
 from schemas.settings.log import LogSettings
 from schemas.settings.metrics import MetricsSettings
+from schemas.settings.model import ModelSettings
 from schemas.settings.planner import PlannerSettings
 from schemas.settings.quality import QualitySettings
 from schemas.settings.reconcile import ReconciliationSettings
@@ -100,6 +101,7 @@ class Settings(_Loaded):
     quality: QualitySettings = QualitySettings()
     erasure: ErasureSettings = ErasureSettings()
     retention: RetentionSettings = RetentionSettings()
+    model: ModelSettings = ModelSettings()
     budgets: GovernorConfig = GovernorConfig()
     catalogue: Path = DEFAULT_CATALOGUE
     """Path of the catalogue file. Default: the one that comes with the package."""

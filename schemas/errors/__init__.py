@@ -32,6 +32,7 @@ TidegateError
     ├── ObjectMissingError         the object store has no such object
     ├── LedgerImbalanceError       landed != applied + duplicate + quarantined
     ├── StatementError             the warehouse refuses a statement
+    ├── ModelBuildError            dbt ended before it could say what it did
     ├── ActRefusedError            a workflow refuses what an operator asks of it
     └── SettingsError              a setting, port or file that cannot be used
 
@@ -59,6 +60,7 @@ from schemas.errors.terminal import (
     KeyUsedError,
     LedgerImbalanceError,
     MigrationMissingError,
+    ModelBuildError,
     ObjectMissingError,
     ReplayExpiredError,
     RowsMissingError,
@@ -97,6 +99,7 @@ __all__ = [
     "KeyUsedError",
     "LedgerImbalanceError",
     "MigrationMissingError",
+    "ModelBuildError",
     "ObjectHeldError",
     "ObjectMissingError",
     "RateLimitedError",

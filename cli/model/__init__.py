@@ -1,0 +1,1 @@
+"""`tidegate model`: the reporting model."""

@@ -1,0 +1,3 @@
+"""dbt, which builds the reporting model in the warehouse: a program in an environment of its
+own.
+"""

@@ -1,0 +1,43 @@
+"""Settings of the reporting model."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import Field
+
+from schemas.settings.base import SettingsGroup
+
+
+class ModelSettings(SettingsGroup):
+    """The reporting model, which dbt builds beside the curated tables."""
+
+    on: bool = False
+    """True = keep a Temporal schedule of builds. False = remove it; `tidegate model build` still
+    works.
+    """
+    interval: timedelta = Field(default=timedelta(minutes=15), ge=timedelta(minutes=1))
+    """Time between two builds. A build that still runs has the next one left out."""
+    dbt: Path | None = None
+    """The program `dbt`, in an environment with dbt-postgres or dbt-redshift. None = that of
+    `.venv-clients/model`, else the one on `PATH`.
+    """
+    database_schema: str = Field(default="model", pattern=r"^[a-z][a-z0-9_]{0,39}$")
+    """Schema of facts, dimensions and metrics. Staging and masked views are in schemas that begin
+    with it.
+    """
+    threads: int = Field(default=4, ge=1, le=32)
+    """Models that are built at once, each over a connection of its own."""
+    overlap: timedelta = Field(default=timedelta(minutes=15), ge=timedelta(minutes=1))
+    """A build takes again what arrived so long before the last build began. It must be longer than
+    any transaction that applies a batch.
+    """
+    readers: tuple[str, ...] = ()
+    """JSON list of database roles that may read facts, metrics and masked views."""
+    stewards: tuple[str, ...] = ()
+    """JSON list of database roles that may also read dimensions with tokens of PII."""
+    freshness_warning: timedelta = Field(default=timedelta(minutes=15), ge=timedelta(minutes=1))
+    """Age of the ledger's newest row that `tidegate model test --freshness` warns of. An org in
+    which nothing changes for so long warns, too.
+    """
+    freshness_error: timedelta = Field(default=timedelta(hours=6), ge=timedelta(minutes=1))
+    """Age of the ledger's newest row that fails it."""
