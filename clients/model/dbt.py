@@ -25,7 +25,7 @@ _COMMANDS: Mapping[ModelCommand, Sequence[str]] = {
     ModelCommand.DOCS: ("docs", "generate", "--static"),
     ModelCommand.FRESHNESS: ("source", "freshness"),
 }
-_DONE = frozenset({"success", "pass"})
+_DONE = frozenset({"success", "pass", "no-op"})
 _TAIL_LINES = 20
 _KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "PGSSLROOTCERT")
 """dbt gets nothing else of our environment, which holds secrets."""

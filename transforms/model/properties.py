@@ -2,7 +2,7 @@
 freshness.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -24,6 +24,19 @@ _STATE = {
     "valid_from": "Commit in Salesforce that made this version, UTC.",
     "valid_to": "Commit that ended it, UTC; null: it is the latest.",
     "is_current": "True for the latest version.",
+}
+_CHANGE = {
+    "record_id": "Salesforce's id of the record.",
+    "change_order": "Place of the change in Salesforce's order.",
+    "change_type": "create, update, delete, undelete or snapshot (a whole record that was read).",
+    "changed_at": "Commit in Salesforce, UTC.",
+    "applied_at": "Commit in the warehouse, UTC.",
+    "commit_user": "User who made the change; null: nobody said it.",
+    "change_origin": "The change's origin, by Salesforce.",
+}
+_ARRIVAL = {
+    "record_id": "Salesforce's id of the record.",
+    "arrived_at": "Commit in the warehouse of a change, an erasure or new tokens, UTC.",
 }
 _SPAN = {
     "record_id": "Salesforce's id; (unknown): the parent has not arrived; (none): no parent is named.",
@@ -84,8 +97,13 @@ def sources(catalogue: Catalogue, freshness: tuple[timedelta, timedelta]) -> dic
 def staging_properties(spec: ObjectSpec, attributes: Sequence[Attribute]) -> list[dict[str, Any]]:
     """Comments of an object's staging models."""
     fields = _described(spec, attributes)
-    clear = _described(spec, [each for each in attributes if not each.is_long and each.pii == "none"])
-    state = [{"name": name, "description": text} for name, text in _STATE.items()]
+    kept = [each for each in attributes if not each.is_long and each.pii == "none"]
+    flags = [
+        {"name": f"has_{each.name}", "description": f"True when the change says something of {each.name}."}
+        for each in kept
+        if each.source
+    ]
+    state = _plain(_STATE)
     now = [each for each in state if each["name"] not in ("change_order", "valid_from", "valid_to", "is_current")]
     then = [each for each in state if each["name"] != "changed_at"]
     stem, label = f"stg_{spec.table}", f"{spec.label} ({spec.name})"
@@ -94,9 +112,13 @@ def staging_properties(spec: ObjectSpec, attributes: Sequence[Attribute]) -> lis
         {
             "name": f"{stem}_change",
             "description": f"{label}: the change log; a field is null where the change does not carry it.",
-            "columns": clear,
+            "columns": [*_plain(_CHANGE), *_described(spec, kept), *flags],
         },
-        {"name": f"{stem}_arrival", "description": f"{label}: the records that may have changed, and when."},
+        {
+            "name": f"{stem}_arrival",
+            "description": f"{label}: the records that may have changed, and when.",
+            "columns": _plain(_ARRIVAL),
+        },
     ]
     if spec.history:
         text = f"{label}: a row a version."
@@ -128,7 +150,13 @@ def dimension_properties(spec: ObjectSpec, attributes: Sequence[Attribute]) -> d
 def masked_properties(spec: ObjectSpec, attributes: Sequence[Attribute], view: str) -> dict[str, Any]:
     """Comments of an object's masked view."""
     text = f"{spec.label} ({spec.name}) for readers: personal values as pseudonyms, sensitive ones left out."
-    return {"name": view, "description": text, "columns": _described(spec, dimension_attributes(attributes))}
+    key = {"name": f"{spec.table}_key", "description": f"Key in dim_{spec.table}."}
+    fields = _described(spec, dimension_attributes(attributes))
+    return {"name": view, "description": text, "columns": [key, *_plain(_SPAN), *fields]}
+
+
+def _plain(texts: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [{"name": name, "description": text} for name, text in texts.items()]
 
 
 def _described(

@@ -1,4 +1,4 @@
--- needs: Case
+-- needs: Case, Account, Contact
 with cases as (
     select *
     from {{ ref('stg_case') }}
