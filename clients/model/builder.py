@@ -2,10 +2,11 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from clients.database.address import DatabaseAddress
 from clients.database.connect import connect_postgres
@@ -66,7 +67,7 @@ class ModelBuilder:
         program = find_dbt(self.settings.dbt)
         with _folder(folder) as place, self._alone(command):
             self.write(place)
-            dbt = self._opened(program, place, is_partial=bool(select))
+            dbt = self.opened(program, place, {"partial": bool(select)})
             options = ["--full-refresh"] if full else []
             return dbt.run(command, *options, *(["--select", select] if select else []))
 
@@ -76,7 +77,10 @@ class ModelBuilder:
             self.run(ModelCommand.DOCS, folder=place)
             shutil.copyfile(place / "target" / "static_index.html", out)
 
-    def _opened(self, program: Path, folder: Path, *, is_partial: bool) -> Dbt:
+    def opened(self, program: Path, folder: Path, variables: Mapping[str, Any]) -> Dbt:
+        """dbt over a project that was written to `folder`, with a profile put beside it.
+        `variables` are dbt's vars over those of the settings.
+        """
         profile, password = profile_text(
             self.address.url(),
             kind=self.warehouse.kind,
@@ -84,13 +88,12 @@ class ModelBuilder:
             threads=self.settings.threads,
         )
         (folder / "profiles.yml").write_text(profile, encoding="utf-8")
-        variables = {
+        of_settings = {
             "overlap_minutes": max(1, int(self.settings.overlap.total_seconds() // 60)),
-            "partial": is_partial,
             "readers": list(self.settings.readers),
             "stewards": list(self.settings.stewards),
         }
-        return Dbt(program, folder, password, variables)
+        return Dbt(program, folder, password, of_settings | dict(variables))
 
     @contextmanager
     def _alone(self, command: ModelCommand) -> Iterator[None]:

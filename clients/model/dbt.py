@@ -67,17 +67,26 @@ class Dbt:
         target = self.folder / "target"
         results = target / ("sources.json" if command is ModelCommand.FRESHNESS else "run_results.json")
         results.unlink(missing_ok=True)
-        place = ["--project-dir", str(self.folder), "--profiles-dir", str(self.folder)]
-        ended = subprocess.run(  # noqa: S603 -- the program is the installation's own
+        ended = self._started(*_COMMANDS[command], *options)
+        if not results.exists():
+            raise ModelBuildError(command=command.value, status=ended.returncode, detail=_tail(ended))
+        return run_of(orjson.loads(results.read_bytes()))
+
+    def program_output(self, *arguments: str) -> str:
+        """The last lines of what another command of dbt says; empty when it succeeds."""
+        ended = self._started(*arguments)
+        return _tail(ended) if ended.returncode else ""
+
+    def _started(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        folder = str(self.folder.absolute())
+        variables = orjson.dumps(dict(self.variables)).decode()
+        return subprocess.run(  # noqa: S603 -- the program is the installation's own
             [
                 str(self.program.absolute()),
                 "--no-use-colors",
                 "--no-send-anonymous-usage-stats",
-                *_COMMANDS[command],
-                *place,
-                "--vars",
-                orjson.dumps(dict(self.variables)).decode(),
-                *options,
+                *arguments,
+                *("--project-dir", folder, "--profiles-dir", folder, "--vars", variables),
             ],
             capture_output=True,
             text=True,
@@ -85,14 +94,14 @@ class Dbt:
             cwd=self.folder,
             env=self._environment(),
         )
-        if not results.exists():
-            told = "\n".join((ended.stdout + ended.stderr).strip().splitlines()[-_TAIL_LINES:])
-            raise ModelBuildError(command=command.value, status=ended.returncode, detail=told)
-        return run_of(orjson.loads(results.read_bytes()))
 
     def _environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
         return kept | {PASSWORD_VARIABLE: self.password}
+
+
+def _tail(ended: subprocess.CompletedProcess[str]) -> str:
+    return "\n".join((ended.stdout + ended.stderr).strip().splitlines()[-_TAIL_LINES:])
 
 
 def run_of(results: Mapping[str, Any]) -> ModelRun:
