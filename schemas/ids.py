@@ -111,6 +111,11 @@ def drift_workflow_id(org: str) -> str:
     return f"drift/{org}"
 
 
+def model_workflow_id(org: str) -> str:
+    """A build of the reporting model; a schedule adds the time to the ids of its own."""
+    return f"model/{org}"
+
+
 def refresh_workflow_id(org: str, object_name: str, name: str = "") -> str:
     """`name` tells apart what may run at once; empty for the usual one."""
     return f"refresh/{org}/{object_name}" + (f"/{name}" if name else "")

@@ -25,6 +25,7 @@ REFRESH_WORKFLOW: Final = "refresh"
 ERASURE_WORKFLOW: Final = "erasure"
 RETENTION_WORKFLOW: Final = "retention"
 ROTATE_KEYS_WORKFLOW: Final = "rotate-keys"
+MODEL_WORKFLOW: Final = "model"
 
 # Activities
 FOLLOW_LANE: Final = "follow_lane"
@@ -78,6 +79,7 @@ DO_RETENTION: Final = "do_retention"
 BEGIN_ROTATION: Final = "begin_rotation"
 REENCRYPT_TABLES: Final = "reencrypt_tables"
 REENCRYPT_LOG: Final = "reencrypt_log"
+BUILD_MODEL: Final = "build_model"
 
 # Signals, updates and queries
 PAUSE: Final = "pause"

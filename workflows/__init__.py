@@ -6,6 +6,7 @@ from workflows.drift import DriftWorkflow
 from workflows.erasure import ErasureWorkflow
 from workflows.governor import GovernorWorkflow
 from workflows.lane import LaneWorkflow
+from workflows.model import ModelWorkflow
 from workflows.planner import PlannerWorkflow
 from workflows.reconcile import ReconcileWorkflow
 from workflows.refresh import RefreshWorkflow
@@ -34,6 +35,7 @@ WORKFLOWS = [
     RetentionWorkflow,
     ErasureWorkflow,
     RotateKeysWorkflow,
+    ModelWorkflow,
 ]
 """Every workflow type that a worker serves."""
 
@@ -45,6 +47,7 @@ __all__ = [
     "ErasureWorkflow",
     "GovernorWorkflow",
     "LaneWorkflow",
+    "ModelWorkflow",
     "PlannerWorkflow",
     "ReconcileWorkflow",
     "RefreshWorkflow",

@@ -13,7 +13,7 @@ from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.state import local_settings
 from schemas.errors import SettingsError
 from schemas.model import ModelCommand, ModelRun
-from workers.model import opened_model
+from workers.model.builder import opened_model
 
 app = CommandApp(
     about="Build the reporting model: dimensions, facts and metrics beside the curated tables, with dbt."
@@ -45,13 +45,11 @@ def build(
     with opened_model(local_settings(settings, home)) as model:
         for each in model.project().left_out:
             say(f"{each.path} is left out: the catalogue lacks {', '.join(each.lacks)}")
-        _show(
-            model.run(ModelCommand.BUILD, full=full, select=select, folder=_kept(folder)), as_json=as_json
-        )
+        _show(model.run(ModelCommand.BUILD, full=full, select=select, folder=_kept(folder)), as_json=as_json)
 
 
 @app.command("test")
-def test(
+def run_tests(
     freshness: Annotated[
         bool, typer.Option("--freshness", help="Ask only how old the ledger's newest row is.")
     ] = False,
@@ -126,7 +124,7 @@ def _show(run: ModelRun, *, as_json: bool) -> None:
 
 def _kept(folder: Path | None) -> Path | None:
     """The folder, once it is sure that it holds nothing but a project of ours."""
-    if folder is not None and folder.exists() and any(folder.iterdir()):
-        if not (folder / "dbt_project.yml").exists():
-            raise SettingsError(f"{folder} holds other files. Give an empty or a new folder.")
+    is_ours = folder is None or not folder.exists() or (folder / "dbt_project.yml").exists()
+    if folder is not None and not is_ours and any(folder.iterdir()):
+        raise SettingsError(f"{folder} holds other files. Give an empty or a new folder.")
     return folder

@@ -37,9 +37,7 @@ class ModelBuilder:
     def project(self) -> ModelProject:
         """The project of the catalogue as it is now."""
         self.catalogue.follow()
-        return model_project(
-            self.catalogue, (self.settings.freshness_warning, self.settings.freshness_error)
-        )
+        return model_project(self.catalogue, (self.settings.freshness_warning, self.settings.freshness_error))
 
     def write(self, folder: Path) -> ModelProject:
         """Write the project to a folder in place of the one that is there."""
@@ -77,8 +75,23 @@ class ModelBuilder:
             self.run(ModelCommand.DOCS, folder=place)
             shutil.copyfile(place / "target" / "static_index.html", out)
 
+    def news_since(self) -> str:
+        """The query whose one value is true when something was applied since the last build, or
+        when none was made.
+        """
+        minutes = self._overlap_minutes
+        return (
+            "SELECT COUNT(*) > 0 OR (SELECT COUNT(*) FROM "
+            f"{self.settings.database_schema}.model_builds) = 0 FROM ops.ledger WHERE committed_at >= "
+            f"(SELECT MAX(started_at) - INTERVAL '{minutes} minutes' FROM {self.settings.database_schema}.model_builds)"
+        )
+
+    @property
+    def _overlap_minutes(self) -> int:
+        return max(1, int(self.settings.overlap.total_seconds() // 60))
+
     def opened(self, program: Path, folder: Path, variables: Mapping[str, Any]) -> Dbt:
-        """dbt over a project that was written to `folder`, with a profile put beside it.
+        """Open dbt over a project that was written to `folder`, with a profile put beside it.
         `variables` are dbt's vars over those of the settings.
         """
         profile, password = profile_text(
@@ -89,7 +102,7 @@ class ModelBuilder:
         )
         (folder / "profiles.yml").write_text(profile, encoding="utf-8")
         of_settings = {
-            "overlap_minutes": max(1, int(self.settings.overlap.total_seconds() // 60)),
+            "overlap_minutes": self._overlap_minutes,
             "readers": list(self.settings.readers),
             "stewards": list(self.settings.stewards),
         }
@@ -104,9 +117,7 @@ class ModelBuilder:
         with connect_postgres(self.address, autocommit=True) as connection:
             ((is_free,),) = connection.execute(_LOCK).fetchall()
             if not is_free:
-                raise ActRefusedError(
-                    detail="Another build of the reporting model runs. Wait for its end."
-                )
+                raise ActRefusedError(detail="Another build of the reporting model runs. Wait for its end.")
             yield
 
 

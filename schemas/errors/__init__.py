@@ -47,6 +47,7 @@ from schemas.errors.base import (
     TidegateError,
     TransientError,
 )
+from schemas.errors.model import ModelBuildError
 from schemas.errors.terminal import (
     ActRefusedError,
     BatchFailedError,
@@ -60,7 +61,6 @@ from schemas.errors.terminal import (
     KeyUsedError,
     LedgerImbalanceError,
     MigrationMissingError,
-    ModelBuildError,
     ObjectMissingError,
     ReplayExpiredError,
     RowsMissingError,

@@ -36,6 +36,7 @@ from schemas.errors import ReplayExpiredError, StatementError, UnavailableError
 from schemas.governor import Budget, GovernorConfig, LeaseClass
 from schemas.ids import governor_workflow_id
 from schemas.ingest.messages import LaneInput, MovePositionInput, PauseInput, SetEveryInput
+from schemas.model import ModelBuildInput, ModelRun
 from schemas.planner import PinInput, PlannerInput, Way
 from schemas.reconcile import Depth, ReconcileInput
 from schemas.replay import ReplayInput, ReplaySelection, ReplayState
@@ -50,6 +51,7 @@ from tests.support.scripted.scripted_backfill import ScriptedReader, backfill_wo
 from tests.support.scripted.scripted_drift import ScriptedSchema, schema_workers
 from tests.support.scripted.scripted_erasure import ScriptedErasure, erasure_workers
 from tests.support.scripted.scripted_governor import governor_worker
+from tests.support.scripted.scripted_model import FAILED, ScriptedModel, model_workers
 from tests.support.scripted.scripted_planner import NEWEST, ScriptedPlanner, planner_workers
 from tests.support.scripted.scripted_preview import ScriptedPreview
 from tests.support.scripted.scripted_reconcile import ScriptedReconciliation, reconcile_workers
@@ -70,6 +72,7 @@ from workflows import (
     ChangeBatchWorkflow,
     DriftWorkflow,
     LaneWorkflow,
+    ModelWorkflow,
     PlannerWorkflow,
     ReconcileWorkflow,
     RefreshWorkflow,
@@ -303,6 +306,27 @@ async def retention_done_and_left(client: Client) -> Handle:
     return handle
 
 
+async def model_built_at_the_second_try(client: Client) -> Handle:
+    script = ScriptedModel(failures=[UnavailableError(system="PostgreSQL", detail="it restarts")])
+    async with model_workers(client, script):
+        handle = await client.start_workflow(
+            ModelWorkflow.run, ModelBuildInput(org="o"), id="model/o", task_queue=names.WORKFLOW_QUEUE
+        )
+        await handle.result()
+    return handle
+
+
+async def model_with_a_failed_test(client: Client) -> Handle:
+    script = ScriptedModel(answer=ModelRun(models=46, tests=129, seconds=9.5, problems=(FAILED,)))
+    async with model_workers(client, script):
+        handle = await client.start_workflow(
+            ModelWorkflow.run, ModelBuildInput(org="o"), id="model/o", task_queue=names.WORKFLOW_QUEUE
+        )
+        with suppress(WorkflowFailureError):
+            await handle.result()
+    return handle
+
+
 async def key_rotated_at_the_second_try(client: Client) -> Handle:
     script = ScriptedRotation(failures=[UnavailableError(system="PostgreSQL", detail="it restarts")])
     async with rotation_workers(client, script):
@@ -436,6 +460,8 @@ SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     drift_found_a_new_field,
     refresh_of_two_stretches,
     retention_done_and_left,
+    model_built_at_the_second_try,
+    model_with_a_failed_test,
     erasure_failed_resumed_and_certified,
     key_rotated_at_the_second_try,
     writebacks_sent_paused_and_looked_up,

@@ -56,7 +56,7 @@ def model_project(catalogue: Catalogue, freshness: tuple[timedelta, timedelta] =
         made |= _of_object(spec)
     for name, text in shared_dimensions(catalogue).items():
         made[f"models/dimensions/{name}.sql"] = text
-    made["models/dimensions/_shared.yml"] = yaml_text({"models": shared_properties(catalogue)})
+    made["models/dimensions/_shared.yml"] = yaml_text({"models": shared_properties()})
     left_out = []
     for path, text in _written():
         lacks = tuple(name for name in _needs(text) if name not in catalogue.objects)

@@ -104,7 +104,9 @@ def staging_properties(spec: ObjectSpec, attributes: Sequence[Attribute]) -> lis
         if each.source
     ]
     state = _plain(_STATE)
-    now = [each for each in state if each["name"] not in ("change_order", "valid_from", "valid_to", "is_current")]
+    now = [
+        each for each in state if each["name"] not in ("change_order", "valid_from", "valid_to", "is_current")
+    ]
     then = [each for each in state if each["name"] != "changed_at"]
     stem, label = f"stg_{spec.table}", f"{spec.label} ({spec.name})"
     models = [

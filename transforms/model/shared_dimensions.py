@@ -38,7 +38,7 @@ def shared_dimensions(catalogue: Catalogue) -> dict[str, str]:
     }
 
 
-def shared_properties(catalogue: Catalogue) -> list[dict[str, Any]]:  # noqa: ARG001 -- all have the same shape
+def shared_properties() -> list[dict[str, Any]]:
     """Comments and tests of these dimensions."""
     return [
         _described(
@@ -125,15 +125,12 @@ select {{{{ none_key() }}}}, '(none)', 'other'
 
 
 def _statuses(catalogue: Catalogue) -> str:
-    unions = []
-    for name, field in STATUSES.items():
-        spec = catalogue.objects.get(name)
-        found = [] if spec is None else [each for each in _attributes(spec) if each.field == field]
-        for each in found:
-            assert spec is not None
-            unions.append(
-                f"select '{name}' as object_name, {quoted(each.name)} as status from {{{{ ref('stg_{spec.table}_change') }}}}"
-            )
+    unions = [
+        f"select '{spec.name}' as object_name, {quoted(each.name)} as status from {{{{ ref('stg_{spec.table}_change') }}}}"
+        for spec in catalogue.objects.values()
+        for each in _attributes(spec)
+        if each.field == STATUSES.get(spec.name)
+    ]
     unions.append("select object_name, status from {{ ref('status_meaning') }}")
     seen = "\n    union\n    ".join(unions)
     return f"""with seen as (

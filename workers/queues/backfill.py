@@ -1,6 +1,6 @@
 """Activities of the role `backfill`: backfills, replays, reconciliations, retention, erasures."""
 
-from activities import backfill, drift, erasure, keys, reconcile, repair, replay, retention
+from activities import backfill, drift, erasure, keys, model, reconcile, repair, replay, retention
 from clients.database.erasures import Erasures
 from clients.retention.subject_keys import SubjectKeys
 from clients.warehouse.shadow.schemas import shadow_prefix
@@ -8,6 +8,7 @@ from clients.writeback.store import WritebackStore
 from transforms.reconcile.cost import ReconcileCostConfig
 from workers.addresses import operational_address, s3_address
 from workers.clients import open_warehouse
+from workers.model.builder import model_builder
 from workers.queues import Activities, Process
 from workers.security.keys import open_keys
 from workers.security.retention import retention_parts
@@ -30,6 +31,7 @@ def backfill_activities(process: Process) -> Activities:
             retention_parts(settings, clients.store, clients.warehouse, live, clients.protector)
         ),
         *keys.activities(clients, *open_keys(settings, clients.store)),
+        *model.activities(clients.warehouse, model_builder(settings, live)),
     ]
 
 

@@ -35,7 +35,9 @@ SPAN = 8
 
 
 def stamp(second: int) -> str:
-    return (datetime.fromtimestamp(BASE_MS / 1000, UTC) + timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (datetime.fromtimestamp(BASE_MS / 1000, UTC) + timedelta(seconds=second)).strftime(
+        "%Y-%m-%dT%H:%M:%SZ"
+    )
 
 
 SECONDS = st.integers(0, SPAN)
@@ -89,7 +91,12 @@ def changes(draw: st.DrawFn, number: int) -> dict[str, Any]:
     body = {} if kind == "DELETE" else {field: draw(fields[field]) for field in sorted(some)}
     if kind in ("CREATE", "UNDELETE"):
         body = {key: value for key, value in body.items() if value is not None}
-        body |= {"CreatedDate": stamp(0), "CreatedById": USER, "LastModifiedDate": stamp(second), "LastModifiedById": USER}
+        body |= {
+            "CreatedDate": stamp(0),
+            "CreatedById": USER,
+            "LastModifiedDate": stamp(second),
+            "LastModifiedById": USER,
+        }
     header = {
         "entityName": name,
         "recordIds": [draw(st.sampled_from(ids))],
@@ -122,10 +129,16 @@ def road_of(model: CompiledModel, s3_address: S3Address) -> Iterator[tuple[Objec
     warehouse.close()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(deliveries=histories())
 async def test_going_on_gives_what_a_build_from_nothing_gives(
-    model: CompiledModel, road_of: tuple[ObjectStore, PostgresWarehouse], deliveries: Sequence[list[dict[str, Any]]]
+    model: CompiledModel,
+    road_of: tuple[ObjectStore, PostgresWarehouse],
+    deliveries: Sequence[list[dict[str, Any]]],
 ) -> None:
     store, warehouse = road_of
     model.empty()

@@ -80,7 +80,10 @@ class CompiledModel:
                     _run(connection, f"insert into model.{name} select * from ({self.full[name]}) as made")
                     continue
                 _run(connection, f"create temp table new_rows as {self.going_on[name]}")
-                _run(connection, f"delete from model.{name} using new_rows where new_rows.record_id = {name}.record_id")
+                _run(
+                    connection,
+                    f"delete from model.{name} using new_rows where new_rows.record_id = {name}.record_id",
+                )
                 _run(connection, f"insert into model.{name} select * from new_rows")
                 _run(connection, "drop table new_rows")
             connection.execute("insert into model.model_builds values ('x', %s, now())", (started,))
@@ -100,7 +103,8 @@ class CompiledModel:
         with psycopg.connect(self.dsn) as connection:
             return {
                 name: sorted(
-                    str(row) for (row,) in connection.execute(f"select row_to_json(t.*)::text from model.{name} t")
+                    str(row)
+                    for (row,) in connection.execute(f"select row_to_json(t.*)::text from model.{name} t")
                 )
                 for name in self.tables
             }
