@@ -12,6 +12,7 @@ from api.console.pages.overview import overview
 from api.console.pages.quality import quality
 from api.console.pages.reconciliation import reconciliation
 from api.console.pages.record import record
+from api.console.pages.reports import reports
 from api.console.pages.runs import run, runs
 from api.console.pages.writebacks import writeback, writebacks
 
@@ -29,6 +30,7 @@ PAGES: tuple[Route, ...] = (
     page("/budget", budget),
     page("/quality", quality),
     page("/reconciliation", reconciliation),
+    page("/reports", reports, every=30.0),
     page("/record", record),
     page("/incidents", incidents),
     page("/audit", audit, every=10.0),

@@ -32,6 +32,7 @@ PAGES = (
     "/budget",
     "/quality",
     "/reconciliation",
+    "/reports",
     "/record",
     "/record?id=500000000000001AAA",
     "/incidents",

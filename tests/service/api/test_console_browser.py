@@ -54,6 +54,7 @@ PATHS = (
     "/console/quality",
     "/console/quality?object=Case",
     "/console/reconciliation",
+    "/console/reports",
     "/console/incidents",
     "/console/audit",
     "/console/audit?verify=1",

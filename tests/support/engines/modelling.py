@@ -40,8 +40,8 @@ class CompiledModel:
     dsn: str
     folder: Path
     catalogue: Catalogue
-    full: dict[str, str] = field(default_factory=dict)
-    going_on: dict[str, str] = field(default_factory=dict)
+    full: dict[str, str] = field(default_factory=dict, repr=False)
+    going_on: dict[str, str] = field(default_factory=dict, repr=False)
 
     def compile(self) -> None:
         """Have dbt make the views and tables, and write down both statements."""

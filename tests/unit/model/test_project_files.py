@@ -1,13 +1,14 @@
 """The dbt project of a catalogue: what is generated of any object, and what is left out."""
 
 import re
+from typing import Any
 
 import yaml
 
 from schemas.catalogue import Catalogue, default_catalogue
 from transforms.model import ModelProject, model_project
 
-NEW = {
+NEW: dict[str, Any] = {
     "objects": {
         "Visit__c": {
             "label": "Home visits",
@@ -24,7 +25,7 @@ NEW = {
 }
 
 
-def project(content: dict = NEW) -> ModelProject:
+def project(content: dict[str, Any] = NEW) -> ModelProject:
     return model_project(Catalogue.model_validate(content))
 
 
@@ -54,7 +55,8 @@ def test_marts_whose_objects_the_catalogue_lacks_are_left_out_with_the_reason() 
 
 
 def test_nothing_that_is_kept_refers_to_a_model_that_is_left_out() -> None:
-    for content in (NEW, {"objects": {}}):
+    nothing: dict[str, Any] = {"objects": {}}
+    for content in (NEW, nothing):
         files = project(content).files
         there = {path.rsplit("/", 1)[1].removesuffix(".sql") for path in files if path.endswith(".sql")}
         there |= {path.rsplit("/", 1)[1].removesuffix(".csv") for path in files if path.endswith(".csv")}
