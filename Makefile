@@ -8,7 +8,7 @@ CLIENTS := $(patsubst tests/real_clients/locks/%.lock,%,$(wildcard tests/real_cl
 REDSHIFT_CLIENTS := $(patsubst tests/redshift_clients/locks/%.lock,%,$(wildcard tests/redshift_clients/locks/*.lock))
 PEERS := airbyte-source-salesforce tap-salesforce
 
-.PHONY: help setup demo up dashboards test test-heavy test-incidents test-observability test-any-schema test-clients test-redshift-clients test-api-fuzz test-compose test-console test-deploy record-roles lint prose docs format bench bench-day bench-peers bench-writeback histories lock clean model
+.PHONY: help setup demo up dashboards test test-heavy test-incidents test-observability test-any-schema test-clients test-redshift-clients test-api-fuzz test-compose test-console test-deploy record-roles lint prose docs format bench bench-day bench-peers bench-writeback histories lock clean model test-model
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -68,6 +68,8 @@ test-redshift-clients: setup $(REDSHIFT_CLIENTS:%=.venv-clients/redshift-%/.inst
 	@$(PYTHON) -m venv $(@D)
 	@$(@D)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
 	@touch $@
+test-model: setup model  ## the reporting model by dbt: random histories, going on against from nothing; 5 minutes
+	@$(BIN)/python -m pytest -m model tests/service/model $(ARGS)
 
 test-console: setup .venv-clients/console/.installed  ## every page of the console in Chromium: accessibility, policy, pictures in var/console
 	@$(BIN)/python -m pytest -m browser tests/service/api/test_console_browser.py $(ARGS)

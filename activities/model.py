@@ -34,8 +34,8 @@ class BuildModel:
             return await asyncio.to_thread(self.builder.run, ModelCommand.BUILD, full=request.full)
 
     def _has_news(self) -> bool:
-        """True when a batch was applied since the last build, or there was none. Its overlap counts:
-        a transaction that was open then shows its rows with an earlier time.
+        """True when a batch was applied since the last build, or there was none. Its overlap
+        counts: a transaction that was open then shows its rows with an earlier time.
         """
         since = self.builder.news_since()
         try:

@@ -6,7 +6,7 @@ from schemas.message import Message
 
 
 class ModelCommand(StrEnum):
-    """What dbt is asked to do."""
+    """A command of dbt."""
 
     BUILD = "build"
     """Seeds, models and tests, in the order of their dependencies."""
@@ -33,7 +33,7 @@ class ModelProblem(Message):
 
 
 class ModelRun(Message):
-    """What one run of dbt did."""
+    """The result of one run of dbt."""
 
     models: int = 0
     """Models and seeds that were built."""

@@ -105,7 +105,7 @@ def _tail(ended: subprocess.CompletedProcess[str]) -> str:
 
 
 def run_of(results: Mapping[str, Any]) -> ModelRun:
-    """What a run did, by dbt's own record (`run_results.json` or `sources.json`)."""
+    """The result of a run, by dbt's own record (`run_results.json` or `sources.json`)."""
     models = tests = 0
     problems = []
     for each in results["results"]:

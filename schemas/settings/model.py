@@ -28,8 +28,8 @@ class ModelSettings(SettingsGroup):
     threads: int = Field(default=4, ge=1, le=32)
     """Models that are built at once, each over a connection of its own."""
     overlap: timedelta = Field(default=timedelta(minutes=15), ge=timedelta(minutes=1))
-    """A build takes again what arrived so long before the last build began. It must be longer than
-    any transaction that applies a batch.
+    """A build takes again what arrived within this time before the last build began. It must be
+    longer than any transaction that applies a batch.
     """
     readers: tuple[str, ...] = ()
     """JSON list of database roles that may read facts, metrics and masked views."""

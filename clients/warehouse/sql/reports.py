@@ -17,10 +17,14 @@ class ReportQuestion(NamedTuple):
     """`{model}` stands for the schema."""
     note: str
     """How the number is defined."""
+    hours: frozenset[int] = frozenset()
+    """Places of columns that are hours."""
 
 
 MOST_ROWS = 10
-_HOURS = "CAST(ROUND(CAST({0} AS NUMERIC(18, 4)), 1) AS DOUBLE PRECISION)"
+_PAID = "program || COALESCE(', ' || currency, '')"
+"""Amounts of two currencies are never added."""
+_MONTH = "TO_CHAR(due_day, 'YYYY-MM') || COALESCE(', ' || currency, '')"
 
 QUESTIONS = (
     ReportQuestion(
@@ -39,11 +43,12 @@ QUESTIONS = (
     ),
     ReportQuestion(
         "How long does a decision take?",
-        ("Program", "Decided", "Nine of ten within, hours", "Half within, hours"),
+        ("Program", "Decided", "Nine of ten within", "Half within"),
         "SELECT program, SUM(decided_cases), CAST(MAX(p90_hours) AS DOUBLE PRECISION), "
         "CAST(MAX(median_hours) AS DOUBLE PRECISION) FROM {model}.metric_time_to_decision WHERE decided_month = "
         "(SELECT MAX(decided_month) FROM {model}.metric_time_to_decision) GROUP BY program ORDER BY 4 DESC, 1",
         "From opening to the first status that means decided or closed, in the newest month that has any.",
+        frozenset({2, 3}),
     ),
     ReportQuestion(
         "Which programs break their SLA?",
@@ -54,17 +59,17 @@ QUESTIONS = (
     ),
     ReportQuestion(
         "How much do we pay?",
-        ("Program", "Payments", "Arrived", "Amount"),
-        "SELECT program, SUM(payments), CAST(SUM(settled_amount) AS DOUBLE PRECISION), "
+        ("Program and currency", "Payments", "Arrived", "Amount"),
+        f"SELECT {_PAID}, SUM(payments), CAST(SUM(settled_amount) AS DOUBLE PRECISION), "
         "CAST(SUM(amount) AS DOUBLE PRECISION) FROM {model}.metric_payments_by_day "
-        "GROUP BY program ORDER BY 4 DESC, 1",
+        f"GROUP BY {_PAID} ORDER BY 4 DESC, 1",
         "Payments by their due day, all days; the amount that has arrived is that of settled ones.",
     ),
     ReportQuestion(
         "What is paid by month?",
-        ("Month", "Payments", "Amount"),
-        "SELECT TO_CHAR(due_day, 'YYYY-MM'), SUM(payments), CAST(SUM(amount) AS DOUBLE PRECISION) "
-        "FROM {model}.metric_payments_by_day GROUP BY TO_CHAR(due_day, 'YYYY-MM') ORDER BY 1 DESC",
+        ("Month and currency", "Payments", "Amount"),
+        f"SELECT {_MONTH}, SUM(payments), CAST(SUM(amount) AS DOUBLE PRECISION) "
+        f"FROM {{model}}.metric_payments_by_day GROUP BY {_MONTH} ORDER BY 1 DESC",
         "Payments by the month of their due day, the newest first.",
     ),
     ReportQuestion(
@@ -76,12 +81,12 @@ QUESTIONS = (
     ),
     ReportQuestion(
         "Where do cases wait?",
-        ("Status that they left", "Changes", "Hours in it"),
+        ("Status that they left", "Changes", "Mean time in it"),
         "SELECT status_before, COUNT(*), "
-        + _HOURS.format("AVG(hours_in_status_before)")
-        + " FROM {model}.fact_case_event WHERE kind = 'changed' AND status_before IS NOT NULL "
+        "CAST(AVG(hours_in_status_before) AS DOUBLE PRECISION) FROM {model}.fact_case_event WHERE kind = 'changed' AND status_before IS NOT NULL "
         "GROUP BY status_before ORDER BY 3 DESC, 1",
-        "Mean hours from a case's event to its next one.",
+        "Mean time from a case's event to its next one.",
+        frozenset({2}),
     ),
     ReportQuestion(
         "Who carries the most open cases?",

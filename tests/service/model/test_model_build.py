@@ -1,4 +1,6 @@
-"""`tidegate model` and its schedule's workflow, with dbt, over a warehouse that has some changes."""
+"""`tidegate model` and its schedule's workflow, with dbt, over a warehouse that has some
+changes.
+"""
 
 import re
 import uuid

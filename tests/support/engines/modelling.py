@@ -35,11 +35,13 @@ def builder(dsn: str, catalogue: Catalogue) -> ModelBuilder:
 
 @dataclass
 class CompiledModel:
-    """The tables of the model, with the statement of each from nothing and of each as it goes on."""
+    """The tables of the model, with the statement of each from nothing and of each as it goes
+    on.
+    """
 
     dsn: str
     folder: Path
-    catalogue: Catalogue
+    catalogue: Catalogue = field(repr=False)
     full: dict[str, str] = field(default_factory=dict, repr=False)
     going_on: dict[str, str] = field(default_factory=dict, repr=False)
 
@@ -71,7 +73,7 @@ class CompiledModel:
         return {name: kind for name, kind in kinds if kind in ("table", "incremental")}
 
     def build(self, *, full: bool = False) -> None:
-        """What `tidegate model build` does, in one transaction."""
+        """Do as `tidegate model build` does, in one transaction."""
         started = datetime.now(UTC)
         with psycopg.connect(self.dsn) as connection:
             for name, kind in self.tables.items():
