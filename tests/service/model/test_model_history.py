@@ -4,7 +4,7 @@ gives, and each fact has the version of its account that was valid then.
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -123,9 +123,9 @@ def model(postgres_port: int) -> Iterator[CompiledModel]:
 
 
 @pytest.fixture(scope="module")
-def road_of(model: CompiledModel, s3_address: S3Address) -> Iterator[tuple[ObjectStore, PostgresWarehouse]]:
-    warehouse = PostgresWarehouse(model.dsn)
-    yield ObjectStore(s3_address), warehouse
+def new_road(model: CompiledModel, s3_address: S3Address) -> Iterator[Callable[[], Road]]:
+    warehouse, store = PostgresWarehouse(model.dsn), ObjectStore(s3_address)
+    yield lambda: Road(store, warehouse, CATALOGUE)
     warehouse.close()
 
 
@@ -136,13 +136,10 @@ def road_of(model: CompiledModel, s3_address: S3Address) -> Iterator[tuple[Objec
 )
 @given(deliveries=histories())
 async def test_going_on_gives_what_a_build_from_nothing_gives(
-    model: CompiledModel,
-    road_of: tuple[ObjectStore, PostgresWarehouse],
-    deliveries: Sequence[list[dict[str, Any]]],
+    model: CompiledModel, new_road: Callable[[], Road], deliveries: Sequence[list[dict[str, Any]]]
 ) -> None:
-    store, warehouse = road_of
     model.empty()
-    road = Road(store, warehouse, CATALOGUE)
+    road = new_road()
     for events in deliveries:
         if events:
             await road.send(events)
