@@ -21,7 +21,12 @@ from tests.support.builders.batches import Road
 from tests.support.builders.bus import BASE_MS, USER
 from tests.support.engines.modelling import CompiledModel
 
-pytestmark = [pytest.mark.service, pytest.mark.model]
+pytestmark = [
+    pytest.mark.service,
+    pytest.mark.model,
+    # A failing history is shown with everything that it was run on.
+    pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning"),
+]
 
 CATALOGUE = default_catalogue()
 UNKNOWN, NONE = "0" * 32, "f" * 32
