@@ -67,7 +67,12 @@ class ModelBuilder:
             self.write(place)
             dbt = self.opened(program, place, {"partial": bool(select)})
             options = ["--full-refresh"] if full else []
-            return dbt.run(command, *options, *(["--select", select] if select else []))
+            if select:
+                options += ["--select", select]
+            if select and command is not ModelCommand.FRESHNESS:
+                # A test that compares with a model outside of the selection may find none there.
+                options += ["--indirect-selection", "buildable"]
+            return dbt.run(command, *options)
 
     def document(self, out: Path, *, folder: Path | None = None) -> None:
         """Write the model's documentation as one HTML page. Raises as `run`, and `OSError`."""
