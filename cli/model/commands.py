@@ -16,8 +16,7 @@ from schemas.model import ModelCommand, ModelRun
 from workers.model.builder import opened_model
 
 app = CommandApp(
-    about="Build the reporting model: dimensions, facts and metrics beside the curated tables, with dbt."
-    "\n\nExample: tidegate model build",
+    about="Build dimensions, facts and metrics for reports, with dbt.\n\nExample: tidegate model build",
 )
 Select = Annotated[str, typer.Option(help="dbt's selection of models: fact_case+. By default all.")]
 Folder = Annotated[
