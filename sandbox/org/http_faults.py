@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sandbox.org.addresses import tidied
 from sandbox.org.auth.sessions import Sessions, bearer_token
 from sandbox.org.errors import SalesforceError
 from sandbox.org.refusals import refusal
@@ -63,6 +64,8 @@ class HttpFaults:
         self.calls: deque[SeenCall] = deque(maxlen=_KEPT_CALLS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope = tidied(scope)
         if scope["type"] != "http" or scope["path"].startswith(_CONTROL):
             await self._app(scope, receive, send)
             return

@@ -17,6 +17,10 @@ SOQL_MAX_CHARACTERS = 100_000
 SOQL_MAX_OFFSET = 2_000
 URI_MAX_BYTES = 16_384
 """URI and headers together; beyond it 414 or 431 (Salesforce Developer Limits, "API Requests")."""
+REQUEST_MAX_BYTES = 50 * 2**20
+"""Of any request but the data of a bulk job (SOAP API Developer Guide, "ExceptionCode":
+EXCEEDED_MAX_SIZE_REQUEST).
+"""
 QUERY_ADDRESS_MAX_BYTES = URI_MAX_BYTES // 2
 """Of an address with a query: the same page recommends to leave the headers some 8,000 bytes. A
 longer query goes as a subrequest of a composite call, which is one call, too.

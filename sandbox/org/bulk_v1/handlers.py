@@ -6,7 +6,6 @@ from typing import Any
 
 import anyio
 import orjson
-from isal import isal_zlib
 from starlette.responses import Response
 
 from sandbox.org.bulk.ingest_handlers import upsert_key
@@ -24,7 +23,6 @@ from sandbox.org.soql.literals import full_id
 from schemas.salesforce.limits import BULK_V1_BATCH_BYTES, PK_CHUNK_DEFAULT, PK_CHUNK_MAX
 
 _CLIENT = re.compile(r"client\s*=\s*([^,;\s]+)", re.IGNORECASE)
-_GZIP_WINDOW = 31
 _MEDIA_TYPES = {
     "text/csv": "CSV",
     "application/json": "JSON",
@@ -249,17 +247,10 @@ def _chunking(call: AsyncCall, operation: str) -> tuple[int | None, str | None]:
 
 
 async def _body(call: AsyncCall) -> bytes:
-    """The body of a batch, unpacked when it came packed; raises InvalidBatch beyond the size of a
-    batch.
-    """
-    unpack = (
-        isal_zlib.decompressobj(_GZIP_WINDOW)
-        if call.request.headers.get("content-encoding", "").lower() == "gzip"
-        else None
-    )
+    """The body of a batch; raises InvalidBatch beyond the size of a batch."""
     body = bytearray()
     async for piece in call.request.stream():
-        body += piece if unpack is None else unpack.decompress(piece, BULK_V1_BATCH_BYTES + 1)
-        if len(body) > BULK_V1_BATCH_BYTES or (unpack is not None and unpack.unconsumed_tail):
+        body += piece
+        if len(body) > BULK_V1_BATCH_BYTES:
             raise invalid_batch(f"Exceeded max size of a batch: {BULK_V1_BATCH_BYTES} bytes")
     return bytes(body)

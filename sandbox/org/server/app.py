@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
 
 from sandbox.org.auth.routes import routes as auth_routes
 from sandbox.org.auth.sessions import Sessions
@@ -20,10 +23,13 @@ from sandbox.org.control.handlers import Parts
 from sandbox.org.control.routes import routes as control_routes
 from sandbox.org.data.identity import load_identity
 from sandbox.org.data.store import Store
+from sandbox.org.errors import SalesforceError
 from sandbox.org.http_faults import HttpFaults
 from sandbox.org.pubsub.server import PubSubAddress, start_pubsub
+from sandbox.org.refusals import refusal
 from sandbox.org.rest.service import RestService
 from sandbox.org.server.header_names import SpelledHeaders
+from sandbox.org.server.packed_bodies import UnpackedBodies
 from sandbox.org.server.rest_routes import routes as rest_routes
 from sandbox.org.soap.routes import routes as soap_routes
 from sandbox.org.state.org import Org
@@ -75,6 +81,8 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
             *rest_routes(service),
         ],
         lifespan=lifespan,
+        middleware=[Middleware(UnpackedBodies)],
+        exception_handlers={SalesforceError: _refused},
     )
     parts.outermost = app.state.outermost = HttpFaults(SpelledHeaders(app), org, sessions)
     """The application behind the scripted faults, as a server runs it."""
@@ -82,6 +90,13 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
     app.state.sessions = sessions
     app.state.bulk, app.state.classic = bulk, classic
     return app
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """What no API has answered itself, such as a body that cannot be unpacked."""
+    if not isinstance(error, SalesforceError):
+        raise error
+    return refusal(error, request)
 
 
 @asynccontextmanager
