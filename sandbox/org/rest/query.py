@@ -10,7 +10,9 @@ from starlette.responses import Response
 
 from sandbox.org.queries.results import ResultReader
 from sandbox.org.rest.call import GZIP_LEVEL, JSON, Call, json_response
+from sandbox.org.rest.query_columns import columns_of, wants_columns
 from sandbox.org.soql.compiler import compile_soql
+from sandbox.org.soql.entities import Entities
 from sandbox.org.tooling.model import ROWS_ASKED
 from schemas.salesforce.limits import QUERY_PAGE_DEFAULT, QUERY_PAGE_MAX, QUERY_PAGE_MIN
 
@@ -20,8 +22,8 @@ _BATCH_SIZE = re.compile(r"batchSize\s*=\s*(\d+)", re.IGNORECASE)
 
 
 async def query(call: Call) -> Response:
-    """`GET /query?q=`: records that are not deleted; `?explain=` its plan instead (REST API
-    Developer Guide, "Query").
+    """`GET /query?q=`: records that are not deleted; `?explain=` its plan, `?columns=true` its
+    columns instead (REST API Developer Guide, "Query").
     """
     if "explain" in call.request.query_params:
         return await explain(call)
@@ -76,6 +78,8 @@ async def next_page(call: Call) -> Response:
 
 async def _first_page(call: Call, *, include_deleted: bool) -> Response:
     soql = call.request.query_params.get("q", "")
+    if wants_columns(call):
+        return json_response(columns_of(soql, _entities_asked(call, soql)))
     size = _held_to_dial(call, _asked_page_size(call) or QUERY_PAGE_DEFAULT)
     # A quick look first: to parse a long query here would hold up the event loop.
     if ROWS_ASKED.search(soql) and call.service.tooling.is_asked(soql):
@@ -89,6 +93,12 @@ async def _first_page(call: Call, *, include_deleted: bool) -> Response:
         return _answer(call, ResultReader(connection, call.service.cursors, call.base, size).first(compiled))
 
     return await call.read(read)
+
+
+def _entities_asked(call: Call, soql: str) -> Entities:
+    """The org's objects, or those whose rows describe the org when the query asks for one of them."""
+    asks_tooling = ROWS_ASKED.search(soql) and call.service.tooling.is_asked(soql)
+    return call.service.tooling.entities if asks_tooling else call.service.entities
 
 
 def _answer(call: Call, body: dict[str, object]) -> Response:

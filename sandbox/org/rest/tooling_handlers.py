@@ -5,6 +5,7 @@ from starlette.responses import Response
 from sandbox.org.errors import not_found
 from sandbox.org.rest.call import Call, json_response
 from sandbox.org.rest.describe import describe_entity, summary
+from sandbox.org.rest.query_columns import columns_of, wants_columns
 from sandbox.org.soql.entities import Entity
 from schemas.salesforce.limits import QUERY_PAGE_MIN
 
@@ -19,6 +20,8 @@ async def query(call: Call) -> Response:
     "REST Resources").
     """
     soql = call.request.query_params.get("q", "")
+    if wants_columns(call):
+        return json_response(columns_of(soql, call.service.tooling.entities))
     return json_response(call.service.tooling.query(soql, f"{call.base}/tooling"))
 
 
