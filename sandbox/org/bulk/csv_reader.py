@@ -93,7 +93,13 @@ class _Reader:
         try:
             row = next(self._rows, None)
         except csv.Error as error:
-            raise InvalidBatchError(f"Failed to parse CSV: {error}") from None
+            is_long = "field limit" in str(error)
+            why = (
+                f"a field exceeds {BULK_FIELD_MAX_CHARACTERS} characters"
+                if is_long
+                else "a quote is not closed"
+            )
+            raise InvalidBatchError(f"Failed to parse CSV: {why}") from None
         except UnicodeDecodeError:
             raise InvalidBatchError("CSV is not UTF-8") from None
         if row is not None and self._last.endswith("\n") and not self._ends_well():

@@ -19,6 +19,7 @@ from sandbox.org.bulk.requests import chosen, csv_dialect, known_only, text
 from sandbox.org.bulk.service import Bulk
 from sandbox.org.errors import SalesforceError, not_found
 from sandbox.org.rest.call import Call, json_response
+from sandbox.org.schema.jackson import parse_problem
 from sandbox.org.soql.entities import Entity
 from schemas.salesforce.limits import BULK_INGEST_MAX_BYTES, BULK_MULTIPART_MAX_CHARACTERS
 
@@ -197,8 +198,8 @@ def _upload(bulk: Bulk, job: Job) -> Path:
 def _object(body: bytes) -> dict[str, Any]:
     try:
         found = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise SalesforceError("JSON_PARSER_ERROR", f"{error}") from error
+    except orjson.JSONDecodeError:
+        raise SalesforceError("JSON_PARSER_ERROR", parse_problem(body)) from None
     if not isinstance(found, dict):
         raise SalesforceError("JSON_PARSER_ERROR", "The part job is no JSON object")
     return found

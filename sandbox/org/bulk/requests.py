@@ -8,6 +8,7 @@ from typing import Any
 from sandbox.org.bulk.errors import invalid_job
 from sandbox.org.bulk.model import DELIMITERS, LINE_ENDINGS
 from sandbox.org.errors import SalesforceError
+from sandbox.org.schema.jackson import told
 
 
 def known_only(body: Mapping[str, Any], names: Collection[str]) -> None:
@@ -29,7 +30,9 @@ def chosen(body: Mapping[str, Any], name: str, allowed: Collection[str], default
     found = next((each for each in allowed if each.lower() == str(value).lower()), None)
     if found is None:
         words = ", ".join(allowed)
-        raise SalesforceError("JSON_PARSER_ERROR", f"Value '{value}' of field {name} is not one of [{words}]")
+        raise SalesforceError(
+            "JSON_PARSER_ERROR", f"Value '{told(value)}' of field {name} is not one of [{words}]"
+        )
     return found
 
 

@@ -19,6 +19,7 @@ from sandbox.org.bulk_v1.rows import outcomes_in
 from sandbox.org.bulk_v1.runner import OUTCOMES
 from sandbox.org.bulk_v1.wire import NAMESPACE, answer, request_object, speaks_json, xml_response
 from sandbox.org.errors import SalesforceError
+from sandbox.org.schema.jackson import told
 from sandbox.org.soql.literals import full_id
 from schemas.salesforce.limits import BULK_V1_BATCH_BYTES, PK_CHUNK_DEFAULT, PK_CHUNK_MAX
 
@@ -37,7 +38,7 @@ async def create_job(call: AsyncCall) -> Response:
     operation, content_type = _operation(body), _content_type(body)
     entity = call.org.entities.find(str(body.get("object") or ""))
     if entity is None:
-        raise invalid_job(f"Unable to find object: {body.get('object')}")
+        raise invalid_job(f"Unable to find object: {told(body.get('object'))}")
     key = None
     if operation not in QUERIES:
         call.bulk.dml.writable(entity.name)
@@ -161,7 +162,7 @@ async def get_results(call: AsyncCall) -> Response:
         body, media_type = await asyncio.to_thread(outcomes_in, job.content_type, kept)
         return Response(body, media_type=media_type)
     if speaks_json(call.request, job.content_type):
-        return Response(orjson.dumps([batch.result_id]), media_type="application/json;charset=UTF-8")
+        return Response(orjson.dumps([batch.result_id]), media_type="application/json")
     return xml_response(f'<result-list xmlns="{NAMESPACE}"><result>{batch.result_id}</result></result-list>')
 
 
@@ -183,7 +184,8 @@ async def get_result(call: AsyncCall) -> Response:
 def _result(call: AsyncCall, job: ClassicJob, batch: Batch, *, cut: bool) -> Response:
     folder = call.jobs.result_folder(job, batch)
     gzipped = wants_gzip(call.request.headers.get("accept-encoding", ""))
-    headers = {"Content-Type": f"{_media_type(job)}; charset=UTF-8"}
+    charset = "" if job.content_type == "JSON" else "; charset=UTF-8"
+    headers = {"Content-Type": f"{_media_type(job)}{charset}"}
     if job.content_type != "CSV":
         path = result_file(folder)
         return PageResponse(b"", path, (0, path.stat().st_size), headers=headers, gzipped=gzipped, cut=cut)

@@ -21,6 +21,7 @@ from sandbox.org.bulk_v1.model import ClassicJob
 from sandbox.org.bulk_v1.wire import NAMESPACE, xml_rows
 from sandbox.org.errors import SalesforceError
 from sandbox.org.schema.exact import loads
+from sandbox.org.schema.jackson import parse_problem
 from sandbox.org.soql.entities import Entities, Entity
 from sandbox.org.state.dml import Outcome, Write
 from schemas.salesforce.limits import BULK_V1_BATCH_ROWS
@@ -58,8 +59,8 @@ def _objects(job: ClassicJob, body: bytes) -> list[dict[str, Any]]:
         return xml_rows(body)
     try:
         rows = loads(body)
-    except orjson.JSONDecodeError as error:
-        raise InvalidBatchError(f"Failed to parse JSON: {error}") from None
+    except orjson.JSONDecodeError:
+        raise InvalidBatchError(f"Failed to parse JSON: {parse_problem(body)}") from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise InvalidBatchError("Failed to parse JSON: an array of objects is expected")
     return rows
@@ -87,7 +88,7 @@ def outcomes_in(content_type: str, kept: bytes) -> tuple[bytes, str]:
     """Kept outcomes in a job's format, and its media type."""
     outcomes = [orjson.loads(line) for line in kept.splitlines()]
     if content_type == "JSON":
-        return orjson.dumps([_json_outcome(*each) for each in outcomes]), "application/json;charset=UTF-8"
+        return orjson.dumps([_json_outcome(*each) for each in outcomes]), "application/json"
     if content_type == "XML":
         rows = "".join(_xml_outcome(*each) for each in outcomes)
         document = f'<?xml version="1.0" encoding="UTF-8"?><results xmlns="{NAMESPACE}">{rows}</results>'

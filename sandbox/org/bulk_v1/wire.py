@@ -16,10 +16,11 @@ from starlette.responses import Response
 
 from sandbox.org.bulk_v1.errors import AsyncApiError
 from sandbox.org.bulk_v1.model import DATES, time_text
+from sandbox.org.schema.jackson import parse_problem
 
 NAMESPACE = "http://www.force.com/2009/06/asyncapi/dataload"
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
-_XML, _JSON = "application/xml", "application/json;charset=UTF-8"
+_XML, _JSON = "application/xml", "application/json"
 
 
 def speaks_json(request: Request, content_type: str | None = None) -> bool:
@@ -73,8 +74,8 @@ def request_object(request: Request, body: bytes) -> dict[str, Any]:
     if "json" in request.headers.get("content-type", "").lower():
         try:
             found = orjson.loads(body)
-        except orjson.JSONDecodeError as error:
-            raise AsyncApiError("InvalidJob", f"Unable to parse Job: {error}") from None
+        except orjson.JSONDecodeError:
+            raise AsyncApiError("InvalidJob", f"Unable to parse Job: {parse_problem(body)}") from None
         if not isinstance(found, dict):
             raise AsyncApiError("InvalidJob", "Unable to parse Job")
         return found
@@ -91,7 +92,9 @@ def parsed_xml(body: bytes) -> ET.Element:
     try:
         return ET.fromstring(body)  # noqa: S314 -- see above
     except ET.ParseError as error:
-        raise AsyncApiError("InvalidXML", f"{error}") from None
+        line, column = error.position
+        message = f"XML is not well formed at line {line}, column {column}"
+        raise AsyncApiError("InvalidXML", message) from None
 
 
 def bare(element: ET.Element) -> str:

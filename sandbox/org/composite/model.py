@@ -17,17 +17,23 @@ from sandbox.org.composite.errors import (
 )
 from sandbox.org.errors import SalesforceError
 from sandbox.org.rest.call import Call
+from sandbox.org.schema.jackson import told
 from sandbox.org.soql.entities import Entity
 from sandbox.org.state.dml import Outcome, Verb
 from schemas.salesforce.limits import COLLECTION_MAX_ROWS, COLLECTION_MAX_TYPE_CHUNKS
 
 
 def flag(body: Mapping[str, Any], name: str) -> bool:
-    """A boolean of a request's body; false when absent, refused when it is something else."""
-    value = body.get(name, False)
-    if not isinstance(value, bool):
-        raise SalesforceError("JSON_PARSER_ERROR", f"Cannot deserialize instance of boolean from {value!r}")
-    return value
+    """A boolean of a request's body; false when absent or null, refused when it is something
+    else.
+    """
+    value = body.get(name)
+    if not isinstance(value, bool | None):
+        kind = "VALUE_STRING" if isinstance(value, str) else "VALUE_NUMBER_INT"
+        kind = {dict: "START_OBJECT", list: "START_ARRAY", float: "VALUE_NUMBER_FLOAT"}.get(type(value), kind)
+        message = f"Cannot deserialize instance of boolean out of {kind} value {told(value)}"
+        raise SalesforceError("JSON_PARSER_ERROR", message)
+    return bool(value)
 
 
 def records_of(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -12,6 +12,7 @@ from sandbox.org.composite.errors import halted, invalid_request
 from sandbox.org.composite.references import resolved
 from sandbox.org.errors import SalesforceError
 from sandbox.org.rest.call import Call
+from sandbox.org.schema.jackson import told
 
 _REFERENCE_ID = re.compile(r"\w+", re.ASCII)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "PUT", "DELETE"})
@@ -57,11 +58,11 @@ def _step(entry: Any) -> Step:
         raise invalid_request("A subrequest must be an object")
     method, url, reference_id = (entry.get(name) for name in ("method", "url", "referenceId"))
     if not isinstance(reference_id, str) or not _REFERENCE_ID.fullmatch(reference_id):
-        raise invalid_request(f"Provided referenceId is invalid: {reference_id}")
+        raise invalid_request(f"Provided referenceId is invalid: {told(reference_id)}")
     if not isinstance(method, str) or method.upper() not in _METHODS:
-        raise invalid_request(f"Provided method is invalid: {method}")
+        raise invalid_request(f"Provided method is invalid: {told(method)}")
     if not isinstance(url, str) or not url.startswith("/services/data/v"):
-        raise invalid_request(f"Provided url is invalid: {url}")
+        raise invalid_request(f"Provided url is invalid: {told(url)}")
     headers = entry.get("httpHeaders") or {}
     if not isinstance(headers, dict) or not all(isinstance(each, str) for each in headers.values()):
         raise invalid_request("httpHeaders must be an object of strings")

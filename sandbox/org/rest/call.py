@@ -20,6 +20,7 @@ from sandbox.org.auth.sessions import authenticate
 from sandbox.org.errors import SalesforceError
 from sandbox.org.rest.versions import checked_version
 from sandbox.org.schema.exact import dumps, loads
+from sandbox.org.schema.jackson import parse_problem
 from sandbox.org.state.dml import Outcome, Write
 from sandbox.org.state.org import Org
 from schemas.salesforce.limits import URI_MAX_BYTES
@@ -93,10 +94,11 @@ class Call:
         if "xml" in self.request.headers.get("content-type", ""):
             message = "XML bodies are not built in this sandbox; send application/json"
             raise SalesforceError("UNSUPPORTED_MEDIA_TYPE", message, 415)
+        sent = await self.request.body()
         try:
-            body = loads(await self.request.body())
-        except orjson.JSONDecodeError as error:
-            raise SalesforceError("JSON_PARSER_ERROR", f"{error}") from error
+            body = loads(sent)
+        except orjson.JSONDecodeError:
+            raise SalesforceError("JSON_PARSER_ERROR", parse_problem(sent)) from None
         if not isinstance(body, dict):
             raise SalesforceError(
                 "JSON_PARSER_ERROR", "Can not deserialize SObject out of a value that is no object"

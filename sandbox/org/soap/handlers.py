@@ -124,7 +124,9 @@ def _read(envelope: bytes) -> tuple[str, dict[str, str], str]:
     try:
         root = ElementTree.fromstring(envelope)  # noqa: S314 -- declarations are refused above
     except ElementTree.ParseError as error:
-        raise SoapError("INVALID_SOAP_HEADER", f"The request is not XML: {error}") from None
+        line, column = error.position
+        message = f"The request is not well-formed XML: line {line}, column {column}"
+        raise SoapError("INVALID_SOAP_HEADER", message) from None
     body = next((child for child in root if _local(child.tag) == "Body"), None)
     if body is None or len(body) == 0:
         raise SoapError("INVALID_SOAP_HEADER", "No operation in the body")

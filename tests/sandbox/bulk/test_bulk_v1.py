@@ -12,7 +12,7 @@ import pytest
 
 from sandbox.org.data.identity import load_identity
 from sandbox.org.faults.faults import FaultRule
-from tests.sandbox.bulk_org import bulk_client, csv_text, open_bulk_org, rows_of
+from tests.sandbox.bulk_org import bulk_client, csv_text, open_bulk_org, rows_of, until
 
 JOB = "/services/async/61.0/job"
 NS = "{http://www.force.com/2009/06/asyncapi/dataload}"
@@ -310,3 +310,21 @@ async def test_a_batch_goes_on_after_a_restart(identity, tmp_path):
         again = await new_job(client, operation="query", object="Account", contentType="CSV")
         assert again["id"] > job["id"]
     org.store.close()
+
+
+async def test_json_is_answered_with_its_bare_media_type(client):
+    made = await client.post(JOB, json={"operation": "query", "object": "Account", "contentType": "JSON"})
+    refused = await client.post(JOB, content=b"{", headers=JSON)
+    path = f"{JOB}/{made.json()['id']}"
+    batch = await client.post(f"{path}/batch", content="SELECT Id FROM Account", headers=JSON)
+    await until(client, f"{path}/batch/{batch.json()['id']}", "Completed")
+    listed = await client.get(f"{path}/batch/{batch.json()['id']}/result")
+    result = await client.get(f"{path}/batch/{batch.json()['id']}/result/{listed.json()[0]}")
+    for answer in (made, refused, batch, listed, result):
+        assert answer.headers["content-type"] == "application/json"
+    assert refused.json()["exceptionMessage"].startswith("Unable to parse Job: Unexpected end-of-input")
+
+
+async def test_an_object_that_is_missing_is_told_as_null(client):
+    answer = await client.post(JOB, json={"operation": "query", "contentType": "CSV"})
+    assert answer.json()["exceptionMessage"] == "Unable to find object: null"
