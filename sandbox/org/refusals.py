@@ -10,6 +10,7 @@ from sandbox.org.bulk_v1.errors import AsyncApiError, translated
 from sandbox.org.bulk_v1.wire import answer, speaks_json
 from sandbox.org.errors import SalesforceError
 from sandbox.org.rest.call import error_response, json_response
+from sandbox.org.soap.call import APIS, PARTNER
 from sandbox.org.soap.errors import SoapError, fault_body
 
 _SOAP_STATUS = 500
@@ -20,7 +21,8 @@ def refusal(error: SalesforceError, request: Request) -> Response:
     """The caller's error message."""
     path = request.url.path
     if path.startswith("/services/Soap/"):
-        body = fault_body(SoapError(error.code, error.message))
+        api = APIS.get(path.split("/")[3], PARTNER)
+        body = fault_body(SoapError(error.code, error.message), api.faults)
         return Response(body, _SOAP_STATUS, media_type="text/xml;charset=UTF-8")
     if path.startswith("/services/oauth2/"):
         return json_response({"error": error.code, "error_description": error.message}, error.status)

@@ -9,6 +9,7 @@ from sandbox.org.rest.conditional import http_date, not_modified
 from sandbox.org.rest.describe_fields import describe_field
 from sandbox.org.schema.setup import load_setup
 from sandbox.org.soql.entities import Entities, Entity
+from sandbox.org.state.org import Org
 from schemas.salesforce.limits import QUERY_PAGE_MIN
 
 MAX_BATCH_SIZE = QUERY_PAGE_MIN
@@ -31,7 +32,7 @@ async def describe_global(call: Call) -> Response:
     """
     tracked = call.org.store.tracked
     found = [summary(entity, call.base, writable=entity.name in tracked) for entity in call.service.entities]
-    events = [_event_object(call.org.store.objects[name].event_name, call.base) for name in sorted(tracked)]
+    events = event_summaries(call.org, call.base)
     body = {
         "encoding": "UTF-8",
         "maxBatchSize": MAX_BATCH_SIZE,
@@ -138,6 +139,11 @@ def _master_record_type(base: str, entity: Entity) -> dict[str, Any]:
         "recordTypeId": _MASTER_RECORD_TYPE,
         "urls": {"layout": layout},
     }
+
+
+def event_summaries(org: Org, base: str) -> list[dict[str, Any]]:
+    """The change event objects as describe global lists them."""
+    return [_event_object(org.store.objects[name].event_name, base) for name in sorted(org.store.tracked)]
 
 
 def _event_object(name: str, base: str) -> dict[str, Any]:

@@ -14,10 +14,13 @@ from starlette.responses import Response
 from sandbox.org.errors import SalesforceError
 from sandbox.org.rest.call import Call, json_response
 from sandbox.org.soql.literals import stored_datetime
+from sandbox.org.state.org import Org
 from schemas.salesforce.limits import DELETED_MAX_AGE, REPLICATION_MAX_IDS, UPDATED_MAX_AGE
 
 
-class _Span(NamedTuple):
+class Span(NamedTuple):
+    """A span of time, in whole minutes."""
+
     start: datetime
     end: datetime
     now: datetime
@@ -32,8 +35,8 @@ async def updated(call: Call) -> Response:
     Guide, "sObject Get Updated").
     """
     entity = call.service.entity(call.path("object"))
-    span = _span(call, UPDATED_MAX_AGE)
-    rows = await call.read(lambda connection: _changed(connection, entity.name, span, deleted=False))
+    span = _asked_span(call, UPDATED_MAX_AGE)
+    rows = await call.read(lambda connection: changed_rows(connection, entity.name, span, deleted=False))
     ids = [record_id for record_id, _ in rows]
     return json_response({"ids": ids, "latestDateCovered": _shown(span.latest_covered)})
 
@@ -43,8 +46,8 @@ async def deleted(call: Call) -> Response:
     Guide, "sObject Get Deleted").
     """
     entity = call.service.entity(call.path("object"))
-    span = _span(call, DELETED_MAX_AGE)
-    rows = await call.read(lambda connection: _changed(connection, entity.name, span, deleted=True))
+    span = _asked_span(call, DELETED_MAX_AGE)
+    rows = await call.read(lambda connection: changed_rows(connection, entity.name, span, deleted=True))
     return json_response(
         {
             "deletedRecords": [{"id": record_id, "deletedDate": at[:-1] + "+0000"} for record_id, at in rows],
@@ -54,9 +57,10 @@ async def deleted(call: Call) -> Response:
     )
 
 
-def _changed(
-    connection: sqlite3.Connection, object_name: str, span: _Span, *, deleted: bool
+def changed_rows(
+    connection: sqlite3.Connection, object_name: str, span: Span, *, deleted: bool
 ) -> list[tuple[str, str]]:
+    """Ids and times of the records that changed, or went, within the span."""
     statement = (
         f'SELECT Id, SystemModstamp FROM "{object_name}" WHERE SystemModstamp >= ? AND SystemModstamp < ? '
         "AND IsDeleted = ? ORDER BY SystemModstamp, Id LIMIT ?"
@@ -73,21 +77,25 @@ def _changed(
     return rows
 
 
-def _span(call: Call, oldest: timedelta) -> _Span:
+def _asked_span(call: Call, oldest: timedelta) -> Span:
+    given = call.request.query_params
+    return span_of(call.org, given.get("start"), given.get("end"), oldest)
+
+
+def span_of(org: Org, start_text: str | None, end_text: str | None, oldest: timedelta) -> Span:
     """The span asked for, seconds cut off; raises INVALID_REPLICATION_DATE for one that may not be
     asked for.
     """
-    now = _minute(datetime.fromtimestamp(call.org.clock.now().epoch_ms / 1000, UTC))
-    start, end = _moment(call, "start"), _moment(call, "end")
+    now = _minute(datetime.fromtimestamp(org.clock.now().epoch_ms / 1000, UTC))
+    start, end = _moment(start_text, "start"), _moment(end_text, "end")
     if start >= end:
         raise _invalid("startDate must be before endDate, and the span at least one minute long")
     if start < now - oldest:
         raise _invalid(f"startDate cannot be more than {oldest.days} days ago")
-    return _Span(start, end, now)
+    return Span(start, end, now)
 
 
-def _moment(call: Call, name: str) -> datetime:
-    text = call.request.query_params.get(name)
+def _moment(text: str | None, name: str) -> datetime:
     if not text:
         raise SalesforceError("MISSING_ARGUMENT", f"{name} date not specified")
     try:

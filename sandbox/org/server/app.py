@@ -73,7 +73,7 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
     app = Starlette(
         routes=[
             *auth_routes(org, sessions),
-            *soap_routes(org, sessions),
+            *soap_routes(service, sessions),
             *cometd_routes(org, sessions, clients),
             *control_routes(parts),
             *bulk_routes(service),

@@ -81,6 +81,8 @@ def _of_route(route: BaseRoute) -> Iterator[Served]:
         return
     if route.path.removeprefix("/services/data/v{version}") in NOT_BUILT or _below_not_built(route.path):
         return
+    for operation, handler in getattr(route.endpoint, "operations", {}).items():
+        yield _row(operation, route.path, handler)
     handlers = getattr(route.endpoint, "handlers", None)
     if handlers is None:
         for method in sorted((route.methods or set()) - {"HEAD"}):

@@ -9,6 +9,7 @@ for a plain body.
 from collections.abc import Iterable
 
 from isal import isal_zlib
+from isal.igzip_lib import IsalError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox.org.errors import SalesforceError
@@ -90,7 +91,7 @@ class _Body:
             self._unpacker = self._next_unpacker()
         try:
             piece = self._unpacker.decompress(self._rest, _PIECE_BYTES)
-        except isal_zlib.error as error:
+        except IsalError as error:  # type: ignore[misc]  # its stubs do not say that it is an exception
             raise _broken(f"{error}") from None
         self._rest = self._unpacker.unused_data if self._unpacker.eof else self._unpacker.unconsumed_tail
         self._may_hold_more = len(piece) == _PIECE_BYTES and not self._unpacker.eof

@@ -1,1 +1,1 @@
-"""As much of the SOAP API as logins need: old clients get their session there."""
+"""The SOAP API: logins of old clients, and records for the clients that never left it."""

@@ -4,6 +4,17 @@ clients.
 
 from xml.sax.saxutils import escape
 
+PARTNER_FAULTS = "urn:fault.partner.soap.sforce.com"
+_KINDS = {
+    "INVALID_LOGIN": "LoginFault",
+    "MALFORMED_QUERY": "MalformedQueryFault",
+    "INVALID_FIELD": "InvalidFieldFault",
+    "INVALID_TYPE": "InvalidSObjectFault",
+    "INVALID_QUERY_LOCATOR": "InvalidQueryLocatorFault",
+    "MALFORMED_ID": "InvalidIdFault",
+}
+"""The elements of a fault's detail (SOAP API Developer Guide, "API Faults")."""
+
 
 class SoapError(Exception):
     """A fault.
@@ -20,14 +31,24 @@ class SoapError(Exception):
         super().__init__(f"{code}: {message}")
 
 
-def fault_body(error: SoapError) -> str:
-    """The envelope of a fault; it is sent with status 500."""
+def not_built(operation: str) -> SoapError:
+    """An operation that Salesforce has and this org has not."""
+    message = (
+        f"{operation} is not built in this sandbox; see docs/sandbox.md. Use REST where it has the same."
+    )
+    return SoapError("INVALID_OPERATION", message)
+
+
+def fault_body(error: SoapError, namespace: str = PARTNER_FAULTS) -> str:
+    """The envelope of a fault; it is sent with status 500. `namespace` is that of the API's
+    faults.
+    """
     code, message = escape(error.code), escape(error.message)
-    kind = {"INVALID_LOGIN": "LoginFault"}.get(error.code, "UnexpectedErrorFault")
+    kind = _KINDS.get(error.code, "UnexpectedErrorFault")
     return (
         '<?xml version="1.0" encoding="UTF-8"?>'
         '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" '
-        'xmlns:sf="urn:fault.partner.soap.sforce.com" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><soapenv:Body>'
+        f'xmlns:sf="{namespace}" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><soapenv:Body>'
         f"<soapenv:Fault><faultcode>sf:{code}</faultcode><faultstring>{code}: {message}</faultstring>"
         f'<detail><sf:{kind} xsi:type="sf:{kind}"><sf:exceptionCode>{code}</sf:exceptionCode>'
         f"<sf:exceptionMessage>{message}</sf:exceptionMessage></sf:{kind}></detail></soapenv:Fault>"

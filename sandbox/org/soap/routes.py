@@ -1,8 +1,8 @@
-"""`/services/Soap/u/XX.X` and `/services/Soap/c/XX.X`, with or without a trailing slash or the
-org's id.
-"""
+"""`/services/Soap/u/XX.X` and its like, with or without a trailing slash or the org's id."""
 
-from xml.sax.saxutils import escape
+import logging
+import secrets
+from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,68 +11,111 @@ from starlette.routing import BaseRoute, Route
 from sandbox.org.auth.routes import own_url
 from sandbox.org.auth.sessions import Sessions
 from sandbox.org.errors import SalesforceError
+from sandbox.org.rest.service import RestService
 from sandbox.org.rest.versions import checked_version
-from sandbox.org.soap.errors import SoapError, fault_body
-from sandbox.org.soap.handlers import Operations, Pairs
-from sandbox.org.state.org import Org
+from sandbox.org.soap import describes, handlers, queries, writes
+from sandbox.org.soap.call import APIS, Api, Results, SoapCall, SoapHandler, request_of
+from sandbox.org.soap.errors import PARTNER_FAULTS, SoapError, fault_body, not_built
+from sandbox.org.soap.xml import elements, parsed
+
+logger = logging.getLogger(__name__)
 
 _XML = "text/xml;charset=UTF-8"
-_NAMESPACES = {"u": "urn:partner.soap.sforce.com", "c": "urn:enterprise.soap.sforce.com"}
+HANDLERS: Mapping[str, SoapHandler] = {
+    "login": handlers.login,
+    "logout": handlers.logout,
+    "getUserInfo": handlers.get_user_info,
+    "getServerTimestamp": handlers.get_server_timestamp,
+    "query": queries.query,
+    "queryAll": queries.query_all,
+    "queryMore": queries.query_more,
+    "retrieve": queries.retrieve,
+    "getUpdated": queries.get_updated,
+    "getDeleted": queries.get_deleted,
+    "create": writes.create,
+    "update": writes.update,
+    "upsert": writes.upsert,
+    "delete": writes.delete,
+    "undelete": writes.undelete,
+    "emptyRecycleBin": writes.empty_recycle_bin,
+    "describeGlobal": describes.describe_global,
+    "describeSObject": describes.describe_sobject,
+    "describeSObjects": describes.describe_sobjects,
+}
+"""Operation -> handler, of the partner and the enterprise API."""
 
 
-def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
+def routes(service: RestService, sessions: Sessions) -> list[BaseRoute]:
     """The SOAP endpoints of `org`."""
-    operations = Operations(org, sessions)
 
     async def soap(request: Request) -> Response:
-        """Logs in and out; other operations are refused by name (SOAP API Developer Guide,
-        "login()").
+        """Carries out an operation; one that is not built is refused by name (SOAP API Developer
+        Guide, "Core Calls").
         """
+        faults = PARTNER_FAULTS
         try:
-            namespace = _namespace(request.path_params["api"], request.path_params["version"])
-            operation, result = operations.perform(await request.body(), own_url(request), request.url.path)
+            api = _api(request.path_params["api"])
+            faults = api.faults
+            return await _answered(service, sessions, api, request)
         except SoapError as error:
-            return Response(fault_body(error), 500, media_type=_XML)
-        return Response(_answer(operation, result, namespace), media_type=_XML)
+            refused = error
+        except SalesforceError as error:
+            refused = SoapError(error.code, error.message)
+        except Exception:
+            error_id = secrets.token_hex(4)
+            logger.exception("SOAP call failed, ErrorId %s", error_id)
+            message = f"An unexpected error occurred. Please include this ErrorId: {error_id}"
+            refused = SoapError("UNKNOWN_EXCEPTION", message)
+        return Response(fault_body(refused, faults), 500, media_type=_XML)
 
+    vars(soap)["operations"] = HANDLERS  # for the page of what is covered
     paths = ("/services/Soap/{api}/{version}", "/services/Soap/{api}/{version}/{org_id:path}")
     return [Route(path, soap, methods=["POST"]) for path in paths]
 
 
-def _namespace(api: str, version: str) -> str:
-    """The namespace of an API's answers; raises `SoapError` for an API or a version that is not
-    served.
-    """
-    if api not in _NAMESPACES:
-        served = " and ".join(f"/services/Soap/{letter}" for letter in _NAMESPACES)
-        raise SoapError(
-            "INVALID_OPERATION", f"/services/Soap/{api} is not built in this sandbox; {served} are"
-        )
+async def _answered(service: RestService, sessions: Sessions, api: Api, request: Request) -> Response:
+    version = _version(request.path_params["version"])
+    asked = request_of(parsed(await request.body()))
+    call = SoapCall(service, sessions, api, version, asked, own_url(request))
+    handler = HANDLERS.get(asked.operation) if api.objects else None
+    if asked.operation != "login":
+        session = call.session()
+        service.org.count_call(session.client_id)
+        if not service.org.permissions.rights.api_enabled:
+            raise SoapError("API_DISABLED_FOR_ORG", "API is not enabled for this Organization or Partner")
+    if handler is None:
+        place = asked.operation if api.objects else f"{asked.operation} of /services/Soap/{api.letter}"
+        raise not_built(place)
+    results = await handler(call)
+    return Response(_answer(call, results, told=asked.operation != "login"), media_type=_XML)
+
+
+def _api(letter: str) -> Api:
+    found = APIS.get(letter)
+    if found is None:
+        raise SoapError("INVALID_OPERATION", f"There is no API /services/Soap/{letter}")
+    return found
+
+
+def _version(version: str) -> float:
     try:
-        checked_version(version)
+        return checked_version(version)
     except SalesforceError:
         raise SoapError("UNSUPPORTED_API_VERSION", "Invalid Api version specified on URL") from None
-    return _NAMESPACES[api]
 
 
-def _answer(operation: str, result: Pairs, namespace: str) -> str:
-    body = f"<result>{_elements(result)}</result>" if result else ""
+def _answer(call: SoapCall, results: Results, *, told: bool) -> str:
+    """The envelope; `told`: with the org's usage of API calls (SOAP API Developer Guide,
+    "LimitInfoHeader").
+    """
+    calls, operation = call.org.meters.api_calls, call.request.operation
+    usage = [("current", calls.used), ("limit", calls.maximum), ("type", "API REQUESTS")]
+    header = elements([("LimitInfoHeader", [("limitInfo", usage)])]) if told else ""
     return (
         '<?xml version="1.0" encoding="UTF-8"?>'
-        f'<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns="{namespace}" '
-        'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><soapenv:Body>'
-        f"<{operation}Response>{body}</{operation}Response></soapenv:Body></soapenv:Envelope>"
+        f'<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns="{call.api.namespace}" '
+        f'xmlns:sf="{call.api.objects}" xmlns:xsd="http://www.w3.org/2001/XMLSchema" '
+        'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
+        f"{f'<soapenv:Header>{header}</soapenv:Header>' if header else ''}<soapenv:Body>"
+        f"<{operation}Response>{''.join(results)}</{operation}Response></soapenv:Body></soapenv:Envelope>"
     )
-
-
-def _elements(pairs: Pairs) -> str:
-    found = []
-    for name, value in pairs:
-        if value is None:
-            found.append(f'<{name} xsi:nil="true"/>')
-        elif isinstance(value, list):
-            found.append(f"<{name}>{_elements(value)}</{name}>")
-        else:
-            text = str(value).lower() if isinstance(value, bool) else escape(str(value))
-            found.append(f"<{name}>{text}</{name}>")
-    return "".join(found)

@@ -49,7 +49,8 @@ async def call(http, operation, content="", *, path="u/59.0"):
 
 def result(answer):
     assert answer.status_code == 200, answer.text
-    return ElementTree.fromstring(answer.text)[0][0][0]
+    body = ElementTree.fromstring(answer.text)[-1]  # a header with the usage may stand before it
+    return body[0][0]
 
 
 def names(element):

@@ -1,0 +1,45 @@
+"""Objects described by SOAP: REST's describe, written as XML."""
+
+from sandbox.org.rest.describe import describe_entity, event_summaries, summary
+from sandbox.org.soap.call import Results, SoapCall
+from sandbox.org.soap.errors import SoapError
+from sandbox.org.soap.xml import element, of_mapping, texts
+from schemas.salesforce.limits import QUERY_PAGE_MIN
+
+DESCRIBED_MAX = 100
+"""Objects of one call (SOAP API Developer Guide, "describeSObjects()")."""
+_OF_REST = ("urls", "listviewable", "lookupLayoutable")
+
+
+async def describe_global(call: SoapCall) -> Results:
+    """Lists every object (SOAP API Developer Guide, "describeGlobal()")."""
+    tracked = call.org.store.tracked
+    found = [summary(entity, call.base, writable=entity.name in tracked) for entity in call.service.entities]
+    found = sorted([*found, *event_summaries(call.org, call.base)], key=lambda each: str(each["name"]))
+    pairs: list[tuple[str, object]] = [("encoding", "UTF-8"), ("maxBatchSize", QUERY_PAGE_MIN)]
+    return [element("result", [*pairs, *(("sobjects", of_mapping(each, _OF_REST)) for each in found)])]
+
+
+async def describe_sobject(call: SoapCall) -> Results:
+    """Describes an object and its fields (SOAP API Developer Guide, "describeSObject()")."""
+    return _described(call, texts(call.request.body, "sObjectType"))
+
+
+async def describe_sobjects(call: SoapCall) -> Results:
+    """Describes up to 100 objects (SOAP API Developer Guide, "describeSObjects()")."""
+    names = texts(call.request.body, "sObjectType")
+    if len(names) > DESCRIBED_MAX:
+        raise SoapError("EXCEEDED_ID_LIMIT", f"cannot describe more than {DESCRIBED_MAX} objects in one call")
+    return _described(call, names)
+
+
+def _described(call: SoapCall, names: list[str]) -> Results:
+    found = []
+    for name in names:
+        entity = call.service.entities.find(name)
+        if entity is None:
+            raise SoapError("INVALID_TYPE", f"sObject type '{name}' is not supported.")
+        writable = entity.name in call.org.store.tracked
+        whole = describe_entity(entity, call.service.entities, call.base, writable=writable)
+        found.append(element("result", of_mapping(whole, _OF_REST)))
+    return found
