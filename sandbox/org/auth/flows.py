@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from sandbox.org.auth.errors import OAuthError
 from sandbox.org.auth.grants import Grants, password_is_right
-from sandbox.org.data.identity import Identity
+from sandbox.org.data.identity import COMMAND_LINE, Identity
 from schemas.errors import SettingsError
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -36,7 +36,7 @@ class Flows:
                 f"{identity.private_key_file} holds no RSA key. Delete the org's folder to make it again."
             )
         self._public_key = public_key
-        self._by_grant: dict[str, Callable[[Mapping[str, str], str], None]] = {
+        self._by_grant: dict[str, Callable[[Mapping[str, str], str], str]] = {
             "client_credentials": self._client_credentials,
             "password": self._password,
             "refresh_token": self._refresh_token,
@@ -48,8 +48,9 @@ class Flows:
         """Raise `OAuthError` unless the connected app itself asks."""
         self._check_client({**form, **_basic_credentials(basic)}, needs_secret=True)
 
-    def check(self, form: Mapping[str, str], basic: str | None, own_url: str) -> None:
-        """Raise `OAuthError` unless the grant in `form` is good.
+    def check(self, form: Mapping[str, str], basic: str | None, own_url: str) -> str:
+        """The client id of the app that asks; raises `OAuthError` unless the grant in `form` is
+        good.
 
         Args:
             form: The request's form fields.
@@ -62,29 +63,32 @@ class Flows:
         flow = self._by_grant.get(grant)
         if flow is None:
             raise OAuthError("unsupported_grant_type", "grant type not supported")
-        flow({**form, **_basic_credentials(basic)}, own_url)
+        return flow({**form, **_basic_credentials(basic)}, own_url)
 
-    def _client_credentials(self, form: Mapping[str, str], own_url: str) -> None:
+    def _client_credentials(self, form: Mapping[str, str], own_url: str) -> str:
         if own_url.partition("://")[2].split(":")[0] in _LOGIN_HOSTS:
             raise OAuthError("invalid_grant", "request not supported on this domain")
-        self._check_client(form, needs_secret=True)
+        return self._check_client(form, needs_secret=True)
 
-    def _password(self, form: Mapping[str, str], _own_url: str) -> None:
-        self._check_client(form, needs_secret=True)
+    def _password(self, form: Mapping[str, str], _own_url: str) -> str:
+        client_id = self._check_client(form, needs_secret=True)
         if not password_is_right(self._identity, form.get("username", ""), form.get("password", "")):
             raise OAuthError("invalid_grant", "authentication failure")
+        return client_id
 
-    def _refresh_token(self, form: Mapping[str, str], _own_url: str) -> None:
-        self._check_client(form, needs_secret=False)
+    def _refresh_token(self, form: Mapping[str, str], _own_url: str) -> str:
+        client_id = self._check_client(form, needs_secret=False)
         self._grants.grant_of(form.get("refresh_token", ""))
+        return client_id
 
-    def _authorization_code(self, form: Mapping[str, str], _own_url: str) -> None:
-        self._check_client(form, needs_secret=False)
+    def _authorization_code(self, form: Mapping[str, str], _own_url: str) -> str:
+        client_id = self._check_client(form, needs_secret=False)
         self._grants.exchange(
             form.get("code", ""), form.get("redirect_uri", ""), form.get("code_verifier", "")
         )
+        return client_id
 
-    def _jwt_bearer(self, form: Mapping[str, str], own_url: str) -> None:
+    def _jwt_bearer(self, form: Mapping[str, str], own_url: str) -> str:
         # `exp` is not compared with the clock: real clients send it as text, as "now" and in
         # milliseconds.
         options = {"verify_exp": False, "verify_aud": False, "verify_iat": False, "verify_nbf": False}
@@ -105,14 +109,21 @@ class Flows:
             raise OAuthError("invalid_grant", "user hasn't approved this consumer")
         if not str(claims.get("exp", "")).split(".")[0].isdigit():
             raise OAuthError("invalid_grant", "invalid assertion")
+        return self._identity.client_id
 
-    def _check_client(self, form: Mapping[str, str], *, needs_secret: bool) -> None:
+    def _check_client(self, form: Mapping[str, str], *, needs_secret: bool) -> str:
+        """The app's client id. The command line's own app has no secret, and so no grant that needs
+        one.
+        """
         identity = self._identity
+        if form.get("client_id") == COMMAND_LINE and not needs_secret:
+            return COMMAND_LINE
         if not _same(form.get("client_id", ""), identity.client_id):
             raise OAuthError("invalid_client_id", "client identifier invalid")
         secret = form.get("client_secret")
         if (secret is not None or needs_secret) and not _same(secret or "", identity.client_secret):
             raise OAuthError("invalid_client", "invalid client credentials")
+        return identity.client_id
 
 
 @lru_cache(maxsize=1)

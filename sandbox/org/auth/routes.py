@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 from sandbox.org.auth.authorize import approved
 from sandbox.org.auth.errors import OAuthError
 from sandbox.org.auth.flows import Flows
+from sandbox.org.auth.frontdoor import FrontDoor
 from sandbox.org.auth.grants import Grants
 from sandbox.org.auth.identities import BAD_TOKEN, identity, user_info, wrong_identity
 from sandbox.org.auth.sessions import Sessions, authenticate
@@ -34,10 +35,10 @@ def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
         form = dict(request.query_params) | await _form(request)
         try:
             _check_app(org)
-            flows.check(form, request.headers.get("authorization"), own_url(request))
+            client_id = flows.check(form, request.headers.get("authorization"), own_url(request))
         except OAuthError as error:
             return _refused(error)
-        session = sessions.open(org.identity.user_id, org.identity.client_id)
+        session = sessions.open(org.identity.user_id, client_id)
         body = _granted(org, session.token, own_url(request), with_scope=form["grant_type"] != "password")
         if form["grant_type"] == "authorization_code":
             grant_id = secrets.token_hex(8)
@@ -92,14 +93,15 @@ def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
             return JSONResponse({"active": False})
         body: dict[str, object] = {
             "active": True,
-            "client_id": org.identity.client_id,
+            "client_id": org.identity.client_id if session is None else session.client_id,
             "username": org.identity.username,
             "sub": f"{own_url(request)}/id/{org.identity.org_id}/{org.identity.user_id}",
             "scope": "api refresh_token",
             "token_type": "refresh_token" if session is None else "access_token",
         }
         if session is not None:
-            body["exp"] = int(org.clock.seconds() + sessions.seconds_left(session))
+            begun = int(session.last_used)
+            body |= {"exp": int(begun + sessions.life_seconds), "iat": begun, "nbf": begun}
         return JSONResponse(body)
 
     async def userinfo(request: Request) -> Response:
@@ -133,6 +135,7 @@ def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
         Route("/services/oauth2/authorize", authorize, methods=["GET", "POST"]),
         Route("/services/oauth2/introspect", introspect, methods=["POST"]),
         Route("/services/oauth2/userinfo", userinfo, methods=["GET", "POST"]),
+        *FrontDoor(org, sessions).routes(),
         Route("/id/{org_id}/{user_id}", identity_url, methods=["GET", "POST"]),
     ]
 

@@ -22,6 +22,10 @@ read the org's file.
 """
 CONNECTED_APP = "tidegate"
 """Name of the org's one connected app."""
+COMMAND_LINE = "PlatformCLI"
+"""Client id of the connected app that every org has for the Salesforce CLI (Salesforce DX Developer
+Guide, "Authorization"); it has no secret.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,8 @@ class AuthDials(_Dials):
     """
     session_seconds: float | None = Field(default=None, gt=0)
     """How long a token lives from its last use; None is Salesforce's two hours."""
+    cors_origins: tuple[str, ...] = ("*",)
+    """Origins whose pages may call the org, `*` for any part of one; an org begins with none."""
 
 
 class LimitDials(_Dials):

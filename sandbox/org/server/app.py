@@ -28,6 +28,7 @@ from sandbox.org.http_faults import HttpFaults
 from sandbox.org.pubsub.server import PubSubAddress, start_pubsub
 from sandbox.org.refusals import refusal
 from sandbox.org.rest.service import RestService
+from sandbox.org.server.cross_origin import CrossOrigin
 from sandbox.org.server.header_names import SpelledHeaders
 from sandbox.org.server.packed_bodies import UnpackedBodies
 from sandbox.org.server.rest_routes import routes as rest_routes
@@ -81,7 +82,7 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
             *rest_routes(service),
         ],
         lifespan=lifespan,
-        middleware=[Middleware(UnpackedBodies)],
+        middleware=[Middleware(CrossOrigin, dials=org.dials), Middleware(UnpackedBodies)],
         exception_handlers={SalesforceError: _refused},
     )
     parts.outermost = app.state.outermost = HttpFaults(SpelledHeaders(app), org, sessions)

@@ -34,6 +34,7 @@ _FAMILIES = (
     ("/services/oauth2", "Logins and sessions"),
     ("/id/", "Logins and sessions"),
     ("/.well-known", "Logins and sessions"),
+    ("/secur", "Logins and sessions"),
     ("/services/Soap", "SOAP API"),
     ("/cometd", "Streaming API (CometD)"),
     ("/services/async", "Bulk API 1.0"),
@@ -81,7 +82,8 @@ def _of_route(route: BaseRoute) -> Iterator[Served]:
         return
     if route.path.removeprefix("/services/data/v{version}") in NOT_BUILT or _below_not_built(route.path):
         return
-    for operation, handler in getattr(route.endpoint, "operations", {}).items():
+    operations = {} if route.path.endswith(":path}") else getattr(route.endpoint, "operations", {})
+    for operation, handler in operations.items():
         yield _row(operation, route.path, handler)
     handlers = getattr(route.endpoint, "handlers", None)
     if handlers is None:

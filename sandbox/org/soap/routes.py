@@ -78,14 +78,14 @@ async def _answered(service: RestService, sessions: Sessions, api: Api, request:
     asked = request_of(parsed(await request.body()))
     call = SoapCall(service, sessions, api, version, asked, own_url(request))
     handler = HANDLERS.get(asked.operation) if api.objects else None
+    if handler is None:
+        place = asked.operation if api.objects else f"{asked.operation} of /services/Soap/{api.letter}"
+        raise not_built(place)
     if asked.operation != "login":
         session = call.session()
         service.org.count_call(session.client_id)
         if not service.org.permissions.rights.api_enabled:
             raise SoapError("API_DISABLED_FOR_ORG", "API is not enabled for this Organization or Partner")
-    if handler is None:
-        place = asked.operation if api.objects else f"{asked.operation} of /services/Soap/{api.letter}"
-        raise not_built(place)
     results = await handler(call)
     return Response(_answer(call, results, told=asked.operation != "login"), media_type=_XML)
 

@@ -252,10 +252,10 @@ async def test_a_wrong_password_is_a_soap_fault_with_the_sf_prefix(org, http):
 
 
 async def test_an_operation_that_is_not_built_is_refused_by_name(org, http):
-    body = LOGIN.format("a", "b").replace("n1:login", "n1:describeGlobal")
+    body = LOGIN.format("a", "b").replace("n1:login", "n1:describeLayout")
     answer = await http.post("/services/Soap/u/59.0", content=body)
     assert answer.status_code == 500
-    assert "describeGlobal is not built" in answer.text
+    assert "describeLayout is not built" in answer.text
 
 
 async def test_an_expired_session_is_a_soap_fault(org, http):
