@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from sandbox.org.auth.sessions import authenticate
 from sandbox.org.errors import SalesforceError
-from sandbox.org.rest.versions import checked_version
+from sandbox.org.rest.versions import NEWEST_VERSION, checked_version
 from sandbox.org.schema.exact import dumps, loads
 from sandbox.org.schema.jackson import parse_problem
 from sandbox.org.state.dml import Outcome, Write
@@ -177,10 +177,17 @@ def _accept(service: "RestService", request: Request) -> Call:
     return Call(
         service,
         request,
-        checked_version(request.path_params.get("version", "")),
+        _version(request),
         session.user_id,
         session.client_id,
     )
+
+
+def _version(request: Request) -> float:
+    """The version in the address; the newest where the address has none, as Apex REST's."""
+    if request.url.path.startswith("/services/data/"):
+        return checked_version(request.path_params.get("version", ""))
+    return float(NEWEST_VERSION)
 
 
 def _check_accept(request: Request) -> None:

@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from sandbox.org.rest.call import Call, json_response
 from sandbox.org.rest.conditional import http_date, not_modified
+from sandbox.org.rest.describe_events import describe_event_fields, event_entity
 from sandbox.org.rest.describe_fields import describe_field
 from sandbox.org.schema.setup import load_setup
 from sandbox.org.soql.entities import Entities, Entity
@@ -45,15 +46,19 @@ async def basic_information(call: Call) -> Response:
     """`GET /sobjects/X`: an object in short (REST API Developer Guide, "sObject Basic
     Information").
     """
+    if (event := event_entity(call.org, call.path("object"))) is not None:
+        return json_response({"objectDescribe": _event_object(event.name, call.base), "recentItems": []})
     entity = call.service.entity(call.path("object"))
     writable = entity.name in call.org.store.tracked
     return json_response({"objectDescribe": summary(entity, call.base, writable=writable), "recentItems": []})
 
 
 async def describe(call: Call) -> Response:
-    """`GET /sobjects/X/describe`: an object and its fields (REST API Developer Guide, "sObject
-    Describe").
+    """`GET /sobjects/X/describe`: an object, or a change event object, and its fields (REST API
+    Developer Guide, "sObject Describe").
     """
+    if (event := event_entity(call.org, call.path("object"))) is not None:
+        return _unless_unmodified(call, describe_event(event, call.base))
     entity = call.service.entity(call.path("object"))
     writable = entity.name in call.org.store.tracked
     return _unless_unmodified(
@@ -139,6 +144,21 @@ def _master_record_type(base: str, entity: Entity) -> dict[str, Any]:
         "recordTypeId": _MASTER_RECORD_TYPE,
         "urls": {"layout": layout},
     }
+
+
+def describe_event(event: Entity, base: str) -> dict[str, Any]:
+    """The whole describe of a change event object."""
+    whole = _event_object(event.name, base) | {
+        "childRelationships": [],
+        "compactLayoutable": False,
+        "fields": describe_event_fields(event),
+        "label": event.label,
+        "recordTypeInfos": [],
+        "searchLayoutable": False,
+        "supportedScopes": [],
+    }
+    whole |= {key: [] for key in _EMPTY_LISTS} | dict.fromkeys(_NULLS)
+    return dict(sorted(whole.items()))
 
 
 def event_summaries(org: Org, base: str) -> list[dict[str, Any]]:

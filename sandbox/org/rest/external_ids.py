@@ -18,6 +18,7 @@ from sandbox.org.rest.records import (
     update_record,
     write,
 )
+from sandbox.org.rest.relationships import related
 from sandbox.org.soql.entities import Entity
 from sandbox.org.state.dml import Write
 
@@ -32,14 +33,18 @@ async def retrieve(call: Call) -> Response:
     """
     if (blob := _blob(call)) is not None:
         return blob
+    if (found := await related(call)) is not None:
+        return found
     entity, matches = _matches(call)
     return _several(call, entity, matches) or record_response(call, entity, _one(matches))
 
 
 async def delete(call: Call) -> Response:
-    """`DELETE /sobjects/X/{field}/{value}`: 204 (REST API Developer Guide, "sObject Rows by
-    External ID").
+    """`DELETE /sobjects/X/{field}/{value}`: 204, also of a parent by its relationship (REST API
+    Developer Guide, "sObject Rows by External ID").
     """
+    if (done := await related(call)) is not None:
+        return done
     entity, matches = _matches(call)
     if (several := _several(call, entity, matches)) is not None:
         return several
@@ -51,6 +56,8 @@ async def upsert(call: Call) -> Response:
     """`PATCH /sobjects/X/{field}/{value}`: upsert; `?updateOnly=true` forbids to create (REST API
     Developer Guide, "sObject Rows by External ID").
     """
+    if (done := await related(call)) is not None:
+        return done
     entity, matches = _matches(call)
     body = await call.json_object()
     key = entity.by_lower_name[call.path("field").lower()]

@@ -15,6 +15,7 @@ NOT_BUILT: Mapping[str, str] = {
     "/consent": "Consent",
     "/dedupe": "Duplicate jobs",
     "/folders": "Folders",
+    "/graphql": "GraphQL API",
     "/knowledgeManagement": "Knowledge Management",
     "/licensing": "Licensing",
     "/localizedvalue": "Localized values",

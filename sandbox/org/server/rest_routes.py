@@ -73,7 +73,10 @@ def routes(service: RestService) -> list[BaseRoute]:
         endings = ("",) if path.endswith(":path}") else ("", "/")
         found += [_route(f"/v{{version}}{path}{slash}", serve) for slash in endings]
     unknown = endpoint(service, dict.fromkeys(METHODS, _unknown))
-    return [*found, _route("/v{version}/{rest:path}", unknown), _route("/{rest:path}", unknown)]
+    found += [_route("/v{version}/{rest:path}", unknown), _route("/{rest:path}", unknown)]
+    no_class = endpoint(service, dict.fromkeys(METHODS, _no_class))
+    elsewhere = {"/services/apexrest/{rest:path}": no_class, "/services/{rest:path}": unknown}
+    return [*found, *(Route(path, serve, methods=METHODS) for path, serve in elsewhere.items())]
 
 
 def _route(path: str, serve: Callable[[Request], Awaitable[Response]]) -> Route:
@@ -95,6 +98,11 @@ async def _resources(call: Call) -> Response:
     return json_response(
         resource_map(call.base, f"{own_url(call.request)}/id/{identity.org_id}/{call.user_id}")
     )
+
+
+async def _no_class(_call: Call) -> Response:
+    """The org has no Apex, so no class answers (Apex Developer Guide, "Apex REST Methods")."""
+    raise SalesforceError("NOT_FOUND", "Could not find a match for URL", 404)
 
 
 async def _unknown(_call: Call) -> Response:

@@ -1,6 +1,7 @@
 """Objects described by SOAP: REST's describe, written as XML."""
 
-from sandbox.org.rest.describe import describe_entity, event_summaries, summary
+from sandbox.org.rest.describe import describe_entity, describe_event, event_summaries, summary
+from sandbox.org.rest.describe_events import event_entity
 from sandbox.org.soap.call import Results, SoapCall
 from sandbox.org.soap.errors import SoapError
 from sandbox.org.soap.xml import element, of_mapping, texts
@@ -36,6 +37,9 @@ async def describe_sobjects(call: SoapCall) -> Results:
 def _described(call: SoapCall, names: list[str]) -> Results:
     found = []
     for name in names:
+        if (event := event_entity(call.org, name)) is not None:
+            found.append(element("result", of_mapping(describe_event(event, call.base), _OF_REST)))
+            continue
         entity = call.service.entities.find(name)
         if entity is None:
             raise SoapError("INVALID_TYPE", f"sObject type '{name}' is not supported.")
