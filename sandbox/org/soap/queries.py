@@ -94,12 +94,17 @@ async def get_deleted(call: SoapCall) -> Results:
 
 async def _first_page(call: SoapCall, *, include_deleted: bool) -> Results:
     soql, size = text(call.request.body, "queryString"), call.batch_size
+    user = call.session().user_id
     if call.service.tooling.is_asked(soql):
         return [query_result(call, call.service.tooling.query(soql, call.base))]
 
     def read(connection: sqlite3.Connection) -> Result:
         compiled = compile_soql(
-            soql, call.service.entities, include_deleted=include_deleted, today=call.org.clock.today()
+            soql,
+            call.service.entities,
+            include_deleted=include_deleted,
+            today=call.org.clock.today(),
+            user=user,
         )
         return ResultReader(connection, call.service.cursors, call.base, size).first(compiled)
 

@@ -12,9 +12,20 @@ from sandbox.org.soql.conditions import ConditionContext, Fragment, SqlValue, co
 from sandbox.org.soql.entities import COMPOUNDS, Entities
 from sandbox.org.soql.errors import PlacedSoqlError, SoqlError, cannot, no_such_child
 from sandbox.org.soql.functions import EXACT_NUMBER
-from sandbox.org.soql.nodes import ChildQuery, Condition, FieldPath, OrderItem, Query
+from sandbox.org.soql.literals import quote_string
+from sandbox.org.soql.nodes import (
+    AllOf,
+    ChildQuery,
+    Comparison,
+    Condition,
+    FieldPath,
+    Literal,
+    LiteralKind,
+    OrderItem,
+    Query,
+)
 from sandbox.org.soql.operands import Operand, operand
-from sandbox.org.soql.parser import parse
+from sandbox.org.soql.parser import MINE, parse
 from sandbox.org.soql.scope import Scope
 from sandbox.org.soql.selection import QueryShape, Selection, select_groups, select_rows, shape_of
 from schemas.salesforce.limits import SOQL_MAX_OFFSET
@@ -26,19 +37,52 @@ v58.0).
 
 
 def compile_soql(
-    text: str, entities: Entities, *, include_deleted: bool = False, today: date | None = None
+    text: str,
+    entities: Entities,
+    *,
+    include_deleted: bool = False,
+    today: date | None = None,
+    user: str | None = None,
 ) -> CompiledQuery:
     """Parse and compile; raises `SoqlError` with Salesforce's code and words.
 
-    `include_deleted` is the difference between queryAll and query. `today` is what date words
-    count from; None means now, UTC.
+    Args:
+        text: As an API takes it: `ALL ROWS` is for Apex alone (SOQL and SOSL Reference, "SELECT").
+        entities: The objects as the user sees them.
+        include_deleted: The difference between queryAll and query.
+        today: Where date words count from; None = now, UTC.
+        user: Id of the user whose records `USING SCOPE mine` finds; None = the scope is refused.
     """
     try:
-        return compile_query(
-            parse(text), entities, include_deleted=include_deleted, today=today or datetime.now(UTC).date()
-        )
+        query = _for_api(parse(text), entities, user)
+        day = today or datetime.now(UTC).date()
+        return compile_query(query, entities, include_deleted=include_deleted, today=day)
     except PlacedSoqlError as error:
         raise error.in_text(text) from None
+
+
+def _for_api(query: Query, entities: Entities, user: str | None) -> Query:
+    """The query with its scope as a condition."""
+    if query.all_rows:
+        raise PlacedSoqlError("MALFORMED_QUERY", "ALL ROWS not allowed in this context", at=query.object_at)
+    if not query.is_mine:
+        return query
+    entity = entities.find(query.object_name)
+    if user is None or (entity is not None and "OwnerId" not in entity.fields):
+        detail = f"Scope {MINE} is not supported on {query.object_name}"
+        raise PlacedSoqlError("MALFORMED_QUERY", detail, at=query.object_at)
+    at = query.object_at
+    owned = Comparison(FieldPath(("OwnerId",), at), "=", Literal(LiteralKind.STRING, quote_string(user), at))
+    where = owned if query.where is None else AllOf((owned, query.where))
+    return replace(query, where=where, is_mine=False)
+
+
+def _refuse_scope(query: Query) -> None:
+    """A subquery has no scope of its own."""
+    if query.is_mine:
+        raise PlacedSoqlError(
+            "MALFORMED_QUERY", "USING SCOPE not allowed in this context", at=query.object_at
+        )
 
 
 def compile_query(
@@ -51,6 +95,7 @@ def compile_query(
     if query.offset > SOQL_MAX_OFFSET:
         detail = f"Maximum SOQL offset allowed is {SOQL_MAX_OFFSET}"
         raise PlacedSoqlError("NUMBER_OUTSIDE_VALID_RANGE", detail, at=query.offset_at)
+    _refuse_scope(query)
     scope = Scope(query, entities)
     deleted = include_deleted or query.all_rows
     context = ConditionContext(scope, today, _SemiJoins(entities, deleted, today))
@@ -165,8 +210,21 @@ class _SemiJoins:
     include_deleted: bool
     today: date
     count: int = 0
+    is_inside: bool = False
+    """True while a subquery is compiled: none may stand in it."""
 
     def __call__(self, query: Query) -> Fragment:
+        if self.is_inside:
+            detail = "Nesting of semi join sub-selects is not supported"
+            raise PlacedSoqlError("MALFORMED_QUERY", detail, at=query.object_at)
+        self.is_inside = True
+        try:
+            return self._compiled(query)
+        finally:
+            self.is_inside = False
+
+    def _compiled(self, query: Query) -> Fragment:
+        _refuse_scope(query)
         self.count += 1
         scope = Scope(query, self.entities, prefix=f"s{self.count}_")
         if len(query.select) != 1 or isinstance(query.select[0], ChildQuery):

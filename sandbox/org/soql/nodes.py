@@ -139,3 +139,5 @@ class Query:
     offset_at: int = field(default=0, compare=False)
     all_rows: bool = False
     """`ALL ROWS`: deleted records too."""
+    is_mine: bool = False
+    """`USING SCOPE mine`: only records that the user owns."""

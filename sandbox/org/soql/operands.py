@@ -2,13 +2,17 @@
 with a type.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sandbox.org.soql.entities import COMPOUNDS, DECIMAL_KINDS, NUMBER_KINDS, TEXT_KINDS
 from sandbox.org.soql.errors import PlacedSoqlError
+from sandbox.org.soql.functions import EXACT_SUM
 from sandbox.org.soql.nodes import Expression, FieldPath, FunctionCall
 from sandbox.org.soql.scope import ResolvedField, Scope
 
+FORMAT = "FORMAT"
+SHOWN_AS_FIELDS = frozenset({FORMAT, "TOLABEL", "CONVERTTIMEZONE"})
+"""Functions of a field that stand in a list of fields, and may have an alias there."""
 _AGGREGATES = {
     "COUNT": "count({})",
     "COUNT_DISTINCT": "count(DISTINCT {})",
@@ -73,7 +77,17 @@ class Operand:
 
 
 def is_aggregate(expression: Expression) -> bool:
-    return isinstance(expression, FunctionCall) and expression.name in _AGGREGATES
+    """True for an aggregate, formatted or not."""
+    if not isinstance(expression, FunctionCall):
+        return False
+    inner = expression.argument
+    is_formatted = expression.name == FORMAT and inner is not None and is_aggregate(inner)
+    return expression.name in _AGGREGATES or is_formatted
+
+
+def format_sql(value: Operand) -> str:
+    """`FORMAT()` of a value, as SQL."""
+    return f"soql_format({value.sql}, '{value.kind}')"
 
 
 def operand(expression: Expression, scope: Scope) -> Operand:
@@ -98,7 +112,10 @@ def operand(expression: Expression, scope: Scope) -> Operand:
         return _aggregate(expression, argument)
     if expression.name in _DATE_FUNCTIONS:
         return _date_function(expression, argument)
-    if expression.name in ("TOLABEL", "FORMAT", "CONVERTTIMEZONE"):
+    if expression.name == FORMAT and argument.resolved is None:
+        name = f"{FORMAT}({argument.name})"
+        return replace(argument, sql=format_sql(argument), kind="string", name=name)
+    if expression.name in SHOWN_AS_FIELDS:
         return argument
     raise PlacedSoqlError("MALFORMED_QUERY", f"unknown function: {expression.name}", at=expression.at)
 
@@ -118,6 +135,8 @@ def _aggregate(call: FunctionCall, argument: Operand) -> Operand:
     # does.
     value = f"{argument.sql} COLLATE NOCASE" if argument.is_text else argument.as_number
     sql = _AGGREGATES[call.name].format(value)
+    if call.name == "SUM" and argument.kind in DECIMAL_KINDS:
+        sql = f"{EXACT_SUM}({argument.sql})"
     return Operand(sql, kind, f"{call.name}({argument.name})", call.at, is_aggregate=True)
 
 

@@ -43,6 +43,10 @@ _KINDS = {
 }
 
 
+MINE = "mine"
+"""The filter scope of records that the user owns (SOQL and SOSL Reference, "USING SCOPE")."""
+
+
 def _at(token: Token) -> int:
     return token.start_pos or 0
 
@@ -84,11 +88,12 @@ class _TreeBuilder(Transformer[Token, Query]):
     def alias(self, name: Token) -> str:
         return str(name)
 
-    def scope(self, name: Token) -> None:
-        # `mine` and the like would need sharing rules; to ignore them would answer another question
+    def scope(self, name: Token) -> str:
+        # The others would need territories and teams; to ignore them would answer another question
         # than was asked.
-        if name.lower() != "everything":
+        if name.lower() not in ("everything", MINE):
             raise PlacedSoqlError("MALFORMED_QUERY", f"Scope {name} is not supported", at=_at(name))
+        return name.lower()
 
     def where(self, condition: Condition) -> Condition:
         return condition
@@ -165,7 +170,7 @@ class _TreeBuilder(Transformer[Token, Query]):
             select,
             name,
             alias,
-            _scope,
+            scope,
             where,
             _with,
             group,
@@ -191,6 +196,7 @@ class _TreeBuilder(Transformer[Token, Query]):
             offset=start,
             offset_at=start_at,
             all_rows=all_rows is not None,
+            is_mine=scope == MINE,
         )
 
 

@@ -5,13 +5,13 @@ parent's Id, because a record in an answer carries its own address and a missing
 as a whole.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal as OneOf
 
 from sandbox.org.soql.entities import COMPOUNDS, Field
 from sandbox.org.soql.errors import PlacedSoqlError, cannot
 from sandbox.org.soql.nodes import ChildQuery, Expression, FieldPath, FunctionCall, Query, SelectItem
-from sandbox.org.soql.operands import Operand, is_aggregate, operand
+from sandbox.org.soql.operands import FORMAT, SHOWN_AS_FIELDS, Operand, format_sql, is_aggregate, operand
 from sandbox.org.soql.scope import ResolvedField, Scope
 
 QueryShape = OneOf["count", "groups", "rows"]
@@ -83,10 +83,13 @@ def select_rows(query: Query, scope: Scope) -> Selection:
                     "MALFORMED_QUERY", "COUNT() must be alone in the select list", at=query.object_at
                 )
             continue
-        if item.alias is not None:
+        is_function = isinstance(item.expression, FunctionCall) and item.expression.name in SHOWN_AS_FIELDS
+        if item.alias is not None and not is_function:
             detail = "only aggregate expressions use field aliasing"
             raise PlacedSoqlError("MALFORMED_QUERY", detail, at=item.expression.at)
         for resolved in _fields(item.expression, query, scope):
+            if item.alias is not None:
+                resolved = replace(resolved, path=(item.alias,), expression=resolved.sql)
             if any(column.path == resolved.path for column in selection.found):
                 detail = f"duplicate field selected: {'.'.join(resolved.path)}"
                 raise PlacedSoqlError("INVALID_FIELD", detail, at=item.expression.at)
@@ -100,6 +103,9 @@ def _fields(expression: Expression, query: Query, scope: Scope) -> list[Resolved
     found = operand(expression, scope)
     if found.resolved is None:
         raise PlacedSoqlError("MALFORMED_QUERY", f"{found.name} needs a GROUP BY", at=found.at)
+    if isinstance(expression, FunctionCall) and expression.name == FORMAT and found.kind not in COMPOUNDS:
+        text = replace(found.resolved.field, kind="string")
+        return [replace(found.resolved, field=text, expression=format_sql(found))]
     return [found.resolved]
 
 
