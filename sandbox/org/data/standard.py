@@ -5,16 +5,32 @@ no change events here.
 import sqlite3
 
 from sandbox.org.data.identity import Identity
+from sandbox.org.data.setup_objects import BORN as _BORN, PROFILE_ID, SETUP_OBJECTS, STANDARD_PROFILE_ID
 from sandbox.org.schema.ids import IdMaker
 from schemas.catalogue import ObjectSpec
 
 USERS = 40
 _FIRST = ["Ada", "Ben", "Carla", "Dmitri", "Elena", "Farid", "Grace", "Hugo", "Ines", "Jonas"]
 _LAST = ["Lindqvist", "Okafor", "Marsh", "Petrov"]
-_BORN = "2021-03-01T08:00:00.000Z"
 
 _DATES = {"CreatedDate": {"type": "datetime"}, "LastModifiedDate": {"type": "datetime"}}
+_USER_LOCALE = {
+    "TimeZoneSidKey": "Europe/London",
+    "LocaleSidKey": "en_GB",
+    "LanguageLocaleKey": "en_US",
+    "EmailEncodingKey": "UTF-8",
+}
+_ORG_CHOICES = {
+    "LanguageLocaleKey": "en_US",
+    "DefaultLocaleSidKey": "en_GB",
+    "TimeZoneSidKey": "Europe/London",
+    **dict.fromkeys(
+        ("DefaultAccountAccess", "DefaultCaseAccess", "DefaultLeadAccess", "DefaultOpportunityAccess"), "Edit"
+    ),
+    "DefaultContactAccess": "ControlledByParent",
+}
 STANDARD_OBJECTS = {
+    **SETUP_OBJECTS,
     "User": ObjectSpec.model_validate(
         {
             "name": "User",
@@ -29,6 +45,15 @@ STANDARD_OBJECTS = {
                 "Alias": {"type": "string", "length": 8},
                 "UserType": {"type": "picklist"},
                 "IsActive": {"type": "boolean"},
+                "ProfileId": {"type": "reference", "references": ["Profile"]},
+                "UserRoleId": {"type": "reference", "references": ["UserRole"]},
+                "ManagerId": {"type": "reference", "references": ["User"]},
+                "CommunityNickname": {"type": "string", "length": 40},
+                "FederationIdentifier": {"type": "string", "length": 512},
+                **{name: {"type": "string", "length": 80} for name in ("Title", "Department", "CompanyName")},
+                **{name: {"type": "phone", "length": 40} for name in ("Phone", "MobilePhone")},
+                **{name: {"type": "picklist"} for name in _USER_LOCALE},
+                "LastLoginDate": {"type": "datetime"},
                 **_DATES,
             },
         }
@@ -44,6 +69,15 @@ STANDARD_OBJECTS = {
                 "InstanceName": {"type": "string", "length": 5},
                 "IsSandbox": {"type": "boolean"},
                 "NamespacePrefix": {"type": "string", "length": 15},
+                **{
+                    name: {"type": "string", "length": 80}
+                    for name in ("Division", "PrimaryContact", "Country")
+                },
+                "Phone": {"type": "phone", "length": 40},
+                **{name: {"type": "picklist"} for name in _ORG_CHOICES},
+                "FiscalYearStartMonth": {"type": "int"},
+                "UsesStartDateAsFiscalYearName": {"type": "boolean"},
+                "IsReadOnly": {"type": "boolean"},
                 "TrialExpirationDate": {"type": "datetime"},
                 **_DATES,
             },
@@ -66,6 +100,9 @@ def seed_standard_rows(connection: sqlite3.Connection, identity: Identity, editi
         "IsSandbox, CreatedDate, LastModifiedDate) VALUES (?, 0, ?, 'Tidegate sandbox', ?, 'TG1', 1, ?, ?)",
         (identity.org_id, _BORN, _EDITION_NAMES[edition], _BORN, _BORN),
     )
+    chosen = {**_ORG_CHOICES, "FiscalYearStartMonth": 1, "IsReadOnly": 0, "Country": "GB"}
+    marks = ", ".join(f'"{name}" = ?' for name in chosen)
+    connection.execute(f'UPDATE "Organization" SET {marks}', tuple(chosen.values()))
     maker = IdMaker("005", identity.user_id)
     people = [(identity.user_id, "Integration", "User", identity.username)]
     for number in range(1, USERS):
@@ -89,4 +126,10 @@ def seed_standard_rows(connection: sqlite3.Connection, identity: Identity, editi
             )
             for id_, first, last, username in people
         ],
+    )
+    marks = ", ".join(f'"{name}" = ?' for name in _USER_LOCALE)
+    connection.execute(
+        f'UPDATE "User" SET ProfileId = CASE Id WHEN ? THEN ? ELSE ? END, CommunityNickname = Alias, {marks} '
+        "WHERE ProfileId IS NULL",
+        (identity.user_id, PROFILE_ID, STANDARD_PROFILE_ID, *_USER_LOCALE.values()),
     )

@@ -16,6 +16,7 @@ from weakref import WeakSet
 import orjson
 
 from sandbox.org.data.identity import Identity
+from sandbox.org.data.setup_objects import SETUP_OBJECTS, seed_setup_rows
 from sandbox.org.data.standard import STANDARD_OBJECTS, seed_standard_rows
 from sandbox.org.schema.exact import dumps, loads
 from sandbox.org.schema.fields import Value
@@ -105,6 +106,7 @@ class Store:
         self._read_schema()
         self._create_tables()
         seed_standard_rows(self.connection, identity, edition)
+        seed_setup_rows(self.connection, SETUP_OBJECTS.keys() - catalogue.objects.keys(), identity.user_id)
 
     def reader(self) -> sqlite3.Connection:
         """A new read-only connection, for one thread at a time. It never waits for the writer. The

@@ -12,6 +12,7 @@ from sandbox.org.permissions.model import Permissions
 USER_PERMISSION_ACCESS = "UserPermissionAccess"
 PERMISSION_SET_ASSIGNMENT = "PermissionSetAssignment"
 OBJECT_PERMISSIONS = "ObjectPermissions"
+PERMISSION_SET = "PermissionSet"
 NEEDS_VIEW_SETUP = frozenset({OBJECT_PERMISSIONS, PERMISSION_SET_ASSIGNMENT})
 """Since Summer '20 (Object Reference, "ObjectPermissions", "Special Access Rules")."""
 _PERMISSION_SET = "0PSTg0000000001AAA"
@@ -32,6 +33,15 @@ FIELDS: Mapping[str, tuple[str, Mapping[str, Mapping[str, object]]]] = {
         ),
     ),
     PERMISSION_SET_ASSIGNMENT: ("0Pa", {"AssigneeId": _TEXT, "PermissionSetId": _TEXT, "IsActive": _FLAG}),
+    PERMISSION_SET: (
+        "0PS",
+        {
+            **dict.fromkeys(("Name", "Label", "NamespacePrefix", "ProfileId", "Type"), _TEXT),
+            **dict.fromkeys(
+                ("IsOwnedByProfile", "IsCustom", "PermissionsApiEnabled", "PermissionsViewAllData"), _FLAG
+            ),
+        },
+    ),
     OBJECT_PERMISSIONS: (
         "110",
         {
@@ -82,5 +92,19 @@ def providers(
     return {
         USER_PERMISSION_ACCESS: user_permissions,
         PERMISSION_SET_ASSIGNMENT: assignments,
+        PERMISSION_SET: lambda: _permission_sets(permissions),
         OBJECT_PERMISSIONS: object_permissions,
     }
+
+
+def _permission_sets(permissions: Permissions) -> list[dict[str, object]]:
+    row = {
+        "Name": "Tidegate_Integration",
+        "Label": "Tidegate Integration",
+        "Type": "Regular",
+        "IsOwnedByProfile": False,
+        "IsCustom": True,
+        "PermissionsApiEnabled": permissions.rights.api_enabled,
+        "PermissionsViewAllData": permissions.rights.view_all_data,
+    }
+    return [{"Id": _PERMISSION_SET, **row}]

@@ -9,7 +9,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from sandbox.org.auth.routes import routes as auth_routes
 from sandbox.org.auth.sessions import Sessions
@@ -23,7 +23,7 @@ from sandbox.org.control.handlers import Parts
 from sandbox.org.control.routes import routes as control_routes
 from sandbox.org.data.identity import load_identity
 from sandbox.org.data.store import Store
-from sandbox.org.errors import SalesforceError
+from sandbox.org.errors import SalesforceError, not_found
 from sandbox.org.http_faults import HttpFaults
 from sandbox.org.pubsub.server import PubSubAddress, start_pubsub
 from sandbox.org.refusals import refusal
@@ -83,7 +83,7 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
         ],
         lifespan=lifespan,
         middleware=[Middleware(CrossOrigin, dials=org.dials), Middleware(UnpackedBodies)],
-        exception_handlers={SalesforceError: _refused},
+        exception_handlers={SalesforceError: _refused, 404: _nothing_there},
     )
     parts.outermost = app.state.outermost = HttpFaults(SpelledHeaders(app), org, sessions)
     """The application behind the scripted faults, as a server runs it."""
@@ -98,6 +98,13 @@ async def _refused(request: Request, error: Exception) -> Response:
     if not isinstance(error, SalesforceError):
         raise error
     return refusal(error, request)
+
+
+async def _nothing_there(request: Request, _error: Exception) -> Response:
+    """An address of no API, in the form of the API that it looks like."""
+    if request.url.path.startswith("/services/"):
+        return refusal(not_found(), request)
+    return PlainTextResponse("Not Found", 404)
 
 
 @asynccontextmanager

@@ -75,8 +75,7 @@ def routes(service: RestService) -> list[BaseRoute]:
     unknown = endpoint(service, dict.fromkeys(METHODS, _unknown))
     found += [_route("/v{version}/{rest:path}", unknown), _route("/{rest:path}", unknown)]
     no_class = endpoint(service, dict.fromkeys(METHODS, _no_class))
-    elsewhere = {"/services/apexrest/{rest:path}": no_class, "/services/{rest:path}": unknown}
-    return [*found, *(Route(path, serve, methods=METHODS) for path, serve in elsewhere.items())]
+    return [*found, Route("/services/apexrest/{rest:path}", no_class, methods=METHODS)]
 
 
 def _route(path: str, serve: Callable[[Request], Awaitable[Response]]) -> Route:

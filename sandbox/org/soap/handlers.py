@@ -8,6 +8,7 @@ namespace prefixes, because others find them by a regular expression (SOAP API D
 from datetime import UTC, datetime
 
 from sandbox.org.auth.grants import password_is_right
+from sandbox.org.data.setup_objects import PROFILE_ID
 from sandbox.org.soap.call import Results, SoapCall
 from sandbox.org.soap.errors import SoapError
 from sandbox.org.soap.xml import Pairs, element, text
@@ -68,7 +69,7 @@ def _user_info(call: SoapCall, user_id: str) -> Pairs:
         ("organizationId", org.identity.org_id),
         ("organizationMultiCurrency", False),
         ("organizationName", "Tidegate sandbox"),
-        ("profileId", "00eTg0000000001IAA"),
+        ("profileId", PROFILE_ID),
         ("roleId", None),
         ("sessionSecondsValid", str(int(call.sessions.life_seconds))),
         ("userDefaultCurrencyIsoCode", None),

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from sandbox.org.schema.exact import DIGITS
 from sandbox.org.schema.fields import scale_of
+from sandbox.org.schema.ids import eighteen
 from sandbox.org.schema.objects import namespace_of
 from sandbox.org.soql.entities import DECIMAL_KINDS, NUMBER_KINDS, Entities, Entity, Field
 from schemas.catalogue import Pii
@@ -28,6 +29,22 @@ def entity_rows(entities: Entities) -> list[dict[str, object]]:
 
 def field_rows(entities: Entities) -> list[dict[str, object]]:
     return [_field_row(entity, field) for entity in entities for field in entity.fields.values()]
+
+
+def custom_field_rows(entities: Entities) -> list[dict[str, object]]:
+    """One row a custom field; `TableEnumOrId` is its object (Tooling API, "CustomField")."""
+    own = ((entity, field) for entity in entities for field in entity.fields.values() if field.is_custom)
+    return [
+        {
+            "Id": eighteen(f"00NTg{number:010d}"),
+            "DeveloperName": field.name.removesuffix("__c"),
+            "TableEnumOrId": entity.name,
+            "NamespacePrefix": namespace_of(field.name),
+            "FullName": f"{entity.name}.{field.name}",
+            "ManageableState": "unmanaged",
+        }
+        for number, (entity, field) in enumerate(own, 1)
+    ]
 
 
 def _entity_row(entity: Entity) -> dict[str, object]:

@@ -24,8 +24,16 @@ from sandbox.org.soql.functions import register_functions
 from sandbox.org.soql.nodes import AllOf, Comparison, Condition, FieldPath, Membership, Query, SelectItem
 from sandbox.org.soql.parser import parse
 from sandbox.org.state.org import Org
-from sandbox.org.tooling.definitions import entity_rows, field_rows
-from sandbox.org.tooling.objects import ENTITY_DEFINITION, FIELD_DEFINITION, METADATA, SPECS, tooling_entities
+from sandbox.org.tooling.definitions import custom_field_rows, entity_rows, field_rows
+from sandbox.org.tooling.objects import (
+    CUSTOM_FIELD,
+    EMPTY,
+    ENTITY_DEFINITION,
+    FIELD_DEFINITION,
+    METADATA,
+    SPECS,
+    tooling_entities,
+)
 from schemas.salesforce.limits import QUERY_PAGE_MAX
 
 Provider = Callable[[], Sequence[Mapping[str, object]]]
@@ -45,6 +53,8 @@ class Tooling:
         self.providers: dict[str, Provider] = {
             ENTITY_DEFINITION: lambda: entity_rows(org.entities),
             FIELD_DEFINITION: lambda: field_rows(org.entities),
+            CUSTOM_FIELD: lambda: custom_field_rows(org.entities),
+            **dict.fromkeys(EMPTY, tuple),
             **org.event_metadata.providers,
             **permission_rows.providers(org.permissions, org.identity, lambda: sorted(org.store.tracked)),
         }

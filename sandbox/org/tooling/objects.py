@@ -19,6 +19,9 @@ METADATA = "Metadata"
 """An object inside an object; rows hold it as JSON text."""
 ENTITY_DEFINITION = "EntityDefinition"
 FIELD_DEFINITION = "FieldDefinition"
+CUSTOM_FIELD = "CustomField"
+EMPTY = ("ApexClass", "InstalledSubscriberPackage")
+"""Objects of which this org has no row."""
 _FIELDS: Mapping[str, tuple[str, Mapping[str, Mapping[str, object]]]] = {
     ENTITY_DEFINITION: (
         "4ie",
@@ -71,6 +74,27 @@ _FIELDS: Mapping[str, tuple[str, Mapping[str, Mapping[str, object]]]] = {
         },
     ),
     **permission_rows.FIELDS,
+    "ApexClass": (
+        "01p",
+        {
+            **dict.fromkeys(("Name", "NamespacePrefix"), _TEXT),
+            "Status": _CHOICE,
+            "ApiVersion": {"type": "double"},
+            "IsValid": _FLAG,
+            "LengthWithoutComments": _NUMBER,
+            "Body": _COMPLEX,
+        },
+    ),
+    CUSTOM_FIELD: (
+        "00N",
+        dict.fromkeys(
+            ("DeveloperName", "TableEnumOrId", "NamespacePrefix", "FullName", "ManageableState"), _TEXT
+        ),
+    ),
+    "InstalledSubscriberPackage": (
+        "0A3",
+        dict.fromkeys(("SubscriberPackageId", "SubscriberPackageVersionId"), _TEXT),
+    ),
     "ManagedEventSubscription": (
         "18x",
         {

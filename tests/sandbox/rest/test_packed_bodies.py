@@ -119,3 +119,9 @@ async def test_a_slash_in_an_external_id_is_part_of_it(http, org):
     answer = await http.patch(f"{V}/sobjects/Account/ExternalId__c/A%2F", json={"Name": "Slash"})
     assert answer.status_code == 201, answer.text
     assert org.store.connection.execute("SELECT ExternalId__c FROM Account").fetchall() == [("A/",)]
+
+
+async def test_an_address_of_no_api_is_refused_in_json(http):
+    answer = await http.get("/services/nope")
+    assert (answer.status_code, answer.json()[0]["errorCode"]) == (404, "NOT_FOUND")
+    assert (await http.get("/services/oauth2/token")).status_code == 405

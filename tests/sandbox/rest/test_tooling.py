@@ -56,10 +56,10 @@ async def test_objects_are_rows(client, org):
 
 
 async def test_an_object_that_has_no_rows_is_unknown(client):
-    answer = await ask(client, "SELECT Id FROM ApexClass")
+    answer = await ask(client, "SELECT Id FROM ApexTrigger")
     assert answer.status_code == 400
     assert error(answer)["errorCode"] == "INVALID_TYPE"
-    assert "sObject type 'ApexClass' is not supported." in error(answer)["message"]
+    assert "sObject type 'ApexTrigger' is not supported." in error(answer)["message"]
 
 
 async def test_another_family_adds_an_object_by_adding_its_rows(org):
