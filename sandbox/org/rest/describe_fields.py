@@ -47,6 +47,7 @@ def describe_field(entity: Entity, field: Field) -> dict[str, Any]:
 def _texts(entity: Entity, field: Field) -> dict[str, Any]:
     spec = field.spec or _NO_SPEC
     set_up = load_setup().values(entity.name, field.name)
+    offered = load_setup().offered.get(entity.name, {}).get(field.name, ())
     has_text = field.kind in TEXT_KINDS or field.kind in ("id", "reference")
     return {
         "byteLength": field.length * _BYTES_A_CHARACTER if has_text else 0,
@@ -57,7 +58,7 @@ def _texts(entity: Entity, field: Field) -> dict[str, Any]:
         "label": spec.label or _label(field.name),
         "length": field.length if has_text else 0,
         "name": field.name,
-        "picklistValues": [_value(each) for each in set_up or spec.picklist],
+        "picklistValues": [_value(each) for each in set_up or spec.picklist or offered],
         "queryByDistance": field.kind in COMPOUNDS,
         "restrictedPicklist": bool(set_up) or spec.restricted,
         "soapType": _SOAP_TYPES.get(field.kind, "xsd:string"),

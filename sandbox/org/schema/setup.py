@@ -102,6 +102,8 @@ class Setup(_Part):
     """The whole file, by object."""
 
     picklists: Mapping[str, Mapping[str, tuple[str, ...]]] = Field(default_factory=dict)
+    offered: Mapping[str, Mapping[str, tuple[str, ...]]] = Field(default_factory=dict)
+    """Values of picklists that are not restricted."""
     references: Mapping[str, Mapping[str, OnDelete]] = Field(default_factory=dict)
     """Child object -> its reference -> what deleting the parent does."""
     calculated: Mapping[str, Mapping[str, Calculated]] = Field(default_factory=dict)

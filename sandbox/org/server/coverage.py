@@ -199,8 +199,9 @@ calls and RPCs. `tidegate sandbox up` starts it; `/sandbox` on its HTTP port is 
 Everything here is from documentation: where the documentation is silent, the wording is ours and the code says so."""
 _GAPS = """## Known gaps
 
-- XML bodies and answers of the REST API, SOSL, `TYPEOF`, `convertCurrency`, `GROUP BY ROLLUP` and `CUBE` are refused.
-- One integration user; no profiles, field-level security or sharing: everybody sees everything.
+- XML bodies and answers of the REST API, SOSL, `TYPEOF`, `DISTANCE`, `convertCurrency`, `GROUP BY ROLLUP` and `CUBE` are refused.
+- Everybody comes in as the one integration user. Profiles, roles, queues and stages can be read and have no effect.
+- By SOAP, `merge`, `convertLead` and `search` are refused; the metadata, Apex and Tooling APIs refuse everything.
 - Platform events cannot be published; change event topics are the only ones.
 - Formulas are of three kinds (a parent's field, days since, a roll-up), set up in `sandbox/org/schema/setup.yaml`, and stay out of events.
 - `DailyBulkV2QueryFileStorageMB` is reported and not enforced, nor is the day that an ingest job may stay open.

@@ -50,6 +50,15 @@ async def test_the_set_up_cannot_be_written_by_the_api(client):
     assert answer.status_code == 400
 
 
+async def test_a_picklist_that_is_not_restricted_has_values_and_takes_others(client):
+    fields = (await client.get(f"{V}/sobjects/Account/describe")).json()["fields"]
+    [industry] = [field for field in fields if field["name"] == "Industry"]
+    assert "Education" in [value["value"] for value in industry["picklistValues"]]
+    assert not industry["restrictedPicklist"]
+    answer = await client.post(f"{V}/sobjects/Account", json={"Name": "A", "Industry": "Basketry"})
+    assert answer.status_code == 201
+
+
 async def test_tooling_lists_custom_fields_and_no_code(client):
     for name in ("ApexClass", "InstalledSubscriberPackage"):
         assert await records(client, f"SELECT Id FROM {name}", "tooling/query") == []
