@@ -1,4 +1,6 @@
-"""From a token to a browser's session, and what a client may find out about the logins beforehand."""
+"""From a token to a browser's session, and what a client may find out about the logins
+beforehand.
+"""
 
 import secrets
 from urllib.parse import parse_qsl, quote, urlencode
@@ -59,8 +61,8 @@ class FrontDoor:
 
     async def enter(self, request: Request) -> Response:
         """Makes a session the browser's, by its id or a one-time code, and leads to a page
-        (Salesforce Help, "Using Frontdoor.jsp to Bridge an Existing Session Into Salesforce", of the
-        OAuth API).
+        (Salesforce Help, "Using Frontdoor.jsp to Bridge an Existing Session Into Salesforce", of
+        the OAuth API).
         """
         given = dict(request.query_params) | await _form(request)
         session = self._session(self._taken(given["otp"]) if given.get("otp") else given.get("sid", ""))

@@ -1,5 +1,6 @@
 """Change event objects described: the fields that an event of the object may carry (Change Data
-Capture Developer Guide, "Change Event Objects": they can be described, and neither read nor written).
+Capture Developer Guide, "Change Event Objects": they can be described, and neither read nor
+written).
 """
 
 from typing import Any

@@ -100,7 +100,9 @@ async def _first_page(call: Call, *, include_deleted: bool) -> Response:
 
 
 def _entities_asked(call: Call, soql: str) -> Entities:
-    """The org's objects, or those whose rows describe the org when the query asks for one of them."""
+    """The org's objects, or those whose rows describe the org when the query asks for one of
+    them.
+    """
     asks_tooling = ROWS_ASKED.search(soql) and call.service.tooling.is_asked(soql)
     return call.service.tooling.entities if asks_tooling else call.service.entities
 

@@ -54,7 +54,9 @@ def columns_of(soql: str, entities: Entities) -> Described:
 
 
 def _level(columns: Iterable[Column], depth: int, entity: Entity, entities: Entities) -> list[Described]:
-    """Columns of one object in their order; those of a parent together, where its first one stands."""
+    """Columns of one object in their order; those of a parent together, where its first one
+    stands.
+    """
     by_name: dict[str, list[Column]] = {}
     for column in columns:
         by_name.setdefault(column.path[depth], []).append(column)

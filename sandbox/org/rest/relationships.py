@@ -17,7 +17,7 @@ from schemas.salesforce.limits import QUERY_PAGE_DEFAULT
 
 
 async def related(call: Call) -> Response | None:
-    """What the address of a relationship asks for; None for an address of another kind."""
+    """The answer to the address of a relationship; None for an address of another kind."""
     entity = call.service.entity(call.path("object"))
     if not _is_id(entity, call.path("field")):
         return None

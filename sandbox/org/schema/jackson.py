@@ -1,5 +1,6 @@
-"""Why a text is no JSON, in the words of Jackson, which reads JSON for Salesforce: clients and their
-users search for these sentences (the forms are seen in orgs; places are counted by line and column).
+"""Why a text is no JSON, in the words of Jackson, which reads JSON for Salesforce: clients and
+their users search for these sentences (the forms are seen in orgs; places are counted by line
+and column).
 """
 
 import json
@@ -108,7 +109,9 @@ _BY_KIND: dict[str, Callable[[_Word], str]] = {
 
 
 def _open_bracket(text: str) -> tuple[str, int]:
-    """What is open at the end of `text` and where it begins; ROOT at 0 when nothing is."""
+    """The kind of bracket that is open at the end of `text`, and its place; ROOT at 0 when
+    nothing is.
+    """
     opened: list[int] = []
     in_string = escaped = False
     for at, character in enumerate(text):

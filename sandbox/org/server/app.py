@@ -94,7 +94,7 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    """What no API has answered itself, such as a body that cannot be unpacked."""
+    """Refuse a call that no API has answered itself, such as a body that cannot be unpacked."""
     if not isinstance(error, SalesforceError):
         raise error
     return refusal(error, request)

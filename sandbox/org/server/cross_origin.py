@@ -1,5 +1,5 @@
-"""Calls from pages of other origins: a browser asks first, without a session, and Salesforce goes by
-its allowlist (REST API Developer Guide, "Use CORS with Salesforce").
+"""Calls from pages of other origins: a browser asks first, without a session, and Salesforce goes
+by its allowlist (REST API Developer Guide, "Use CORS with Salesforce").
 """
 
 from fnmatch import fnmatchcase
@@ -48,7 +48,9 @@ class CrossOrigin:
 
 
 def _preflight(origin: str | None, headers: Headers) -> Response:
-    """What the browser may send; 403 for an origin that is not in the allowlist (None)."""
+    """The methods and headers that the browser may send; 403 for an origin that is not in the
+    allowlist (None).
+    """
     if origin is None:
         return PlainTextResponse("Origin is not in the CORS allowlist", 403)
     allowed = {

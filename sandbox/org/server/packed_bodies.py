@@ -42,7 +42,9 @@ class UnpackedBodies:
 
 
 def _encodings(headers: Iterable[tuple[bytes, bytes]]) -> list[str]:
-    """The names in Content-Encoding, in the order in which they were applied, without `identity`."""
+    """The names in Content-Encoding, in the order in which they were applied, without
+    `identity`.
+    """
     named = (value.decode("latin-1") for name, value in headers if name.lower() == b"content-encoding")
     words = [word.strip().lower() for value in named for word in value.split(",")]
     return [word for word in words if word not in ("", "identity")]
@@ -53,8 +55,8 @@ def _bound(path: str) -> int:
 
 
 class _Body:
-    """The server's `receive`, unpacking. It raises `SalesforceError` where the body is read, so that
-    the API called words the refusal.
+    """The server's `receive`, unpacking. It raises `SalesforceError` where the body is read, so
+    that the API called words the refusal.
     """
 
     def __init__(self, receive: Receive, encodings: list[str], bound: int) -> None:
@@ -86,7 +88,7 @@ class _Body:
         return {"type": "http.request", "body": b"", "more_body": False}
 
     def _piece(self) -> bytes:
-        """What the bytes at hand unpack to, at most a piece."""
+        """Unpack the bytes at hand, to a piece and no more."""
         if self._unpacker is None or (self._unpacker.eof and self._rest):
             self._unpacker = self._next_unpacker()
         try:

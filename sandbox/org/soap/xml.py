@@ -17,7 +17,9 @@ XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 
 
 def parsed(envelope: bytes) -> ElementTree.Element:
-    """The envelope; raises `SoapError`. Declarations, and with them entities, are refused unread."""
+    """The envelope; raises `SoapError`. Declarations, and with them entities, are refused
+    unread.
+    """
     if b"<!DOCTYPE" in envelope or b"<!ENTITY" in envelope:
         raise SoapError("INVALID_SOAP_HEADER", "A document type declaration is not allowed")
     try:

@@ -1,5 +1,5 @@
-"""What clients ask around a login: the command line's own app, the way into a browser, discovery,
-and pages of other origins.
+"""Questions of clients around a login: the command line's own app, the way into a browser,
+discovery, and pages of other origins.
 """
 
 from urllib.parse import parse_qs, urlsplit

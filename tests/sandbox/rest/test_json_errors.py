@@ -1,4 +1,4 @@
-"""What is no JSON is refused in Jackson's words, never in those of the language below."""
+"""A text that is no JSON is refused in Jackson's words, never in those of the language below."""
 
 import pytest
 
