@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import orjson
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from sandbox.org.auth.sessions import Sessions
@@ -22,7 +22,11 @@ _OLDEST_VERSION = 37
 
 
 def routes(org: Org, sessions: Sessions, clients: Clients) -> list[BaseRoute]:
-    return [Mount("/cometd", app=CometdApp(Handlers(org, sessions, clients)))]
+    """CometD of `org`, also at the address without a version, which it refuses in words of its
+    own.
+    """
+    app = CometdApp(Handlers(org, sessions, clients))
+    return [Mount("/cometd", app=app), Route("/cometd", app)]
 
 
 class CometdApp:
