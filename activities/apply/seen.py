@@ -50,7 +50,8 @@ class SeenChanges:
         bases: dict[str, StoredBase] = {}
         if suspects:
             _stage_records(transaction, sql.SUSPECT, sorted(suspects))
-            since = logged_since(_earliest(incoming, suspects), datetime.now(UTC))
+            earliest, latest = _commit_times(incoming, suspects)
+            since = logged_since(earliest, datetime.now(UTC), latest=latest)
             logged = set(transaction.fetch(sql.find_logged_orders(spec), [since]))
             bases = read_bases(transaction.fetch(sql.find_bases(spec)), spec)
         is_new, is_behind = [], []
@@ -101,12 +102,12 @@ class SeenChanges:
         }
 
 
-def _earliest(incoming: pa.Table, record_ids: set[str]) -> datetime:
-    """The earliest commit time of some records' changes."""
+def _commit_times(incoming: pa.Table, record_ids: set[str]) -> tuple[datetime, datetime]:
+    """The earliest and the latest commit time of some records' changes."""
     ids = incoming["record_id"]
     some = pc.is_in(ids, value_set=pa.array(sorted(record_ids), ids.type))
-    earliest: datetime = pc.min(incoming["changed_at"].filter(some)).as_py()
-    return earliest
+    found = pc.min_max(incoming["changed_at"].filter(some)).as_py()
+    return found["min"], found["max"]
 
 
 def _stage_records(transaction: Transaction, name: str, record_ids: list[str]) -> None:

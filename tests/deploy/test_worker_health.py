@@ -183,9 +183,9 @@ def test_a_worker_ends_in_time_though_a_statement_of_its_waits_for_a_lock(
 
 def test_a_worker_with_several_busy_queues_drains_once(endpoints: Endpoints, tmp_path: Path) -> None:
     settings, control = settings_of(endpoints), endpoints.salesforce.control_url
-    slow = {"records": {"query_delay_seconds": 60}}
+    slow = {"point": "http", "kind": "latency", "match": "/services/data/", "seconds": 600}
     with ready_workers(endpoints, tmp_path, "batches", "backfill") as (_, backfill):
-        httpx.patch(f"{control}/dials", json=slow, trust_env=False).raise_for_status()
+        httpx.post(f"{control}/faults", json=slow, trust_env=False).raise_for_status()
         command(settings, tmp_path, "backfill", "Case", "--detach", "--reason", "it waits for the org")
         command(settings, tmp_path, "reconcile", "Account", "--detach")
         wait_for(
