@@ -172,7 +172,7 @@ def altered(applier: Applier, name: str) -> list[Any]:
 def forget(applier: Applier) -> None:
     empty(applier)
     with applier.warehouse.transaction() as transaction:
-        for table in (sql.ARCHIVE, sql.REFOLD, sql.LEDGER, sql.ERASED):
+        for table in (sql.ARCHIVE, sql.REFOLD, sql.LEDGER, sql.ERASED, sql.OBJECT_COMMIT):
             transaction.execute(f"DELETE FROM {table}")
 
 
