@@ -20,23 +20,28 @@ BEGIN RAISE EXCEPTION 'cannot cast type boolean to character varying' USING ERRC
 UPDATE pg_cast SET castfunc = 'stand_in.no_text(boolean)'::regprocedure WHERE castsource = 16 AND casttarget IN (25, 1042, 1043);
 
 -- Hold lengths in bytes: PostgreSQL counts characters. The constraint's name ends with the bytes.
+-- One ALTER TABLE for all columns: a statement a column would fire the trigger within itself, once a column.
 CREATE OR REPLACE FUNCTION stand_in.hold_bytes(held oid) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE part record; named text;
+DECLARE changes text;
 BEGIN
-  FOR part IN
-    SELECT attname, attnum, atttypmod - 4 AS bytes FROM pg_attribute
+  WITH wanted AS (
+    SELECT attname, attnum, atttypmod - 4 AS bytes, format('stand_in_bytes_%s_%s', attnum, atttypmod - 4) AS named
+    FROM pg_attribute
     WHERE attrelid = held AND attnum > 0 AND NOT attisdropped AND atttypid IN (1042, 1043) AND atttypmod > 4
-  LOOP
-    named := format('stand_in_bytes_%s_%s', part.attnum, part.bytes);
-    CONTINUE WHEN EXISTS (SELECT FROM pg_constraint WHERE conrelid = held AND conname = named);
-    EXECUTE (
-      SELECT coalesce(string_agg(format('ALTER TABLE %s DROP CONSTRAINT %I', held::regclass, conname), ';'), 'SELECT 1')
-      FROM pg_constraint WHERE conrelid = held AND conname LIKE format('stand\_in\_bytes\_%s\_%%', part.attnum)
-    );
-    -- The trigger has fired for the statement above, and may have been here.
-    CONTINUE WHEN EXISTS (SELECT FROM pg_constraint WHERE conrelid = held AND conname = named);
-    EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I CHECK (octet_length(%I) <= %s)', held::regclass, named, part.attname, part.bytes);
-  END LOOP;
+  ), present AS (
+    SELECT conname, split_part(conname, '_', 4) AS attnum FROM pg_constraint
+    WHERE conrelid = held AND starts_with(conname, 'stand_in_bytes_')
+  ), steps AS (
+    SELECT 1 AS place, format('DROP CONSTRAINT %I', conname) AS step FROM present
+    WHERE conname NOT IN (SELECT named FROM wanted) AND attnum IN (SELECT attnum::text FROM wanted)
+    UNION ALL
+    SELECT 2, format('ADD CONSTRAINT %I CHECK (octet_length(%I) <= %s)', named, attname, bytes) FROM wanted
+    WHERE named NOT IN (SELECT conname FROM present)
+  )
+  SELECT string_agg(step, ', ' ORDER BY place) INTO changes FROM steps;
+  IF changes IS NOT NULL THEN
+    EXECUTE format('ALTER TABLE %s %s', held::regclass, changes);
+  END IF;
 END $$;
 
 -- Keep what a statement says of a table and PostgreSQL has no place for; it comes as a comment.
@@ -44,6 +49,9 @@ CREATE OR REPLACE FUNCTION stand_in.keep() RETURNS event_trigger LANGUAGE plpgsq
 SET search_path = pg_catalog AS $$
 DECLARE made record; told jsonb; before jsonb;
 BEGIN
+  -- The statement's own ALTER TABLE, by which lengths are held, has nothing to tell.
+  IF current_setting('stand_in.holds', true) = 'on' THEN RETURN; END IF;
+  PERFORM set_config('stand_in.holds', 'on', true);
   told := coalesce(substring(current_query() FROM '^/\*stand-in:(.*?)\*/')::jsonb, '{}');
   FOR made IN SELECT DISTINCT objid FROM pg_event_trigger_ddl_commands() WHERE classid = 'pg_class'::regclass
   LOOP
@@ -61,6 +69,7 @@ BEGIN
       FROM jsonb_array_elements(coalesce(told -> 'keys', '[]')) AS each;
     DELETE FROM stand_in.keys WHERE held = made.objid AND named = told ->> 'drop_key';
   END LOOP;
+  PERFORM set_config('stand_in.holds', 'off', true);
 END $$;
 DROP EVENT TRIGGER IF EXISTS stand_in_keep;
 CREATE EVENT TRIGGER stand_in_keep ON ddl_command_end

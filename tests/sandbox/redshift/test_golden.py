@@ -165,9 +165,22 @@ def test_a_table_of_1600_columns_is_made_and_one_more_is_not(session: psycopg.Co
         session.execute(f"CREATE TABLE t ({columns})".encode())
 
 
+def test_a_table_of_800_texts_is_made_and_widened(session: psycopg.Connection):
+    columns = ", ".join(f"c{number} VARCHAR(20)" for number in range(800))
+    session.execute(f"CREATE TABLE t ({columns}, PRIMARY KEY (c0))".encode())
+    session.execute("ALTER TABLE t ALTER COLUMN c799 TYPE VARCHAR(40)")
+    session.execute("INSERT INTO t (c0, c799) VALUES ('x', %s)", ("y" * 40,))
+    with pytest.raises(psycopg.errors.StringDataRightTruncation):
+        session.execute("INSERT INTO t (c0, c798) VALUES ('x', %s)", ("漢" * 7,))
+    keys = session.execute("SELECT COUNT(*) FROM pg_constraint WHERE conrelid = 't'::regclass AND contype = 'p'")
+    assert keys.fetchone() == (1,)
+
+
 def test_functions_of_the_leader_read_no_table(session: psycopg.Connection):
     session.execute("CREATE TABLE t (a TIMESTAMP)")
     assert session.execute("SELECT NOW()").fetchone() is not None
-    with pytest.raises(psycopg.errors.FeatureNotSupported, match="not supported on Redshift tables"):
-        session.execute("SELECT a FROM t WHERE a < NOW()")
+    assert session.execute("SELECT CURRENT_DATABASE()").fetchone() is not None
+    for statement in ("SELECT a FROM t WHERE a < NOW()", "SELECT CURRENT_DATABASE(), a FROM t"):
+        with pytest.raises(psycopg.errors.FeatureNotSupported, match="not supported on Redshift tables"):
+            session.execute(statement.encode())
     assert session.execute("SELECT COUNT(*) FROM t WHERE a < GETDATE()").fetchone() == (0,)
