@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from sandbox.redshift.load.statements import plan_copy, plan_unload
-from sandbox.redshift.plan.plans import Plan, RefusedError
+from sandbox.redshift.plan.plans import Kind, Plan, RefusedError
 from sandbox.redshift.rules import sessions
 from sandbox.redshift.rules.alterations import plan_alter
 from sandbox.redshift.rules.changes import plan_change, plan_truncate, plan_with
@@ -13,12 +13,16 @@ from sandbox.redshift.rules.cursors import plan_cursor, plan_declare
 from sandbox.redshift.rules.definitions import plan_comment, plan_create, plan_drop
 from sandbox.redshift.rules.lexer import Statement, split
 from sandbox.redshift.rules.queries import plan_query
+from sandbox.redshift.rules.rights import plan_grant
 from sandbox.redshift.rules.rule import UNKNOWN, gap, rule
 
 LONGEST = 16 * 1024 * 1024
 TOO_LONG = rule("too-long", "statements", "A statement has 16 MB at most.", "c_redshift-sql", "54000")
 STATEMENT_GAP = gap(
-    "statement-gap", "statements", "CALL, PREPARE and EXECUTE, CANCEL, USE.", "c_SQL_commands"
+    "statement-gap",
+    "statements",
+    "CALL, PREPARE and EXECUTE, CANCEL, USE, REFRESH, ATTACH and DETACH, DESC.",
+    "c_SQL_commands",
 )
 _MOST_KEPT = 5_000
 _FAMILIES: dict[str, Callable[[Statement], Plan]] = {
@@ -40,12 +44,11 @@ _FAMILIES: dict[str, Callable[[Statement], Plan]] = {
     **dict.fromkeys(("ANALYZE", "ANALYSE"), sessions.plan_analyze),
     **dict.fromkeys(("SET", "RESET", "SHOW"), sessions.plan_set),
     "DEALLOCATE": sessions.plan_deallocate,
-    **dict.fromkeys(("GRANT", "REVOKE"), sessions.plan_grant),
-    "EXPLAIN": sessions.plan_explain,
+    **dict.fromkeys(("GRANT", "REVOKE"), plan_grant),
     "DECLARE": plan_declare,
     **dict.fromkeys(("FETCH", "CLOSE"), plan_cursor),
 }
-_GAPS = ("CALL", "PREPARE", "EXECUTE", "CANCEL", "USE")
+_GAPS = ("CALL", "PREPARE", "EXECUTE", "CANCEL", "USE", "REFRESH", "ATTACH", "DETACH", "DESC")
 
 
 class Planner:
@@ -93,7 +96,16 @@ def _plan(statement: Statement) -> Plan:
     word = statement.word(0)
     if word in _GAPS:
         raise RefusedError(STATEMENT_GAP, f"the stand-in has no {word}")
+    if word == "EXPLAIN":
+        return _plan_explain(statement)
     family = _FAMILIES.get(word)
     if family is None:
         raise RefusedError(UNKNOWN, f'syntax error at or near "{statement.tokens[0].text}"')
     return family(statement)
+
+
+def _plan_explain(statement: Statement) -> Plan:
+    """EXPLAIN of a statement that is planned itself; the plan shown is PostgreSQL's."""
+    (inner,) = split(sessions.explained(statement))
+    plan = _plan(inner)
+    return Plan(Kind.REWRITE, f"EXPLAIN {plan.text}", "EXPLAIN", tag="EXPLAIN", reads=plan.reads)

@@ -4,17 +4,20 @@ from typing import Any
 
 from sandbox.redshift.plan.plans import Kind, Plan, RefusedError
 from sandbox.redshift.rules.cursor import Cursor
-from sandbox.redshift.rules.definitions import lacking
+from sandbox.redshift.rules.definitions import lacking, take_quota
 from sandbox.redshift.rules.lexer import Statement
 from sandbox.redshift.rules.rule import UNSUPPORTED, gap, rule
 from sandbox.redshift.rules.table_facts import Table, comment
-from sandbox.redshift.rules.tables import add_constraint, definition, type_words
+from sandbox.redshift.rules.tables import add_constraint, definition, encoding, type_words
 from sandbox.redshift.rules.types import column_type
 from sandbox.redshift.rules.words import SYSTEM_COLUMN, SYSTEM_COLUMNS
 
 ALTER = rule("alter-table", "definitions", "ALTER TABLE has the actions of its page.", "r_ALTER_TABLE")
 ALTER_ONE = rule(
-    "alter-table-one", "definitions", "ALTER TABLE adds one column a statement.", "r_ALTER_TABLE"
+    "alter-table-one",
+    "definitions",
+    "ALTER TABLE has one action, or encodings, or SORTKEY and DISTKEY.",
+    "r_ALTER_TABLE",
 )
 ALTER_TYPE = rule(
     "alter-column-type",
@@ -33,6 +36,8 @@ ADD_REQUIRED = rule(
 ALTER_GAP = gap(
     "alter-gap", "definitions", "Partitions, APPEND, row-level security, masking.", "r_ALTER_TABLE"
 )
+_NOTHING = "SET (autovacuum_enabled = true)"
+"""For PostgreSQL, where the facts are all that changes."""
 
 
 def plan_alter(statement: Statement) -> Plan:
@@ -41,6 +46,10 @@ def plan_alter(statement: Statement) -> Plan:
     cursor.need("ALTER")
     if cursor.take("SCHEMA"):
         cursor.name()
+        if cursor.take("QUOTA"):
+            take_quota(cursor)
+            cursor.end()
+            return Plan(Kind.REWRITE, "SET stand_in.nothing TO 'on'", "ALTER SCHEMA", tag="ALTER SCHEMA")
         cursor.one_of("RENAME", "OWNER") or _raise(cursor)
         cursor.need("TO")
         cursor.name()
@@ -51,8 +60,10 @@ def plan_alter(statement: Statement) -> Plan:
     name = cursor.dotted()
     facts: dict[str, Any] = {}
     action = _action(cursor, facts)
-    if cursor.word == ",":
-        raise RefusedError(ALTER_ONE, 'syntax error at or near ","')
+    while cursor.take(","):
+        if action != _NOTHING or not cursor.take("ALTER"):
+            raise RefusedError(ALTER_ONE, 'syntax error at or near ","')
+        action = _alter_part(cursor, facts)
     cursor.end()
     begin = comment(facts) if facts else ""
     return Plan(Kind.REWRITE, f"{begin}ALTER TABLE {name} {action}", "ALTER TABLE", tag="ALTER TABLE")
@@ -72,7 +83,7 @@ def _action(cursor: Cursor, facts: dict[str, Any]) -> str:
         how = cursor.one_of("CASCADE", "RESTRICT")
         if kind == "CONSTRAINT":
             facts["drop_key"] = column.strip('"')
-            return "SET (autovacuum_enabled = true)"
+            return _NOTHING
         return f"DROP COLUMN {column} {how}".rstrip()
     if cursor.take("RENAME", "TO"):
         return f"RENAME TO {cursor.name()}"
@@ -93,9 +104,9 @@ def _action(cursor: Cursor, facts: dict[str, Any]) -> str:
 
 
 def _add(cursor: Cursor, facts: dict[str, Any]) -> str:
-    if cursor.word in ("PRIMARY", "UNIQUE", "FOREIGN", "CONSTRAINT", "CHECK"):
+    if cursor.word in ("PRIMARY", "UNIQUE", "FOREIGN", "CONSTRAINT", "CHECK", "EXCLUDE"):
         add_constraint(cursor, Table(facts=facts))
-        return "SET (autovacuum_enabled = true)"
+        return _NOTHING
     cursor.take("COLUMN")
     if cursor.word == "IF":
         raise cursor.fail()
@@ -112,30 +123,28 @@ def _add(cursor: Cursor, facts: dict[str, Any]) -> str:
 
 
 def _alter_part(cursor: Cursor, facts: dict[str, Any]) -> str:
-    nothing = "SET (autovacuum_enabled = true)"
     if cursor.take("DISTKEY"):
         facts["distkeys"] = [cursor.name().strip('"')]
-        return nothing
+        return _NOTHING
     if cursor.take("DISTSTYLE"):
         facts["diststyle"] = cursor.one_of("ALL", "EVEN", "AUTO", "KEY") or _raise(cursor)
         if cursor.take("DISTKEY"):
             facts["distkeys"] = [cursor.name().strip('"')]
-        return nothing
+        return _NOTHING
     if cursor.word in ("COMPOUND", "SORTKEY"):
         cursor.take("COMPOUND")
         cursor.need("SORTKEY")
         facts["sortkeys"] = (
             [] if cursor.one_of("AUTO", "NONE") else [each.strip('"') for each in cursor.names()]
         )
-        return nothing
+        return _NOTHING
     if cursor.take("ENCODE", "AUTO"):
-        return nothing
+        return _NOTHING
     cursor.take("COLUMN")
     column = cursor.name()
     if cursor.take("ENCODE"):
-        facts["encodings"] = {column.strip('"'): cursor.token().text.lower()}
-        cursor.place += 1
-        return nothing
+        facts.setdefault("encodings", {})[column.strip('"')] = encoding(cursor)
+        return _NOTHING
     if not cursor.take("TYPE"):
         raise cursor.fail()
     kind = column_type(*type_words(cursor))

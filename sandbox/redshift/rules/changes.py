@@ -8,7 +8,7 @@ from sandbox.redshift.plan.plans import Ends, Kind, Plan, RefusedError
 from sandbox.redshift.rules.expressions import check
 from sandbox.redshift.rules.lexer import Statement
 from sandbox.redshift.rules.names import check_name
-from sandbox.redshift.rules.parser import parsed, postgres_text
+from sandbox.redshift.rules.parser import is_same_text, parsed, postgres_text
 from sandbox.redshift.rules.queries import plan_query
 from sandbox.redshift.rules.rule import NOT_PARSED, UNSUPPORTED, gap, rule
 
@@ -40,6 +40,9 @@ OVERRIDING = rule(
     "insert-clauses", "changes", "INSERT has a column list, DEFAULT VALUES, VALUES or a query.", "r_INSERT_30"
 )
 UPDATE_TUPLE = rule("update-tuple", "changes", "UPDATE sets one column at a time.", "r_UPDATE")
+UPDATE_COLUMN = rule(
+    "update-column", "changes", "UPDATE names the target's columns without the table.", "r_UPDATE"
+)
 ONLY_ONE = rule("truncate-one", "changes", "TRUNCATE takes one table, and no options.", "r_TRUNCATE")
 
 
@@ -59,7 +62,7 @@ def plan_change(statement: Statement) -> Plan:
             raise RefusedError(WITH_CHANGE, "WITH holds queries only")
     target = take(tree)
     found = check(tree)
-    is_same = not found.is_changed and "\\" not in text
+    is_same = not found.is_changed and is_same_text(text)
     name = _name(target)
     return Plan(
         Kind.FORWARD if is_same else Kind.REWRITE,
@@ -119,6 +122,11 @@ def _update(tree: exp.Expr) -> exp.Table:
     for assignment in tree.expressions:
         if not isinstance(assignment, exp.EQ) or not isinstance(assignment.this, exp.Column):
             raise RefusedError(UPDATE_TUPLE, f'syntax error at or near "{assignment.sql()[:40]}"')
+        if assignment.this.table:
+            raise RefusedError(UPDATE_COLUMN, f'syntax error at or near "{assignment.this.sql()[:40]}"')
+        value = assignment.expression
+        if value.sql().upper() == "DEFAULT":  # sqlglot takes it for a column
+            value.replace(exp.Var(this="DEFAULT"))
     return _table(tree.this)
 
 

@@ -25,6 +25,10 @@ LACKING: dict[type[exp.Expr], Rule] = {
     exp.Bracket: gap("super-navigation", "queries", "Navigation in SUPER values.", "query-super"),
     exp.Pivot: gap("pivot", "queries", "PIVOT and UNPIVOT.", "r_FROM_clause-pivot-unpivot-examples"),
     exp.Qualify: gap("qualify", "queries", "QUALIFY.", "r_QUALIFY_clause"),
+    **dict.fromkeys(
+        (exp.IgnoreNulls, exp.RespectNulls),
+        gap("window-nulls", "queries", "IGNORE NULLS and RESPECT NULLS.", "r_WF_first_value"),
+    ),
     exp.Connect: gap("connect-by", "queries", "CONNECT BY.", "r_CONNECT_BY_clause"),
 }
 ARRAY_LITERAL = rule(
@@ -39,7 +43,7 @@ _NODES = """
     TableAlias Alias Star Union Except Intersect Distinct Window WindowSpec WithinGroup Column
     Identifier Literal Null Boolean Parameter Placeholder Paren Neg Not And Or EQ NEQ GT GTE LT LTE
     Add Sub Mul Div Mod Pow BitwiseAnd BitwiseOr BitwiseNot BitwiseXor BitwiseLeftShift
-    BitwiseRightShift DPipe Concat Like ILike SimilarTo Escape RegexpLike RegexpILike Between In Is
+    BitwiseRightShift DPipe Concat Like ILike SimilarTo Escape RegexpLike Between In Is
     Exists Case If Cast DataType DataTypeParam Anonymous Extract Trim Substring StrPosition Var
     AtTimeZone Tuple Any All Array ColumnDef ObjectIdentifier CurrentDate CurrentTimestamp CurrentUser CurrentUserId SessionUser
     CurrentSchema CurrentDatabase CurrentTime Localtime Localtimestamp GroupingSets Rollup Cube Into

@@ -47,10 +47,12 @@ def plan_cursor(statement: Statement) -> Plan:
     else:
         count = cursor.one_of("NEXT", "ALL")
         if not count and cursor.take("FORWARD"):
-            count = f"FORWARD {cursor.one_of('ALL') or cursor.number()}"
-        elif not count:
+            count = (
+                "FORWARD" if cursor.word == "FROM" else f"FORWARD {cursor.one_of('ALL') or cursor.number()}"
+            )
+        elif not count and cursor.word != "FROM":
             count = str(cursor.number())
         cursor.one_of("FROM", "IN")
-        text = f"FETCH {count} FROM {cursor.name()}"
+        text = f"FETCH {count or 'NEXT'} FROM {cursor.name()}"
     cursor.end()
     return Plan(Kind.REWRITE, text, verb)

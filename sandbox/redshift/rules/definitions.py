@@ -7,7 +7,7 @@ from sandbox.redshift.rules.cursor import Cursor
 from sandbox.redshift.rules.expressions import check
 from sandbox.redshift.rules.lexer import Statement
 from sandbox.redshift.rules.parser import parsed, postgres_text
-from sandbox.redshift.rules.rule import NOT_PARSED, UNKNOWN, UNSUPPORTED, gap, rule
+from sandbox.redshift.rules.rule import UNKNOWN, UNSUPPORTED, gap, rule
 from sandbox.redshift.rules.tables import (
     SYNTAX,
     plan_create_table,
@@ -44,6 +44,13 @@ SCHEMA = rule(
     "definitions",
     "CREATE SCHEMA has IF NOT EXISTS, AUTHORIZATION and QUOTA.",
     "r_CREATE_SCHEMA",
+)
+SCHEMA_ELEMENTS = gap("schema-elements", "definitions", "Objects within CREATE SCHEMA.", "r_CREATE_SCHEMA")
+COMMENT = rule(
+    "comment",
+    "definitions",
+    "COMMENT is on a table, a column, a constraint, a database or a view.",
+    "r_COMMENT",
 )
 _MISSING = {
     "INDEX": INDEX,
@@ -138,14 +145,22 @@ def _view(statement: Statement) -> Plan:
 def _schema(cursor: Cursor) -> Plan:
     cursor.rule = SCHEMA
     exists = cursor.take("IF", "NOT", "EXISTS")
-    name = cursor.name()
+    name = "" if cursor.word == "AUTHORIZATION" else cursor.name()
     owner = f" AUTHORIZATION {cursor.name()}" if cursor.take("AUTHORIZATION") else ""
-    if cursor.take("QUOTA") and not cursor.take("UNLIMITED"):
-        cursor.number()
-        cursor.one_of("MB", "GB", "TB")
+    if cursor.take("QUOTA"):
+        take_quota(cursor)
+    if cursor.word in ("CREATE", "GRANT"):
+        raise RefusedError(SCHEMA_ELEMENTS, f"the stand-in has no CREATE SCHEMA … {cursor.word}")
     cursor.end()
     text = f"CREATE SCHEMA {'IF NOT EXISTS ' if exists else ''}{name}{owner}"
     return Plan(Kind.REWRITE, text, "CREATE SCHEMA", tag="CREATE SCHEMA")
+
+
+def take_quota(cursor: Cursor) -> None:
+    """Step over what follows QUOTA; the stand-in keeps none."""
+    if not cursor.take("UNLIMITED"):
+        cursor.number()
+        cursor.one_of("MB", "GB", "TB")
 
 
 def plan_drop(statement: Statement) -> Plan:
@@ -167,8 +182,17 @@ def plan_drop(statement: Statement) -> Plan:
 
 def plan_comment(statement: Statement) -> Plan:
     """COMMENT ON."""
-    cursor = Cursor(statement, NOT_PARSED)
+    cursor = Cursor(statement, COMMENT)
     cursor.need("COMMENT", "ON")
-    if not cursor.one_of("TABLE", "COLUMN", "VIEW", "DATABASE", "CONSTRAINT", "SCHEMA"):
+    kind = cursor.one_of("TABLE", "COLUMN", "VIEW", "DATABASE", "CONSTRAINT")
+    if not kind:
         raise cursor.fail()
+    cursor.dotted()
+    if kind == "CONSTRAINT":
+        cursor.need("ON")
+        cursor.dotted()
+    cursor.need("IS")
+    if not cursor.take("NULL"):
+        cursor.text()
+    cursor.end()
     return Plan(Kind.FORWARD, statement.text, "COMMENT", ends=Ends.INSIDE)

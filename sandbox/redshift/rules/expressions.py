@@ -13,7 +13,8 @@ from sandbox.redshift.rules.clauses import ALLOWED, ARGUMENTS, ARRAY_LITERAL, LA
 from sandbox.redshift.rules.leader_tables import redirect
 from sandbox.redshift.rules.names import check_name
 from sandbox.redshift.rules.rewritten import REWRITTEN
-from sandbox.redshift.rules.rule import DATATYPE, UNSUPPORTED, rule
+from sandbox.redshift.rules.rule import rule
+from sandbox.redshift.rules.shapes import SHAPES
 
 UNKNOWN_CLAUSE = rule(
     "unknown-clause",
@@ -21,37 +22,12 @@ UNKNOWN_CLAUSE = rule(
     "A clause or an operator that is not in the reference is refused.",
     "r_SELECT_synopsis",
 )
-DISTINCT_ON = rule(
-    "distinct-on", "queries", "There is no DISTINCT ON.", "c_unsupported-postgresql-features", UNSUPPORTED
-)
 ORDER_IN_AGGREGATE = rule(
     "order-in-aggregate",
     "queries",
     "Only LISTAGG and PERCENTILE take an order, by WITHIN GROUP.",
     "c_Aggregate_Functions",
 )
-SAME_ORDER = rule(
-    "same-within-group",
-    "queries",
-    "All WITHIN GROUP clauses of a query must have the same ORDER BY.",
-    "r_PERCENTILE_CONT",
-    UNSUPPORTED,
-)
-PERCENTILE = rule(
-    "percentile-constant",
-    "queries",
-    "The percentile is one constant between 0 and 1.",
-    "r_PERCENTILE_CONT",
-    DATATYPE,
-)
-IS_BOOLEAN = rule(
-    "is-boolean",
-    "queries",
-    "IS TRUE and IS FALSE are predicates of WHERE, and stand in no select list.",
-    "r_Boolean_type",
-    UNSUPPORTED,
-)
-RECURSIVE = rule("recursive-columns", "queries", "A recursive CTE lists its columns.", "r_WITH_clause")
 
 
 def _more_arguments(node: exp.Expr) -> list[str]:
@@ -90,6 +66,8 @@ def check(tree: exp.Expr) -> Found:
             )
         if more := _more_arguments(node):
             raise RefusedError(UNKNOWN_CLAUSE, f"syntax error: no {', '.join(more)} in {_shown(node)}")
+        if (shape := SHAPES.get(type(node))) is not None:
+            shape(node)
         _RULES.get(type(node), _nothing)(node, found)
         if isinstance(node, exp.Table) and not (node.name.lower() in named and not node.db):
             found.tables.add(".".join(part.sql(dialect="postgres") for part in node.parts).lower())
@@ -229,37 +207,18 @@ def _extract(node: exp.Expr, found: Found) -> None:
         found.is_changed = True
 
 
-def _select(node: exp.Expr, _: Found) -> None:
-    distinct = node.args.get("distinct")
-    if distinct is not None and distinct.args.get("on") is not None:
-        raise RefusedError(DISTINCT_ON, "SELECT DISTINCT ON is not supported")
-    orders = {
-        within.expression.sql().lower()
-        for within in node.find_all(exp.WithinGroup)
-        if within.find_ancestor(exp.Select) is node and not isinstance(within.parent, exp.Window)
-    }
-    if len(orders) > 1:
-        raise RefusedError(
-            SAME_ORDER, "within group ORDER BY clauses for aggregate functions must be the same"
-        )
+def _leader_word(node: exp.Expr, found: Found) -> None:
+    """A function of the leader node that is called without parentheses. sqlglot takes SYSDATE for
+    CURRENT_TIMESTAMP; compute nodes have it.
+    """
+    if node.args.get("sysdate"):
+        found.rewritten.append((node, _call_sysdate))
+        return
+    found.leader.append(node.sql(dialect="postgres"))
 
 
-def _within(node: exp.Expr, _: Found) -> None:
-    inner = node.this
-    if isinstance(inner, exp.Anonymous) and inner.name.upper().startswith("PERCENTILE_"):
-        (share,) = inner.expressions
-        if not isinstance(share, exp.Literal | exp.Parameter | exp.Placeholder | exp.Cast):
-            raise RefusedError(
-                PERCENTILE, f"the percentile must be a constant between 0 and 1, not {_shown(share)}"
-            )
-
-
-def _is(node: exp.Expr, _: Found) -> None:
-    """IS TRUE and IS FALSE are conditions alone."""
-    if isinstance(node.expression, exp.Boolean):
-        around = node.find_ancestor(exp.Where, exp.Join, exp.Having, exp.When, exp.Merge, exp.Select)
-        if isinstance(around, exp.Select):
-            raise RefusedError(IS_BOOLEAN, f"IS with a Boolean value in the select list: {_shown(node)}")
+def _call_sysdate(node: exp.Expr) -> None:
+    node.replace(exp.Anonymous(this="SYSDATE"))
 
 
 def _minus(_: exp.Expr, found: Found) -> None:
@@ -276,23 +235,14 @@ def _literal(node: exp.Expr, found: Found) -> None:
         found.is_changed = True
 
 
-def _with(node: exp.Expr, _: Found) -> None:
-    if node.args.get("recursive") and not all(
-        cte.args["alias"].args.get("columns") for cte in node.expressions
-    ):
-        raise RefusedError(RECURSIVE, "a recursive common table expression must list its columns")
-
-
 _RULES: dict[type[exp.Expr], Callable[[exp.Expr, Found], None]] = {
     exp.Identifier: _identifier,
     exp.Anonymous: _function,
     exp.Cast: _cast,
     exp.Extract: _extract,
-    exp.Select: _select,
-    exp.WithinGroup: _within,
     exp.Except: _minus,
-    exp.Is: _is,
     exp.Limit: _limit,
     exp.Literal: _literal,
-    exp.With: _with,
+    **dict.fromkeys((exp.CurrentTime, exp.CurrentTimestamp, exp.Localtime, exp.Localtimestamp), _leader_word),
+    **dict.fromkeys((exp.CurrentSchema, exp.CurrentDatabase), _leader_word),
 }

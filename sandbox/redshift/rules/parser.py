@@ -5,6 +5,7 @@ and then (GETDATE becomes CURRENT_TIMESTAMP). Here a function stays what the cli
 """
 
 import logging
+import re
 from functools import cache
 from typing import Any, ClassVar
 
@@ -15,15 +16,22 @@ from sqlglot.errors import SqlglotError
 from sqlglot.parsers.redshift import RedshiftParser
 
 from sandbox.redshift.plan.plans import RefusedError
-from sandbox.redshift.rules.rule import NOT_PARSED
+from sandbox.redshift.rules.rule import NOT_PARSED, gap
 
 # it warns of each statement that it only keeps
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
+APPROXIMATE = gap("approximate", "functions", "APPROXIMATE COUNT and APPROXIMATE PERCENTILE_DISC.", "r_COUNT")
+_APPROXIMATE = re.compile(r"\bAPPROXIMATE\s+(?:COUNT|PERCENTILE_DISC)\b", re.IGNORECASE)
+_CONVERT = re.compile(r"\bCONVERT\s*\(", re.IGNORECASE)
 _KEPT = ("CAST", "EXTRACT", "TRIM", "POSITION", "SUBSTRING", "CONVERT", "TRY_CAST")
 
 
 class StrictRedshift(Redshift):
-    """Redshift without sqlglot's knowledge of functions."""
+    """Redshift without sqlglot's knowledge of functions. A type that sqlglot does not know keeps
+    its name, for the rule of types.
+    """
+
+    SUPPORTS_USER_DEFINED_TYPES = True
 
     class Tokenizer(Redshift.Tokenizer):
         """`$1,$2` are parameters: sqlglot takes what is between two $ for the mark of a text."""
@@ -32,6 +40,9 @@ class StrictRedshift(Redshift):
         SINGLE_TOKENS: ClassVar[dict[str, Any]] = {
             **Redshift.Tokenizer.SINGLE_TOKENS,
             "$": TokenType.PARAMETER,
+        }
+        KEYWORDS: ClassVar[dict[str, Any]] = {
+            word: kind for word, kind in Redshift.Tokenizer.KEYWORDS.items() if word != "BYTEA"
         }
 
     class Parser(RedshiftParser):
@@ -51,6 +62,8 @@ def _dialect() -> StrictRedshift:
 def parsed(text: str) -> exp.Expr:
     """The tree of one statement. Raises `RefusedError`."""
     dialect = _dialect()
+    if approximate := _APPROXIMATE.search(text):
+        raise RefusedError(APPROXIMATE, f"the stand-in has no {approximate[0]}")
     try:
         trees = dialect.parse(text)
     except (SqlglotError, RecursionError) as error:
@@ -59,6 +72,13 @@ def parsed(text: str) -> exp.Expr:
     if len(trees) != 1 or trees[0] is None or isinstance(trees[0], exp.Command):
         raise RefusedError(NOT_PARSED, f"syntax error at or near {text[:60]!r}")
     return trees[0]
+
+
+def is_same_text(text: str) -> bool:
+    """True when nothing in the text itself means something else to PostgreSQL: a backslash is an
+    escape in Redshift, and CONVERT(type, value) is a cast.
+    """
+    return "\\" not in text and not _CONVERT.search(text)
 
 
 def postgres_text(tree: exp.Expr) -> str:

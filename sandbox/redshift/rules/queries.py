@@ -5,7 +5,7 @@ from sqlglot import exp
 from sandbox.redshift.plan.plans import Kind, Plan, RefusedError
 from sandbox.redshift.rules.expressions import check
 from sandbox.redshift.rules.lexer import Statement
-from sandbox.redshift.rules.parser import parsed, postgres_text
+from sandbox.redshift.rules.parser import is_same_text, parsed, postgres_text
 from sandbox.redshift.rules.rule import NOT_PARSED
 
 
@@ -23,7 +23,7 @@ def plan_query(statement: Statement) -> Plan:
             tag="SELECT",
             reads=frozenset(found.tables - {into.this.sql().lower()}),
         )
-    is_same = not found.is_changed and "\\" not in statement.text
+    is_same = not found.is_changed and is_same_text(statement.text)
     return Plan(
         Kind.FORWARD if is_same else Kind.REWRITE,
         statement.text if is_same else postgres_text(tree),

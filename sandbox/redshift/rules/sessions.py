@@ -40,10 +40,9 @@ SHOW = gap(
 )
 DEALLOCATE_ALL = rule("deallocate-all", "session", "DEALLOCATE names one plan.", "r_DEALLOCATE")
 EXPLAIN = rule("explain", "session", "EXPLAIN has VERBOSE and no other option.", "r_EXPLAIN")
-GRANTS = rule("grant", "rights", "GRANT and REVOKE have the rights of their pages.", "r_GRANT")
 _POSTGRES = {
     "search_path", "datestyle", "timezone", "statement_timeout", "extra_float_digits", "client_encoding",
-    "application_name", "client_min_messages", "intervalstyle",
+    "application_name", "client_min_messages", "intervalstyle", "seed",
 }  # fmt: skip
 _KEPT = {
     "query_group", "enable_result_cache_for_session", "wlm_query_slot_count", "analyze_threshold_percent",
@@ -148,7 +147,8 @@ def plan_vacuum(statement: Statement) -> Plan:
 def plan_analyze(statement: Statement) -> Plan:
     """ANALYZE; ANALYZE COMPRESSION is a gap."""
     cursor = Cursor(statement, ANALYZE)
-    cursor.need("ANALYZE")
+    if not cursor.one_of("ANALYZE", "ANALYSE"):
+        raise cursor.fail()
     cursor.take("VERBOSE")
     name = "" if cursor.is_at_end else cursor.dotted()
     columns = f" ({', '.join(cursor.names())})" if cursor.word == "(" else ""
@@ -187,9 +187,23 @@ def plan_set(statement: Statement) -> Plan:
         return Plan(Kind.REWRITE, text, "SHOW", tag="SHOW")
     name = cursor.token().text.lower()
     cursor.place += 1
+    if cursor.take("."):
+        return _variable(cursor, verb, f"{name}.{cursor.name()}")
     if verb == "SET" and name == "time" and cursor.take("ZONE"):
         return Plan(Kind.FORWARD, statement.text, "SET", tag="SET")
     return _parameter(cursor, verb, name)
+
+
+def _variable(cursor: Cursor, verb: str, name: str) -> Plan:
+    """A variable of the session's context, which has a dot; PostgreSQL has such settings as well."""
+    value = ""
+    if verb == "SET":
+        if not cursor.one_of("TO", "=") or not (value := cursor.rest()):
+            raise cursor.fail()
+        value = f" TO {value}"
+    else:
+        cursor.end()
+    return Plan(Kind.FORWARD, f"{verb} {name}{value}", verb, tag=verb)
 
 
 def _parameter(cursor: Cursor, verb: str, name: str) -> Plan:
@@ -225,39 +239,11 @@ def plan_deallocate(statement: Statement) -> Plan:
     return Plan(Kind.FORWARD, statement.text, "DEALLOCATE")
 
 
-def plan_grant(statement: Statement) -> Plan:
-    """GRANT and REVOKE on tables and schemas; PostgreSQL has the same texts."""
-    cursor = Cursor(statement, GRANTS)
-    cursor.one_of("GRANT", "REVOKE")
-    cursor.take("GRANT", "OPTION", "FOR")
-    while not cursor.is_at_end and cursor.word != "ON":
-        if not cursor.one_of(
-            "SELECT",
-            "INSERT",
-            "UPDATE",
-            "DELETE",
-            "DROP",
-            "REFERENCES",
-            "ALL",
-            "PRIVILEGES",
-            "CREATE",
-            "USAGE",
-            "TEMPORARY",
-            "TEMP",
-            "TRUNCATE",
-            "ALTER",
-            ",",
-        ):
-            raise cursor.fail()
-    cursor.need("ON")
-    return Plan(Kind.FORWARD, statement.text, statement.word(0))
-
-
-def plan_explain(statement: Statement) -> Plan:
-    """EXPLAIN of a query; the plan shown is PostgreSQL's."""
+def explained(statement: Statement) -> str:
+    """The statement that EXPLAIN is of."""
     cursor = Cursor(statement, EXPLAIN)
     cursor.need("EXPLAIN")
     cursor.take("VERBOSE")
     if cursor.word not in ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "CREATE"):
         raise cursor.fail()
-    return Plan(Kind.FORWARD, f"EXPLAIN {cursor.rest()}", "EXPLAIN")
+    return cursor.rest()

@@ -157,7 +157,7 @@ def _attribute(cursor: Cursor, facts: dict[str, Any], plain: str, kind: str) -> 
     if cursor.take("DEFAULT"):
         return f"DEFAULT {_default(cursor)}"
     if cursor.take("ENCODE"):
-        facts.setdefault("encodings", {})[plain] = _encoding(cursor)
+        facts.setdefault("encodings", {})[plain] = encoding(cursor)
     elif cursor.take("DISTKEY"):
         facts.setdefault("distkeys", []).append(plain)
     elif cursor.take("SORTKEY"):
@@ -212,7 +212,8 @@ def _default(cursor: Cursor) -> str:
     return postgres_text(tree).removeprefix("SELECT ")
 
 
-def _encoding(cursor: Cursor) -> str:
+def encoding(cursor: Cursor) -> str:
+    """The name of a compression encoding. Raises `RefusedError`."""
     found = cursor.token().text.lower()
     cursor.place += 1
     if found not in _ENCODINGS:

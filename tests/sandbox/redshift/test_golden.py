@@ -172,7 +172,9 @@ def test_a_table_of_800_texts_is_made_and_widened(session: psycopg.Connection):
     session.execute("INSERT INTO t (c0, c799) VALUES ('x', %s)", ("y" * 40,))
     with pytest.raises(psycopg.errors.StringDataRightTruncation):
         session.execute("INSERT INTO t (c0, c798) VALUES ('x', %s)", ("漢" * 7,))
-    keys = session.execute("SELECT COUNT(*) FROM pg_constraint WHERE conrelid = 't'::regclass AND contype = 'p'")
+    keys = session.execute(
+        "SELECT COUNT(*) FROM pg_constraint WHERE conrelid = 't'::regclass AND contype = 'p'"
+    )
     assert keys.fetchone() == (1,)
 
 
