@@ -44,6 +44,10 @@ BEGIN
   END IF;
 END $$;
 
+-- The table of that name, on the path of the session. The trigger has a path of its own.
+CREATE OR REPLACE FUNCTION stand_in.named(given text) RETURNS oid LANGUAGE sql STABLE AS $$
+  SELECT coalesce(to_regclass(given), to_regclass('public.' || given), to_regclass('pg_temp.' || given))::oid $$;
+
 -- Keep what a statement says of a table and PostgreSQL has no place for; it comes as a comment.
 CREATE OR REPLACE FUNCTION stand_in.keep() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog AS $$
@@ -53,6 +57,9 @@ BEGIN
   IF current_setting('stand_in.holds', true) = 'on' THEN RETURN; END IF;
   PERFORM set_config('stand_in.holds', 'on', true);
   told := coalesce(substring(current_query() FROM '^/\*stand-in:(.*?)\*/')::jsonb, '{}');
+  IF told ? 'like' THEN
+    told := coalesce((SELECT facts - 'keys' FROM stand_in.tables WHERE id = stand_in.named(told ->> 'like')), '{}');
+  END IF;
   FOR made IN SELECT DISTINCT objid FROM pg_event_trigger_ddl_commands() WHERE classid = 'pg_class'::regclass
   LOOP
     CONTINUE WHEN NOT EXISTS (SELECT FROM pg_class WHERE oid = made.objid AND relkind = 'r');

@@ -112,7 +112,13 @@ SELECT a.*,
     WHERE s.name = a.attname::text LIMIT 1), 0) AS attsortkeyord, 'u'::text AS attkvtype
 FROM pg_catalog.pg_attribute a LEFT JOIN stand_in.tables f ON f.id = a.attrelid;
 CREATE OR REPLACE VIEW stand_in.pg_attrdef AS SELECT d.*, pg_get_expr(d.adbin, d.adrelid) AS adsrc FROM pg_catalog.pg_attrdef d;
-GRANT SELECT ON stand_in.pg_class, stand_in.pg_attribute, stand_in.pg_attrdef TO PUBLIC;
+-- A key has no index; Redshift shows one for it all the same, and clients look there for a table's key.
+CREATE OR REPLACE VIEW stand_in.pg_indexes AS
+SELECT n.nspname AS schemaname, c.relname AS tablename, k.named::name AS indexname, NULL::name AS tablespace,
+  format('CREATE UNIQUE INDEX %I ON %I.%I USING btree (%s)', k.named, n.nspname, c.relname, array_to_string(k.columns, ', ')) AS indexdef
+FROM stand_in.keys k JOIN pg_catalog.pg_class c ON c.oid = k.held JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE k.kind IN ('p', 'u');
+GRANT SELECT ON stand_in.pg_indexes, stand_in.pg_class, stand_in.pg_attribute, stand_in.pg_attrdef TO PUBLIC;
 CREATE OR REPLACE FUNCTION pg_catalog.format_encoding(int) RETURNS varchar LANGUAGE sql IMMUTABLE AS $$
   SELECT (ARRAY['none', 'raw', 'bytedict', 'delta', 'delta32k', 'lzo', 'mostly8', 'mostly16', 'mostly32', 'runlength', 'text255',
     'text32k', 'zstd', 'az64', 'auto'])[$1] $$;

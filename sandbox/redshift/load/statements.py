@@ -40,7 +40,10 @@ UNLOAD = rule(
     "r_UNLOAD",
 )
 UNLOAD_FORMAT = gap(
-    "unload-format", "loads", "UNLOAD of text, CSV and JSON, PARTITION BY, ENCRYPTED.", "r_UNLOAD"
+    "unload-format",
+    "loads",
+    "UNLOAD of text, CSV and JSON, PARTITION BY, CLEANPATH, keys of one's own.",
+    "r_UNLOAD",
 )
 UNLOAD_LIMIT = rule("unload-limit", "loads", "UNLOAD's outer SELECT has no LIMIT.", "r_UNLOAD", "0A000")
 
@@ -71,6 +74,8 @@ class Unload:
     has_manifest: bool = False
     most_bytes: int = 0
     """Of one file. 0 = 6.2 GB, as usual."""
+    kms_key_id: str = ""
+    """Empty = the bucket's own encryption."""
 
 
 def plan_copy(statement: Statement) -> Plan:
@@ -148,6 +153,8 @@ def plan_unload(statement: Statement) -> Plan:
         _unload_option(cursor, found)
     if not found.pop("is_parquet", False):
         raise RefusedError(UNLOAD_FORMAT, "the stand-in unloads Parquet alone")
+    if not found.pop("is_encrypted", False) and "kms_key_id" in found:
+        raise RefusedError(UNLOAD, "KMS_KEY_ID needs ENCRYPTED")
     role = str(found.pop("role", ""))
     if not role:
         raise RefusedError(CREDENTIALS, "UNLOAD needs IAM_ROLE")
@@ -177,13 +184,18 @@ def _unload_option(cursor: Cursor, found: dict[str, object]) -> None:
         found["is_parallel"] = cursor.one_of("ON", "OFF", "TRUE", "FALSE") in ("ON", "TRUE")
     elif cursor.take("ALLOWOVERWRITE"):
         found["allows_overwrite"] = True
+    elif cursor.take("ENCRYPTED"):
+        cursor.take("AUTO")
+        found["is_encrypted"] = True
+    elif cursor.take("KMS_KEY_ID"):
+        found["kms_key_id"] = cursor.text()
     elif cursor.take("MANIFEST"):
         cursor.take("VERBOSE")
         found["has_manifest"] = True
     elif cursor.take("MAXFILESIZE"):
         cursor.take("AS")
-        size = cursor.number()
-        found["most_bytes"] = size * (1024**3 if cursor.one_of("MB", "GB") == "GB" else 1024**2)
+        size = cursor.decimal()
+        found["most_bytes"] = int(size * (1024**3 if cursor.one_of("MB", "GB") == "GB" else 1024**2))
     elif cursor.one_of("REGION"):
         cursor.take("AS")
         cursor.text()

@@ -113,10 +113,11 @@ class Storage:
         found = self._client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
         return bool(found.get("Contents"))
 
-    def write(self, bucket: str, key: str, body: bytes, role: Role) -> None:
-        """One object."""
+    def write(self, bucket: str, key: str, body: bytes, role: Role, kms_key_id: str = "") -> None:
+        """One object. `kms_key_id`: empty = the bucket's own encryption."""
         _allow(role.writes, f"{bucket}/{key}", "PutObject")
-        self._client.put_object(Bucket=bucket, Key=key, Body=body)
+        encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key_id} if kms_key_id else {}
+        self._client.put_object(Bucket=bucket, Key=key, Body=body, **encryption)
 
 
 def _allow(patterns: tuple[str, ...], path: str, action: str) -> None:

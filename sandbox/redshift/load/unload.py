@@ -56,16 +56,17 @@ class Unloader:
             name = f"{place:04d}_part_00.parquet" if asked.is_parallel else f"{place:03d}.parquet"
             buffer = io.BytesIO()
             pq.write_table(part, buffer, compression="snappy", use_deprecated_int96_timestamps=False)
-            self._storage.write(asked.bucket, f"{asked.prefix}{name}", buffer.getvalue(), role)
+            key = f"{asked.prefix}{name}"
+            self._storage.write(asked.bucket, key, buffer.getvalue(), role, asked.kms_key_id)
             entries.append(
                 {
-                    "url": f"s3://{asked.bucket}/{asked.prefix}{name}",
+                    "url": f"s3://{asked.bucket}/{key}",
                     "meta": {"content_length": buffer.tell()},
                 }
             )
         if asked.has_manifest:
             body = json.dumps({"entries": entries}).encode()
-            self._storage.write(asked.bucket, f"{asked.prefix}manifest", body, role)
+            self._storage.write(asked.bucket, f"{asked.prefix}manifest", body, role, asked.kms_key_id)
 
 
 def _parts(asked: Unload, table: pa.Table) -> list[pa.Table]:

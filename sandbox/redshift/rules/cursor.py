@@ -1,5 +1,7 @@
 """A place in a statement's tokens, for statements whose syntax sqlglot does not know."""
 
+from decimal import Decimal
+
 from sandbox.redshift.plan.plans import RefusedError
 from sandbox.redshift.rules.lexer import Statement, Token, TokenKind
 from sandbox.redshift.rules.names import check_name
@@ -105,6 +107,13 @@ class Cursor:
             raise self.fail()
         self.place += 1
         return int(token.text)
+
+    def decimal(self) -> Decimal:
+        token = self.token()
+        if token.kind is not TokenKind.NUMBER:
+            raise self.fail()
+        self.place += 1
+        return Decimal(token.text)
 
     def rest(self) -> str:
         """The statement's text from here to its end."""

@@ -1,7 +1,7 @@
 """Columns that Redshift's own pg_class, pg_attribute and pg_attrdef have, and PostgreSQL's lack.
 
-A query of the catalogue that names one of them, or pg_constraint, whose keys are not PostgreSQL's,
-reads a view of the schema `stand_in` instead
+A query of the catalogue that names one of them, or pg_constraint or pg_indexes, whose keys are not
+PostgreSQL's, reads a view of the schema `stand_in` instead
 (`catalogue/views.sql`).
 """
 
@@ -18,6 +18,8 @@ _MORE = {
     },
     "pg_attrdef": {"adsrc"},
 }
+_ALWAYS = {"pg_constraint", "pg_indexes"}
+"""Tables of keys, which are not PostgreSQL's."""
 
 
 def redirect(tree: exp.Expr) -> bool:
@@ -25,7 +27,7 @@ def redirect(tree: exp.Expr) -> bool:
     one.
     """
     named = {column.name.lower() for column in tree.find_all(exp.Column)}
-    wanted = {table for table, columns in _MORE.items() if columns & named} | {"pg_constraint"}
+    wanted = {table for table, columns in _MORE.items() if columns & named} | _ALWAYS
     found = [table for table in tree.find_all(exp.Table) if table.name.lower() in wanted]
     for table in found:
         if not table.alias:

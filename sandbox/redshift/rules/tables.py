@@ -31,7 +31,7 @@ GENERATED = rule(
 )
 IDENTITY_TYPE = rule("identity-type", "tables", "IDENTITY columns are INTEGER or BIGINT.", PAGE, "42804")
 TEXT_DEFAULT = rule("default-column", "tables", "A DEFAULT names no column and no query.", PAGE, UNSUPPORTED)
-LIKE = gap("create-table-like", "tables", "CREATE TABLE (LIKE …).", PAGE)
+LIKE = gap("create-table-like", "tables", "LIKE beside other columns of a CREATE TABLE.", PAGE)
 COLLATE = gap("collate", "tables", "COLLATE of columns.", PAGE)
 _ENCODINGS = frozenset(
     [
@@ -72,12 +72,14 @@ def plan_create_table(cursor: Cursor, *, is_temporary: bool, verb: str) -> Plan:
     """The plan of CREATE [TEMP] TABLE, from behind the word TABLE."""
     exists = "IF NOT EXISTS " if cursor.take("IF", "NOT", "EXISTS") else ""
     name = cursor.dotted()
+    begin = f"CREATE {'TEMP ' if is_temporary else ''}TABLE {exists}{name}"
+    if cursor.take("(", "LIKE"):
+        return _like(cursor, begin, verb)
     table = Table()
     names: tuple[str, ...] = ()
     if cursor.word == "(":
         names = _body(cursor, table)
     options(cursor, table)
-    begin = f"CREATE {'TEMP ' if is_temporary else ''}TABLE {exists}{name}"
     if cursor.take("AS"):
         return _created_as(cursor, table, begin, names)
     cursor.end()
@@ -94,6 +96,23 @@ def plan_create_table(cursor: Cursor, *, is_temporary: bool, verb: str) -> Plan:
         for column, made in table.columns.items()
     )
     return Plan(Kind.REWRITE, f"{comment(table.facts)}{begin} ({columns})", verb, tag="CREATE TABLE")
+
+
+def _like(cursor: Cursor, begin: str, verb: str) -> Plan:
+    """The columns of another table, with its distribution, sorting and encodings, without its keys."""
+    parent = cursor.dotted()
+    how = cursor.one_of("INCLUDING", "EXCLUDING")
+    if how:
+        cursor.need("DEFAULTS")
+    if cursor.word == ",":
+        raise RefusedError(LIKE, "the stand-in has no LIKE beside other columns")
+    cursor.need(")")
+    if cursor.take("BACKUP"):
+        cursor.one_of("YES", "NO") or cursor.need("YES")
+    cursor.end()
+    defaults = f" {how} DEFAULTS" if how else ""
+    text = f"{comment({'like': parent})}{begin} (LIKE {parent}{defaults})"
+    return Plan(Kind.REWRITE, text, verb, tag="CREATE TABLE", reads=frozenset({parent}))
 
 
 def _created_as(cursor: Cursor, table: Table, begin: str, names: tuple[str, ...]) -> Plan:
@@ -119,12 +138,12 @@ def _body(cursor: Cursor, table: Table) -> tuple[str, ...]:
     except RefusedError:
         cursor.place = start
     cursor.need("(")
-    if cursor.word == "LIKE":
-        raise RefusedError(LIKE, "the stand-in has no CREATE TABLE (LIKE …)")
     while True:
         if cursor.word in ("PRIMARY", "UNIQUE", "FOREIGN", "CONSTRAINT", "CHECK", "EXCLUDE"):
             add_constraint(cursor, table)
         else:
+            if cursor.word == "LIKE":
+                raise RefusedError(LIKE, "the stand-in has no LIKE beside other columns")
             _column(cursor, table)
         if not cursor.take(","):
             break

@@ -216,7 +216,7 @@ REFUSED: dict[str, list[str]] = {
     "generated-column": ["CREATE TABLE t (a INT, b INT GENERATED ALWAYS AS (a * 2) STORED)"],
     "identity-type": ["CREATE TABLE t (a VARCHAR(9) IDENTITY(0, 1))"],
     "default-column": ["CREATE TABLE t (a INT, b INT DEFAULT a)"],
-    "create-table-like": ["CREATE TABLE t (LIKE u)"],
+    "create-table-like": ["CREATE TABLE t (LIKE u, a INT)", "CREATE TABLE t (a INT, LIKE u)"],
     "collate": ["CREATE TABLE t (a VARCHAR(9) COLLATE CASE_INSENSITIVE)"],
     "index": ["CREATE INDEX i ON t (a)", "CREATE UNIQUE INDEX i ON t (a)", "DROP INDEX i"],
     "trigger": ["CREATE TRIGGER x BEFORE INSERT ON t EXECUTE FUNCTION f()", "CREATE RULE r AS ON INSERT TO t DO NOTHING"],
@@ -254,7 +254,7 @@ REFUSED: dict[str, list[str]] = {
     "copy-columnar-parameters": [f"{_COPY} IAM_ROLE 'x' PARQUET REGION 'eu-west-1'", f"{_COPY} IAM_ROLE 'x' PARQUET TRUNCATECOLUMNS", f"{_COPY} IAM_ROLE 'x' PARQUET MAXERROR 5", f"{_COPY} IAM_ROLE 'x' PARQUET GZIP"],
     "copy-credentials": [f"{_COPY} FORMAT AS PARQUET"],
     "copy-keys": [f"{_COPY} CREDENTIALS 'x' FORMAT AS PARQUET"],
-    "unload": ["UNLOAD (SELECT 1) TO 's3://b/p' IAM_ROLE 'x' PARQUET", "UNLOAD ('DELETE FROM t') TO 's3://b/p' IAM_ROLE 'x' PARQUET"],
+    "unload": [f"{_UNLOAD} PARQUET KMS_KEY_ID 'k'", "UNLOAD (SELECT 1) TO 's3://b/p' IAM_ROLE 'x' PARQUET", "UNLOAD ('DELETE FROM t') TO 's3://b/p' IAM_ROLE 'x' PARQUET"],
     "unload-format": [f"{_UNLOAD} FORMAT CSV", f"{_UNLOAD} PARQUET PARTITION BY (a)", _UNLOAD],
     "unload-limit": ["UNLOAD ('SELECT a FROM t LIMIT 5') TO 's3://b/p' IAM_ROLE 'x' PARQUET"],
 }  # fmt: skip

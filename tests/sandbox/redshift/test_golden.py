@@ -118,6 +118,31 @@ def test_a_boolean_is_no_text(session: psycopg.Connection):
     assert session.execute("SELECT a::INT, CASE WHEN a THEN 'yes' END FROM t").fetchone() == (1, "yes")
 
 
+def test_a_table_like_another_has_its_distribution_and_not_its_key(session: psycopg.Connection):
+    session.execute("CREATE TABLE t (a VARCHAR(4) PRIMARY KEY, b INT DEFAULT 5) DISTKEY(b) SORTKEY(a)")
+    session.execute("CREATE TABLE u (LIKE t INCLUDING DEFAULTS)")
+    session.execute("INSERT INTO u (a) VALUES ('x')")
+    assert session.execute("SELECT b FROM u").fetchone() == (5,)
+    found = session.execute("SELECT \"column\", distkey, sortkey FROM pg_table_def WHERE tablename = 'u'")
+    assert sorted(found.fetchall()) == [("a", False, 1), ("b", True, 0)]
+    indexes = session.execute("SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'public'")
+    assert indexes.fetchall() == [("t", "CREATE UNIQUE INDEX t_pkey ON public.t USING btree (a)")]
+    with pytest.raises(psycopg.errors.StringDataRightTruncation):
+        session.execute("INSERT INTO u (a) VALUES ('12345')")
+
+
+def test_what_is_rewritten_for_postgres_runs(session: psycopg.Connection):
+    session.execute("CREATE TABLE t (a VARCHAR(9))")
+    session.execute("INSERT INTO t VALUES ('5')")
+    assert session.execute("SELECT CONVERT(INT, a) + 1, SYSDATE IS NULL FROM t").fetchone() == (6, False)
+    session.execute("SET app.user_id TO '5'")
+    assert session.execute("SHOW app.user_id").fetchone() == ("5",)
+    assert session.execute("EXPLAIN SELECT LISTAGG(a) FROM t").fetchone() is not None
+    session.execute("ALTER TABLE t ALTER SORTKEY (a), ALTER DISTKEY a")
+    session.execute("GRANT SELECT (a), DROP ON t TO PUBLIC")
+    session.execute("UPDATE t SET a = DEFAULT")
+
+
 def test_keys_are_kept(session: psycopg.Connection):
     session.execute(
         "CREATE TABLE t (a INT, b INT, CONSTRAINT named PRIMARY KEY (b, a), FOREIGN KEY (b) REFERENCES u (c))"
