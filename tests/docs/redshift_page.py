@@ -29,6 +29,9 @@ undocumented: no cluster was compared with it. These differ from a cluster, with
 - A later entry of a select list, or WHERE, may name an alias on a cluster. Here only queries of the
   catalogue may; others end with 42703.
 - `stl_query` and the external views are empty; `stv_sessions` shows PostgreSQL's sessions.
+- CURRENT_DATABASE, PG_BACKEND_PID and other functions of the session are refused beside a table,
+  which their pages do not say.
+- GRANT of DROP, ALTER and TRUNCATE, and the quota of a schema, are taken and change nothing.
 - Correlated subqueries that a cluster refuses are taken.
 - The signature of AWS' calls is not checked, only their access key."""
 _SERVED = """## What is served
@@ -50,6 +53,19 @@ _SERVED = """## What is served
   `pg_user_info`, `stl_load_errors`, `stv_sessions`, `stv_db_isolation_level`."""
 
 
+_CLIENTS = """## Clients of others
+
+`make test-redshift-clients` drives redshift_connector, psycopg2, sqlalchemy-redshift, dbt-redshift and
+awswrangler against it. Of awswrangler 3.17.1 these fail, each with the gap that its error names:"""
+_FAILING = (
+    ("`unload` or `unload_to_files` with `cleanpath=True`", "unload-format", "CLEANPATH deletes objects"),
+    ("`unload_to_files` with `unload_format="CSV"`", "unload-format", "Parquet is the only format"),
+    ("`unload_to_files` with `partition_cols`", "unload-format", "there is no PARTITION BY"),
+    ("`copy` and `unload` without `iam_role`", "copy-keys", "only roles are taken, no keys"),
+)
+"""Calls of awswrangler, the gap and the reason; tests/redshift_clients/test_awswrangler.py."""
+
+
 def page() -> str:
     """The whole page."""
     rules = sorted(RULES.values(), key=lambda rule: (rule.family, rule.name))
@@ -67,6 +83,8 @@ def page() -> str:
         ),
         "## Gaps: Redshift has it, the stand-in refuses it",
         _rows(gaps),
+        _CLIENTS,
+        table(("call", "gap", "reason"), [(call, f"`{name}`", why) for call, name, why in _FAILING]),
         "## Functions",
         "Those marked *leader* may not stand in a statement that reads a table of a user.",
         table(("page", "functions"), _functions()),

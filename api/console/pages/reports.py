@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from api.console.live import View, Visit
@@ -30,8 +31,10 @@ class Answered:
 async def reports(visit: Visit) -> View:
     """Each question by itself: a mart that is not built leaves the others to be seen."""
     schema = visit.parts.settings.model.database_schema
+    now = datetime.now(UTC)
     asked = (
-        ask_thread(question.title, _rows, visit.parts, answer(question, schema)) for question in QUESTIONS
+        ask_thread(question.title, _rows, visit.parts, answer(question, schema, now))
+        for question in QUESTIONS
     )
     built, *found = await asyncio.gather(
         ask_thread("the last build", _rows, visit.parts, last_build(schema)), *asked

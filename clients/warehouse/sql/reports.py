@@ -2,6 +2,7 @@
 there; here it is only summed up.
 """
 
+from datetime import datetime
 from typing import NamedTuple
 
 
@@ -14,7 +15,9 @@ class ReportQuestion(NamedTuple):
     one is drawn as a bar.
     """
     query: str
-    """`{model}` stands for the schema."""
+    """`{model}` stands for the schema, `{now}` for the time: Redshift's compute nodes have no clock
+    that PostgreSQL has, too.
+    """
     note: str
     """How the number is defined."""
     hours: frozenset[int] = frozenset()
@@ -91,7 +94,7 @@ QUESTIONS = (
     ReportQuestion(
         "Who carries the most open cases?",
         ("Owner", "Past their SLA", "Open"),
-        "SELECT owner.record_id, SUM(CASE WHEN fact.sla_due_at < CURRENT_TIMESTAMP THEN 1 ELSE 0 END), COUNT(*) "
+        "SELECT owner.record_id, SUM(CASE WHEN fact.sla_due_at < {now} THEN 1 ELSE 0 END), COUNT(*) "
         "FROM {model}.fact_case AS fact JOIN {model}.dim_user AS owner ON owner.user_key = fact.owner_key "
         "WHERE fact.is_open GROUP BY owner.record_id ORDER BY 3 DESC, 1",
         "Owner now: a user or a queue.",
@@ -107,9 +110,10 @@ QUESTIONS = (
 )
 
 
-def answer(question: ReportQuestion, schema: str) -> str:
-    """The query of a question, for the model in `schema`."""
-    return f"{question.query} LIMIT {MOST_ROWS}".replace("{model}", schema)
+def answer(question: ReportQuestion, schema: str, now: datetime) -> str:
+    """The query of a question, for the model in `schema`. `now`: with a zone."""
+    time = f"CAST('{now.isoformat()}' AS TIMESTAMPTZ)"
+    return f"{question.query} LIMIT {MOST_ROWS}".replace("{model}", schema).replace("{now}", time)
 
 
 def last_build(schema: str) -> str:

@@ -10,7 +10,7 @@ from sqlglot import exp
 from sandbox.redshift.plan.plans import RefusedError
 from sandbox.redshift.rules import functions, types
 from sandbox.redshift.rules.clauses import ALLOWED, ARGUMENTS, ARRAY_LITERAL, LACKING
-from sandbox.redshift.rules.leader_tables import redirect
+from sandbox.redshift.rules.leader_tables import is_catalogue, is_on_leader, redirect
 from sandbox.redshift.rules.names import check_name
 from sandbox.redshift.rules.rewritten import REWRITTEN
 from sandbox.redshift.rules.rule import rule
@@ -75,9 +75,9 @@ def check(tree: exp.Expr) -> Found:
     for node, rewrite in reversed(found.rewritten):  # an inner call before the one around it
         rewrite(node)
         found.is_changed = True
-    if tree.find(exp.Array) and not (found.tables and all(map(_is_catalogue, found.tables))):
+    if tree.find(exp.Array) and not (found.tables and all(map(is_catalogue, found.tables))):
         raise RefusedError(ARRAY_LITERAL, "not supported: arrays outside of the catalogue's tables")
-    if found.tables and all(map(_is_catalogue, found.tables)):
+    if found.tables and all(map(is_catalogue, found.tables)):
         found.is_changed |= redirect(tree)
     return found
 
@@ -95,21 +95,18 @@ def _nothing(_: exp.Expr, __: Found) -> None:
 
 
 def _check_leader(found: Found) -> None:
-    """Tables of the catalogue are on the leader node, too."""
-    users = [table for table in found.tables if not _is_catalogue(table)]
-    if found.leader and users:
+    """Tables of the catalogue are on the leader node, too; system views are not, which pages of
+    some functions say.
+    """
+    users = [table for table in found.tables if not is_catalogue(table)]
+    views = [table for table in found.tables if not is_on_leader(table)]
+    named = found.leader if users else [name for name in found.leader if name in functions.NOT_BESIDE_VIEWS]
+    if named and views:
         raise RefusedError(
             functions.LEADER_ONLY,
             "Specified types or functions (one per INFO message) not supported on Redshift tables. "
-            f"({', '.join(found.leader)})",
+            f"({', '.join(named)})",
         )
-
-
-def _is_catalogue(table: str) -> bool:
-    schema, _, name = table.rpartition(".")
-    return schema.strip('"') in ("pg_catalog", "information_schema") or (
-        not schema and name.strip('"').startswith(("pg_", "svv_", "svl_", "stl_", "stv_", "sys_"))
-    )
 
 
 def _identifier(node: exp.Expr, found: Found) -> None:

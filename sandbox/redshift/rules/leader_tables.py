@@ -18,8 +18,28 @@ _MORE = {
     },
     "pg_attrdef": {"adsrc"},
 }
+_SYSTEM = ("svv_", "svl_", "stl_", "stv_", "sys_")
+"""What the names of system tables and views begin with."""
 _ALWAYS = {"pg_constraint", "pg_indexes"}
 """Tables of keys, which are not PostgreSQL's."""
+
+
+def is_catalogue(table: str) -> bool:
+    """True for tables of the catalogue and for system tables and views."""
+    schema, _, name = table.rpartition(".")
+    return is_on_leader(table) or (
+        schema.strip('"') in ("", "pg_catalog") and name.strip('"').startswith(_SYSTEM)
+    )
+
+
+def is_on_leader(table: str) -> bool:
+    """True for a table of PostgreSQL's catalogue, which the leader node has."""
+    schema, _, name = table.rpartition(".")
+    plain = name.strip('"')
+    return schema.strip('"') == "information_schema" or (
+        schema.strip('"') in ("", "pg_catalog") and not plain.startswith(_SYSTEM)
+        and (bool(schema) or plain.startswith("pg_"))
+    )
 
 
 def redirect(tree: exp.Expr) -> bool:

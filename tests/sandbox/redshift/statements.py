@@ -37,7 +37,7 @@ TAKEN: dict[str, list[str]] = {
         "SELECT relname FROM pg_class WHERE relkind = ANY (ARRAY['r', 'v'])",
         "SELECT a INTO TEMP u FROM t",
         "SELECT OCTET_LENGTH(a), CHR(65), REGEXP_REPLACE(a, 'x', 'y') FROM t",
-        "SELECT table_name FROM svv_tables WHERE table_schema = CURRENT_SCHEMA()",
+        "SELECT table_name FROM svv_tables WHERE table_catalog = CURRENT_DATABASE()",
         "SELECT DATE '2026-01-01', TIMESTAMP '2026-01-01 00:00:00', INTERVAL '1 day' FROM t",
     ],
     "changes": [

@@ -274,29 +274,29 @@ UNSUPPORTED = lines("""
     XPATH('x', a)
 """)
 """c_unsupported-postgresql-functions; where it names a kind, PostgreSQL's functions of that kind."""
-LEADER = lines("""
+_SCHEMAS = lines("""
     CURRENT_SCHEMA()
     CURRENT_SCHEMAS(TRUE)
-    CURRENT_DATABASE()
     HAS_DATABASE_PRIVILEGE('d', 'create')
     HAS_SCHEMA_PRIVILEGE('s', 'usage')
     HAS_TABLE_PRIVILEGE('t', 'select')
+    VERSION()
+""")
+LEADER = _SCHEMAS + lines("""
     AGE(b)
     AGE(b, c)
     CURRENT_TIME
     CURRENT_TIMESTAMP
     LOCALTIME
-    LOCALTIMESTAMP
     ISFINITE(b)
     NOW()
     GET_BYTE(b, 1)
     SET_BYTE(b, 1, 2)
     SET_BIT(b, 1, 0)
     TO_ASCII(b)
+    SUBSTR(b, 2)
+    SUBSTR(b, 2, 3)
     FACTORIAL(5)
-    VERSION()
-    PG_BACKEND_PID()
-    PG_LAST_COPY_COUNT()
 """)
 _DATE_PARTS = words(
     """
@@ -348,6 +348,13 @@ FAMILIES = (
             "SELECT a FROM t ORDER BY {call}",
         ],
         {"call": LEADER},
+        rule="leader-node-only",
+    ),
+    Family(
+        "functions of the leader node beside a system table",
+        "r_CURRENT_SCHEMA",
+        ["SELECT {call} FROM {table}", "SELECT 1 FROM {table} WHERE {call} IS NULL"],
+        {"call": _SCHEMAS, "table": ["svv_tables", "svv_columns", "stl_query", "stv_sessions", "pg_catalog.svv_tables"]},
         rule="leader-node-only",
     ),
     Family(
