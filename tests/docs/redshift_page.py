@@ -59,7 +59,7 @@ _CLIENTS = """## Clients of others
 awswrangler against it. Of awswrangler 3.17.1 these fail, each with the gap that its error names:"""
 _FAILING = (
     ("`unload` or `unload_to_files` with `cleanpath=True`", "unload-format", "CLEANPATH deletes objects"),
-    ("`unload_to_files` with `unload_format="CSV"`", "unload-format", "Parquet is the only format"),
+    ("`unload_to_files` with `unload_format='CSV'`", "unload-format", "Parquet is the only format"),
     ("`unload_to_files` with `partition_cols`", "unload-format", "there is no PARTITION BY"),
     ("`copy` and `unload` without `iam_role`", "copy-keys", "only roles are taken, no keys"),
 )
