@@ -2,14 +2,31 @@
 rules: pages of the guide are the judge.
 """
 
-from tests.sandbox.redshift.families import definitions, expressions, functions, names, queries, sessions
+from tests.sandbox.redshift.families import (
+    changes,
+    conditions,
+    definitions,
+    functions,
+    loads,
+    names,
+    queries,
+    sessions,
+    tables,
+    types,
+    windows,
+)
 from tests.sandbox.redshift.families.family import Family
 
 FAMILIES: tuple[Family, ...] = (
-    *names.FAMILIES,
-    *functions.FAMILIES,
-    *expressions.FAMILIES,
-    *queries.FAMILIES,
+    *changes.FAMILIES,
+    *conditions.FAMILIES,
     *definitions.FAMILIES,
+    *functions.FAMILIES,
+    *loads.FAMILIES,
+    *names.FAMILIES,
+    *queries.FAMILIES,
     *sessions.FAMILIES,
+    *tables.FAMILIES,
+    *types.FAMILIES,
+    *windows.FAMILIES,
 )
