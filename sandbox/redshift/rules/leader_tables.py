@@ -19,7 +19,7 @@ _MORE = {
     "pg_attrdef": {"adsrc"},
 }
 _SYSTEM = ("svv_", "svl_", "stl_", "stv_", "sys_")
-"""What the names of system tables and views begin with."""
+"""The beginnings of the names of system tables and views."""
 _ALWAYS = {"pg_constraint", "pg_indexes"}
 """Tables of keys, which are not PostgreSQL's."""
 
@@ -37,7 +37,8 @@ def is_on_leader(table: str) -> bool:
     schema, _, name = table.rpartition(".")
     plain = name.strip('"')
     return schema.strip('"') == "information_schema" or (
-        schema.strip('"') in ("", "pg_catalog") and not plain.startswith(_SYSTEM)
+        schema.strip('"') in ("", "pg_catalog")
+        and not plain.startswith(_SYSTEM)
         and (bool(schema) or plain.startswith("pg_"))
     )
 

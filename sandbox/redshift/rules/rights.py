@@ -22,7 +22,9 @@ _RIGHTS = (
     "TEMP",
 )
 _WITHOUT_MEANING = ("DROP", "ALTER", "TRUNCATE")
-"""PostgreSQL lacks DROP and ALTER; here the owner of a table alone drops, alters or truncates it."""
+"""PostgreSQL lacks DROP and ALTER; here the owner of a table alone drops, alters or truncates
+it.
+"""
 _GAPS = ("EXECUTE", "ASSUMEROLE", "SHARE", "ROLE", "EXPLAIN", "IGNORE")
 _GAP_OBJECTS = ("FUNCTION", "PROCEDURE", "LANGUAGE", "DATASHARE", "MODEL", "EXTERNAL", "COPY")
 

@@ -195,7 +195,9 @@ def plan_set(statement: Statement) -> Plan:
 
 
 def _variable(cursor: Cursor, verb: str, name: str) -> Plan:
-    """A variable of the session's context, which has a dot; PostgreSQL has such settings as well."""
+    """A variable of the session's context, which has a dot; PostgreSQL has such settings as
+    well.
+    """
     value = ""
     if verb == "SET":
         if not cursor.one_of("TO", "=") or not (value := cursor.rest()):

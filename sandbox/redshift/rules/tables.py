@@ -99,7 +99,9 @@ def plan_create_table(cursor: Cursor, *, is_temporary: bool, verb: str) -> Plan:
 
 
 def _like(cursor: Cursor, begin: str, verb: str) -> Plan:
-    """The columns of another table, with its distribution, sorting and encodings, without its keys."""
+    """The columns of another table, with its distribution, sorting and encodings, without its
+    keys.
+    """
     parent = cursor.dotted()
     how = cursor.one_of("INCLUDING", "EXCLUDING")
     if how:
@@ -107,8 +109,8 @@ def _like(cursor: Cursor, begin: str, verb: str) -> Plan:
     if cursor.word == ",":
         raise RefusedError(LIKE, "the stand-in has no LIKE beside other columns")
     cursor.need(")")
-    if cursor.take("BACKUP"):
-        cursor.one_of("YES", "NO") or cursor.need("YES")
+    if cursor.take("BACKUP") and not cursor.one_of("YES", "NO"):
+        raise cursor.fail()
     cursor.end()
     defaults = f" {how} DEFAULTS" if how else ""
     text = f"{comment({'like': parent})}{begin} (LIKE {parent}{defaults})"

@@ -46,7 +46,7 @@ def connected(given):
 
 
 def on_s3(given):
-    """What each call that uses S3 takes."""
+    """The arguments of each call that uses S3."""
     wr.config.s3_endpoint_url = given["endpoint"]
     session = boto3.Session(
         aws_access_key_id=given["access_key"],
@@ -113,7 +113,7 @@ def upsert_by_copy(given):
 
 
 def upsert_by_found_key(given):
-    """What upsert says when it looks for the key itself."""
+    """The error or the rows of an upsert that looks for the key itself."""
     with connected(given) as connection:
         wr.redshift.to_sql(FRAME, connection, **KEYED, primary_keys=["id"])
         try:
@@ -137,7 +137,7 @@ def unload(given):
 
 
 def refused(given):
-    """What is said of options that the stand-in lacks."""
+    """The rule that refuses each option which the stand-in lacks."""
     said = {}
     for name, options in {
         "cleanpath": {"cleanpath": True},
@@ -162,7 +162,7 @@ def refused(given):
 
 
 def by_keys(given):
-    """What is said of keys in the place of a role."""
+    """The rule that refuses keys in the place of a role."""
     with connected(given) as connection:
         options = on_s3(given)
         options.pop("iam_role")

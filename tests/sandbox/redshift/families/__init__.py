@@ -1,4 +1,4 @@
-"""What AWS' guide takes and excludes, as families of statements. Nothing here reads the stand-in's
+"""Families of statements that AWS' guide takes or excludes. Nothing here reads the stand-in's
 rules: pages of the guide are the judge.
 """
 

@@ -268,4 +268,6 @@ UNSUPPORTED = lines("""
     XMLPARSE(a)
     XPATH('x', a)
 """)
-"""c_unsupported-postgresql-functions; where it names a kind, PostgreSQL's functions of that kind."""
+"""c_unsupported-postgresql-functions; where it names a kind, PostgreSQL's functions of that
+kind.
+"""
