@@ -84,7 +84,8 @@ async def test_a_failure_at_any_step_leaves_nothing_of_any_object(
         except GroupFailedError as failed:
             places.add((failed.place, type(failed.cause)))
         except UnavailableError:
-            pass  # the session ended at the last step: no group is at fault, and the turn is repeated
+            # the session ended at the last step: no group is at fault, and the turn is repeated
+            pass
         steps += stride
         assert bool(results) == (contents(warehouse, road.catalogue) != {}), f"left something at step {steps}"
     assert places == {(0, error), (1, error)}

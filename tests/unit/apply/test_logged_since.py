@@ -15,7 +15,9 @@ TIMES = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.ju
 def test_no_change_was_applied_before_the_bound(
     changes: list[datetime], now: datetime, since: timedelta
 ) -> None:
-    """A change is applied `since` before now, and not earlier than its commit unless it lies ahead."""
+    """A change is applied `since` before now, and not earlier than its commit unless it lies
+    ahead.
+    """
     bound = logged_since(min(changes), now, latest=max(changes))
     for changed_at in changes:
         applied_at = now - since if changed_at > now + CLOCK_ROOM else max(changed_at, now - since)
