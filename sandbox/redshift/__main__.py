@@ -22,6 +22,8 @@ from sandbox.redshift.wire.backend import Server
 from sandbox.redshift.wire.login import User
 
 SECRETS = "TIDEGATE_SANDBOX_REDSHIFT"
+COMMIT_MS, COPY_MS = "TIDEGATE_SANDBOX_COMMIT_MS", "TIDEGATE_SANDBOX_COPY_MS"
+"""Defaults of the options of the same name, for a stand-in that a sandbox starts."""
 """Environment variable: JSON with `users`, a list of [name, password, method, role]; `roles`, a
 list of [ARN, patterns that are read, patterns that are written]; `access_key` and `secret_key`
 of S3 and of the calls that give temporary logins; `names` of the cluster and of the workgroup;
@@ -86,9 +88,17 @@ def main() -> int:
     parser.add_argument("--require-tls", action="store_true")
     parser.add_argument("--isolation", choices=("snapshot", "serializable"), default="snapshot")
     parser.add_argument(
-        "--commit-ms", type=float, default=0, help="milliseconds of a commit, one after the other"
+        "--commit-ms",
+        type=float,
+        default=os.environ.get(COMMIT_MS, "0"),
+        help="milliseconds of a commit, one after the other",
     )
-    parser.add_argument("--copy-ms", type=float, default=0, help="least milliseconds of a COPY")
+    parser.add_argument(
+        "--copy-ms",
+        type=float,
+        default=os.environ.get(COPY_MS, "0"),
+        help="least milliseconds of a COPY",
+    )
     asyncio.run(_serve(parser.parse_args()))
     return 0
 
