@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from temporalio.client import Client
 
-from clients.temporal.schedules import Scheduled, ensure_schedule, remove_schedule
+from clients.temporal.schedules import Scheduled, keep_schedule
 from schemas import names
 from schemas.catalogue import load_catalogue
 from schemas.ids import reconcile_workflow_id, schedule_id
@@ -17,10 +17,7 @@ from workflows.reconcile import SCHEDULE
 async def ensure_reconciliations(client: Client, settings: Settings) -> None:
     """Keep the schedules of every object, or remove them, as the settings say."""
     for wanted in scheduled(settings):
-        if settings.reconciliation.on:
-            await ensure_schedule(client, wanted)
-        else:
-            await remove_schedule(client, wanted.schedule)
+        await keep_schedule(client, wanted, on=settings.reconciliation.on)
 
 
 def scheduled(settings: Settings) -> Iterator[Scheduled]:

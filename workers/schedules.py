@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from temporalio.client import Client
 
-from clients.temporal.schedules import Scheduled, ensure_schedule, remove_schedule
+from clients.temporal.schedules import Scheduled, keep_schedule
 from schemas import names
 from schemas.catalogue import load_catalogue
 from schemas.drift import DriftInput, RefreshInput
@@ -17,10 +17,7 @@ async def ensure_watches(client: Client, settings: Settings) -> None:
     not, as the settings say.
     """
     for wanted in watches(settings):
-        if settings.drift.on:
-            await ensure_schedule(client, wanted)
-        else:
-            await remove_schedule(client, wanted.schedule)
+        await keep_schedule(client, wanted, on=settings.drift.on)
 
 
 def watches(settings: Settings) -> Iterator[Scheduled]:

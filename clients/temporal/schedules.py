@@ -45,6 +45,14 @@ class Scheduled:
     note: str = ""
 
 
+async def keep_schedule(client: Client, wanted: Scheduled, *, on: bool) -> None:
+    """Have the schedule as it is wanted; or, with `on` false, have none."""
+    if on:
+        await ensure_schedule(client, wanted)
+    else:
+        await remove_schedule(client, wanted.schedule)
+
+
 async def ensure_schedule(client: Client, wanted: Scheduled) -> bool:
     """Make the schedule, or bring it up to date; True when it was made. One that an operator has
     paused stays paused.

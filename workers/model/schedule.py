@@ -2,7 +2,7 @@
 
 from temporalio.client import Client
 
-from clients.temporal.schedules import Scheduled, ensure_schedule, remove_schedule
+from clients.temporal.schedules import Scheduled, keep_schedule
 from schemas import names
 from schemas.ids import model_workflow_id, schedule_id
 from schemas.model import ModelBuildInput
@@ -11,11 +11,7 @@ from workers.settings import Settings
 
 async def ensure_model_builds(client: Client, settings: Settings) -> None:
     """Have the reporting model built every so often; or not, as the settings say."""
-    wanted = model_builds(settings)
-    if settings.model.on:
-        await ensure_schedule(client, wanted)
-    else:
-        await remove_schedule(client, wanted.schedule)
+    await keep_schedule(client, model_builds(settings), on=settings.model.on)
 
 
 def model_builds(settings: Settings) -> Scheduled:

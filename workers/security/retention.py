@@ -13,7 +13,7 @@ from clients.retention.parts import RetentionParts
 from clients.retention.store_source import store_sources
 from clients.retention.subject_keys import SubjectKeys
 from clients.storage.objects import ObjectStore, S3Address
-from clients.temporal.schedules import Scheduled, ensure_schedule, remove_schedule
+from clients.temporal.schedules import Scheduled, keep_schedule
 from clients.warehouse import Warehouse
 from schemas import names
 from schemas.catalogue import Catalogue
@@ -83,11 +83,7 @@ def opened_retention(settings: Settings) -> Iterator[RetentionParts]:
 
 async def ensure_retention(client: Client, settings: Settings) -> None:
     """Have retention run every so often; or not, as the settings say."""
-    wanted = scheduled(settings)
-    if settings.retention.on:
-        await ensure_schedule(client, wanted)
-    else:
-        await remove_schedule(client, wanted.schedule)
+    await keep_schedule(client, scheduled(settings), on=settings.retention.on)
 
 
 def scheduled(settings: Settings) -> Scheduled:
