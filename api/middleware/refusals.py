@@ -47,6 +47,8 @@ class Refusals:
         self._audit = audit
         self._windows: OrderedDict[tuple[str, str], _Window] = OrderedDict()
         self._writing: set[asyncio.Task[None]] = set()
+        self._in_order = asyncio.Lock()
+        """The rest of a minute follows its first refusal on record. Waiting writers take turns."""
 
     def note(self, address: str, kind: str, by: str = "unknown") -> bool:
         """Count one. True = the address has had too many in this minute.
@@ -104,7 +106,8 @@ class Refusals:
         task.add_done_callback(self._writing.discard)
 
     async def _append(self, act: Act) -> None:
-        await append_act_of_api(self._audit(), act)
+        async with self._in_order:
+            await append_act_of_api(self._audit(), act)
 
 
 async def append_act_of_api(audit: AuditLog | None, act: Act) -> None:

@@ -93,8 +93,8 @@ async def _is_pinned(deployment: DeploymentClient, build_id: str) -> bool:
     return version is not None and version.pinned_runs == 1
 
 
-async def _has_waiting_tasks(deployment: DeploymentClient, build_id: str) -> bool:
-    """True when tasks wait that only workers of the version would take."""
+async def _queues_of(deployment: DeploymentClient, build_id: str) -> dict[str, int]:
+    """The task queues that the server counts to the version, and how many tasks wait in each."""
     temporal = deployment.temporal
     request = DescribeWorkerDeploymentVersionRequest(
         namespace=temporal.namespace,
@@ -104,7 +104,12 @@ async def _has_waiting_tasks(deployment: DeploymentClient, build_id: str) -> boo
         report_task_queue_stats=True,
     )
     found = await temporal.workflow_service.describe_worker_deployment_version(request)
-    return any(each.stats.approximate_backlog_count for each in found.version_task_queues)
+    return {each.name: each.stats.approximate_backlog_count for each in found.version_task_queues}
+
+
+async def _has_waiting_tasks(deployment: DeploymentClient, build_id: str) -> bool:
+    """True when tasks wait that only workers of the version would take."""
+    return any((await _queues_of(deployment, build_id)).values())
 
 
 async def _has_no_waiting_task(deployment: DeploymentClient, build_id: str) -> bool:
@@ -112,11 +117,16 @@ async def _has_no_waiting_task(deployment: DeploymentClient, build_id: str) -> b
 
 
 async def joined(deployment: DeploymentClient, build_id: str, *more: str) -> None:
+    """Wait until the server counts the queues to the version: a moment after their first poll.
+    Tasks of a queue that it does not count yet go to the current version.
+    """
     queues = {names.WORKFLOW_QUEUE, *more}
 
     async def has_joined() -> bool:
         version = (await deployment.describe()).version(build_id)
-        return version is not None and queues <= version.pollers.keys()
+        if version is None or not queues <= version.pollers.keys():
+            return False
+        return queues <= (await _queues_of(deployment, build_id)).keys()
 
     await until(has_joined, seconds=30)
 
