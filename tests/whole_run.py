@@ -15,7 +15,7 @@ import pytest
 
 
 class Failures:
-    """What failed in a run, as its controller sees it."""
+    """The failures of a run, as its controller sees them."""
 
     def __init__(self) -> None:
         self.failed: dict[str, None] = {}
