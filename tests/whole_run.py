@@ -49,12 +49,17 @@ def run(arguments: list[str], again: int) -> int:
     failed = list(seen.failed)
     if code != pytest.ExitCode.TESTS_FAILED or not seen.is_whole or not 0 < len(failed) <= again:
         return code
-    print(f"\nRunning {len(failed)} failed tests once more, alone:", *failed, sep="\n  ", flush=True)
+    _tell(f"Running {len(failed)} failed tests once more, alone:", failed)
     alone = ["-m", "", "--numprocesses", "0", *failed]
     if second := subprocess.run([sys.executable, "-m", "pytest", *alone], check=False).returncode:
         return second
-    print("\nUNSTEADY: failed beside the others, passed alone. Mend them:", *failed, sep="\n  ", flush=True)
+    _tell("UNSTEADY: failed beside the others, passed alone. Repair them:", failed)
     return 0
+
+
+def _tell(sentence: str, tests: list[str]) -> None:
+    sys.stdout.write("\n" + "\n  ".join([sentence, *tests]) + "\n")
+    sys.stdout.flush()
 
 
 def main() -> None:
