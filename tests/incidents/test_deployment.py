@@ -11,7 +11,8 @@ import pytest
 from cli.local.engine_processes import ROLES, EngineProcesses
 from clients.temporal.task_queues import QUEUES
 from schemas.deployment import DeploymentStatus, VersionStatus
-from tests.incidents.engine import RunningEngine, running_engine
+from tests.incidents.engine import RunningEngine
+from tests.incidents.shared import SharedEngine
 from tests.support.builders.waiting import wait_for
 
 pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.incident]
@@ -20,10 +21,10 @@ OLD, NEW = "1111111", "2222222"
 
 
 @pytest.fixture
-def shared_engine() -> Iterator[RunningEngine]:
+def shared_engine() -> Iterator[SharedEngine]:
     """An engine a test: each leaves another release behind."""
-    with running_engine(deployment={"on": True, "build_id": OLD}) as engine:
-        yield engine
+    with SharedEngine(deployment={"on": True, "build_id": OLD}) as shared:
+        yield shared
 
 
 @pytest.fixture

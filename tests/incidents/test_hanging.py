@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.incidents.engine import RunningEngine, running_engine
+from tests.incidents.engine import RunningEngine
+from tests.incidents.shared import SharedEngine
 from tests.support.builders.waiting import wait_for
 
 pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.incident]
@@ -13,10 +14,10 @@ LANE = "changes"
 
 
 @pytest.fixture(scope="module")
-def shared_engine() -> Iterator[RunningEngine]:
+def shared_engine() -> Iterator[SharedEngine]:
     """An engine with a door in front of S3 and KMS."""
-    with running_engine(has_door=True) as engine:
-        yield engine
+    with SharedEngine(has_door=True) as shared:
+        yield shared
 
 
 def test_a_follower_that_hangs_on_s3_is_stalled_though_s3_answers_the_look(engine: RunningEngine) -> None:

@@ -4,17 +4,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.incidents.engine import RunningEngine, running_engine
+from tests.incidents.engine import RunningEngine
+from tests.incidents.shared import SharedEngine
 from tests.support.builders.waiting import wait_for
 
 pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.incident]
 
 
 @pytest.fixture(scope="module")
-def shared_engine() -> Iterator[RunningEngine]:
+def shared_engine() -> Iterator[SharedEngine]:
     """An engine whose planner decides how each object is followed."""
-    with running_engine(planner={"on": True, "overlap": "PT2S"}) as engine:
-        yield engine
+    with SharedEngine(planner={"on": True, "overlap": "PT2S"}) as shared:
+        yield shared
 
 
 def test_a_moved_object_is_no_problem_and_the_plan_says_why(engine: RunningEngine) -> None:
