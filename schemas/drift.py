@@ -19,6 +19,8 @@ from schemas.message import Counts, Message
 from schemas.security.words import Words
 
 CHECK_EVERY = timedelta(minutes=5)
+WHOLE_OBJECT = "*"
+"""Stands for the field when the org has the object no more."""
 RELOAD_EVERY = timedelta(seconds=15)
 """Longest time after a decision until every process follows it."""
 
@@ -44,6 +46,8 @@ class DriftKind(StrEnum):
     """Its numbers may have more decimal places or digits than the column: they land rounded."""
     DIGITS = "digits"
     """Its numbers may have more digits before the point than the column: those are isolated."""
+    SETTLED = "settled"
+    """File and org agree by now, or the file has the object no more."""
 
 
 class DriftEffect(StrEnum):
@@ -59,6 +63,8 @@ class DriftEffect(StrEnum):
     """It is read again, and filled."""
     REPORTED = "reported"
     """Nothing; somebody should look."""
+    SETTLED = "settled"
+    """Nothing; nobody has to look any more."""
 
 
 FILLED = frozenset({DriftEffect.ADDED, DriftEffect.RELEASED})

@@ -25,6 +25,7 @@ from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.drift import (
     FILLED,
+    WHOLE_OBJECT,
     DriftEffect,
     DriftInput,
     DriftKind,
@@ -37,13 +38,12 @@ from schemas.drift import (
 from schemas.errors import CallRefusedError
 from schemas.quality import Rule
 from transforms.drift.compare_schema import compare_schema, field_called, overlaid
+from transforms.drift.settle import is_lost, settled_fields, settled_objects
 from transforms.ingest.decode_events import UNKNOWN_FIELD
 
 _FILLS_OF = timedelta(hours=1)
 """For this time a fill is named again at every check: starting it twice starts it once."""
 _LOCK = "drift"
-WHOLE_OBJECT = "*"
-"""Stands for the field when the org has the object no more."""
 
 
 @dataclass
@@ -66,25 +66,29 @@ class CheckDrift:
             await asyncio.to_thread(self.catalogue.follow)
             known = {name: self.catalogue.revision_of(name) for name in self.catalogue.objects}
             with counting_calls() as count:
-                found, checked, seen = await self._look(request)
+                found, settled, checked, seen = await self._look(request)
             await asyncio.to_thread(self._decide, found, known, request.by)
+            await asyncio.to_thread(self._settle, settled, request.by)
             await asyncio.to_thread(self._close_ignored)
             self._seen = seen
             fills, waiting = await asyncio.to_thread(self._to_do)
         return DriftResult(
-            checked=checked, calls=count.calls, found=tuple(found), fills=fills, waiting=waiting
+            checked=checked, calls=count.calls, found=(*found, *settled), fills=fills, waiting=waiting
         )
 
-    async def _look(self, request: DriftInput) -> tuple[list[FieldDrift], int, str]:
-        """Differences, objects described, and the schema's time."""
+    async def _look(self, request: DriftInput) -> tuple[list[FieldDrift], list[FieldDrift], int, str]:
+        """Differences, those that the file has settled, objects described, and the schema's
+        time.
+        """
         schema, seen = OrgSchema(self.org), self._seen
         objects: Sequence[str] = request.objects
         if not objects:
             changed = await schema.changed_since(seen)
             if changed is None:
-                return [], 0, seen
+                return [], [], 0, seen
             objects, seen = list(self.catalogue.objects), changed
         found: list[FieldDrift] = []
+        settled = settled_objects(self.catalogue.decisions, self.catalogue.objects.keys())
         for name in objects:
             spec, history = self.catalogue.object(name), self.catalogue.history_of(name)
             try:
@@ -94,8 +98,11 @@ class CheckDrift:
                     raise
                 found += _lost_object(name, history)
                 continue
-            found += compare_schema(spec, described, self.policy, history)
-        return found, len(objects), seen
+            new = compare_schema(spec, described, self.policy, history)
+            in_file = self.catalogue.object_of_file(name)
+            settled += settled_fields(in_file, described, self.policy, history, new)
+            found += new
+        return found, settled, len(objects), seen
 
     def _decide(self, found: Sequence[FieldDrift], known: Mapping[str, int | None], by: str) -> None:
         if not found:
@@ -111,6 +118,15 @@ class CheckDrift:
                 transaction.lock_object(_LOCK)
                 check_revision(transaction, name, known[name])
                 write_rows(transaction, some, at, by)
+        self.catalogue.follow()
+
+    def _settle(self, settled: Sequence[FieldDrift], by: str) -> None:
+        """Put on record that nobody has to do anything about these: no field changes by it."""
+        if not settled:
+            return
+        with self.warehouse.transaction() as transaction:
+            transaction.lock_object(_LOCK)
+            write_rows(transaction, settled, datetime.now(UTC), by)
         self.catalogue.follow()
 
     def _after(self, found: Iterable[FieldDrift], at: datetime, by: str) -> Catalogue:
@@ -186,7 +202,7 @@ class CheckDrift:
 
 
 def _lost_object(name: str, history: dict[str, DriftRow]) -> list[FieldDrift]:
-    if WHOLE_OBJECT in history:
+    if is_lost(history):
         return []
     advice = (
         "The org has the object no more, or hides it from the integration user. Its rows stay. "

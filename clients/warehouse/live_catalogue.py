@@ -16,7 +16,7 @@ from pydantic import ConfigDict, PrivateAttr
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.sql import apply as sql, drift as drift_sql
 from clients.warehouse.stored_names import stored_names
-from schemas.catalogue import Catalogue
+from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.drift import DriftRow, FieldDrift
 from schemas.errors import StaleCatalogueError
 from schemas.ops_tables import DRIFT_COLUMNS
@@ -62,6 +62,10 @@ class LiveCatalogue(Catalogue):
     def revision_of(self, name: str) -> int | None:
         """The number of the last decision about the object's fields that is known here."""
         return self._revisions.get(name, 0)
+
+    def object_of_file(self, name: str) -> ObjectSpec:
+        """The object as the file has it, without decisions over it. Raises `CatalogueError`."""
+        return self._file.object(name)
 
     @property
     def decisions(self) -> list[DriftRow]:

@@ -122,7 +122,7 @@ def _heard(follower: FollowerFacts, now: datetime) -> dict[str, object]:
         told = "its worker is of a release that does not say whether it hears from the org"
         return _is(LaneState.UNKNOWN, told)
     landing_since = pulse.landing_since or (pulse.step_since if pulse.step == "landing" else None)
-    if landing_since is not None and now - landing_since > STUCK:
+    if landing_since is not None and (now - landing_since > STUCK or _fell_silent(follower, landing_since)):
         told = f"no batch is landed (S3, KMS, Temporal); tried since {landing_since:%H:%M:%S}"
         return _is(LaneState.STALLED, told, since=landing_since)
     if pulse.heard_at is None:
@@ -133,6 +133,15 @@ def _heard(follower: FollowerFacts, now: datetime) -> dict[str, object]:
         return _is(LaneState.STALLED, "nothing is heard from the org", since=pulse.heard_at)
     is_recent = pulse.received_at is not None and now - pulse.received_at <= RECENT
     return _is(LaneState.FOLLOWING if is_recent else LaneState.QUIET)
+
+
+def _fell_silent(follower: FollowerFacts, landing_since: datetime) -> bool:
+    """True when an earlier attempt was ended because it fell silent while it landed: the present
+    one listens before it lands, and says nothing yet about whether that has become possible.
+    """
+    if follower.failure_code != "timeout" or follower.started_at is None:
+        return False
+    return landing_since < follower.started_at
 
 
 def _with_step(told: str, pulse: LanePulse | None) -> str:

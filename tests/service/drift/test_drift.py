@@ -25,6 +25,7 @@ from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
 from clients.warehouse.live_catalogue import LiveCatalogue
 from clients.warehouse.postgres import PostgresWarehouse
+from clients.warehouse.sql import status as status_sql
 from sandbox.org.schema.objects import OrgField
 from sandbox.org.state.schema_changes import SchemaChanges
 from schemas import names
@@ -466,3 +467,22 @@ async def test_a_field_that_the_file_ignores_is_forgotten_though_it_was_added_be
     )
     assert ("Grade__c", "ignored") in engine.rows(query)
     assert unknown_fields(engine) <= {"Shade__c"}
+
+
+async def test_a_field_that_the_file_has_by_now_needs_nobody_and_stays(engine: DriftEngine) -> None:
+    org = engine.served.org
+    SchemaChanges(org).add("Account", "Grade__c", OrgField(type="string", length=20), fills="A")
+    found = {each.field: each for each in (await engine.drift("Account")).found}
+    assert found["Grade__c"].advice
+    (advised,) = engine.rows(status_sql.count_advised())[0]
+    assert (await engine.drift("Account")).found == ()
+    described = catalogue().model_dump()
+    described["objects"] = {name: {**entry, "name": name} for name, entry in described["objects"].items()}
+    described["objects"]["Account"]["fields"]["Grade__c"] = {"type": "string", "length": 20}
+    file = Catalogue.model_validate(described)
+    engine.check.catalogue = LiveCatalogue.over(file, engine.warehouse)
+    (settled,) = (await engine.drift("Account")).found
+    assert (settled.field, settled.kind, settled.advice) == ("Grade__c", DriftKind.SETTLED, "")
+    assert engine.rows(status_sql.count_advised()) == [(advised - 1,)]
+    assert "Grade__c" in engine.check.catalogue.object("Account").columns
+    assert (await engine.drift("Account")).found == ()

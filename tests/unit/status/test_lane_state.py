@@ -89,6 +89,17 @@ def test_a_follower_that_hangs_in_every_attempt_is_stalled_between_them_too():
     assert (found.state, found.since) == (LaneState.STALLED, ago(45))
 
 
+def test_a_follower_whose_last_attempt_hung_while_it_landed_is_stalled_until_one_lands():
+    told = {"attempt": 2, "started_at": ago(3), "failure": "heartbeat", "failure_code": "timeout"}
+    again = pulse(step="listening", step_since=ago(2), landing_since=ago(15), received_at=ago(1))
+    found = lane_status(lane(follower(**told, pulse=again)), NOW)
+    assert (found.state, found.since) == (LaneState.STALLED, ago(15))
+    landing = pulse(step="landing", step_since=ago(1), landing_since=ago(1), received_at=ago(1))
+    assert state(follower(**told, pulse=landing)) is LaneState.FOLLOWING
+    landed = pulse(step="listening", step_since=ago(1), received_at=ago(1))
+    assert state(follower(**told, pulse=landed)) is LaneState.FOLLOWING
+
+
 def test_a_refused_token_makes_a_lane_wait_until_its_next_try():
     refused = follower(
         state="scheduled",
