@@ -1,8 +1,9 @@
-"""Steps that nobody cuts short."""
+"""Steps that nobody cuts short, and questions that nobody has to wait for."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import TypeVar
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -19,3 +20,34 @@ async def run_to_completion(step: Coroutine[None, None, T]) -> T:
     except asyncio.CancelledError:
         await asyncio.wait([running])
         raise
+
+
+async def in_daemon_thread(work: Callable[..., T], *arguments: Any) -> T:
+    """Run `work` in a thread of its own, and return its result. The thread is left behind when
+    nobody waits any more.
+
+    Use it to ask a remote that may be frozen. The end of a loop and of a process waits for
+    threads of `asyncio.to_thread`, so a command would hang with the remote.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if answer.done():
+            return
+        if error is not None:
+            answer.set_exception(error)
+        else:
+            answer.set_result(result)  # type: ignore[arg-type]
+
+    def run() -> None:
+        result, failed = None, None
+        try:
+            result = work(*arguments)
+        except BaseException as error:  # handed over to who waits
+            failed = error
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, result, failed)
+
+    threading.Thread(target=run, daemon=True, name="remote").start()
+    return await answer

@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 
 from temporalio.client import Client
 
+from clients.concurrency import in_daemon_thread
 from clients.doctor import temporal
 from clients.doctor.keys import examine_key
 from clients.doctor.object_storage import examine_bucket
 from clients.doctor.operational import examine_store
 from clients.doctor.org_events import Streamed
 from clients.doctor.restored import Stores, examine_audit_log, examine_ledger
-from clients.doctor.run_check import DoctorDeadline, asked, in_thread
+from clients.doctor.run_check import DoctorDeadline, asked
 from clients.doctor.warehouse import WarehouseAddress, examine_warehouse
 from clients.storage.objects import ObjectStore
 from schemas.catalogue import Catalogue, load_catalogue
@@ -170,16 +171,20 @@ def _stores(
     warehouse = WarehouseAddress(where.kind, warehouse_address(where), address, where.copy_role)
     store, org = operational_address(settings.operational), settings.salesforce.org_id
     return {
-        Remote.S3: lambda: asked("s3.bucket", lambda: in_thread(examine_bucket, address), deadline),
-        Remote.KMS: lambda: asked("kms.key", lambda: in_thread(examine_key, org, address, store), deadline),
+        Remote.S3: lambda: asked("s3.bucket", lambda: in_daemon_thread(examine_bucket, address), deadline),
+        Remote.KMS: lambda: asked(
+            "kms.key", lambda: in_daemon_thread(examine_key, org, address, store), deadline
+        ),
         Remote.WAREHOUSE: lambda: _then(
             asked(
-                "warehouse.connection", lambda: in_thread(examine_warehouse, warehouse, catalogue), deadline
+                "warehouse.connection",
+                lambda: in_daemon_thread(examine_warehouse, warehouse, catalogue),
+                deadline,
             ),
             lambda: _ledger(settings, connection, deadline),
         ),
         Remote.OPERATIONAL: lambda: _then(
-            asked("operational.connection", lambda: in_thread(examine_store, store), deadline),
+            asked("operational.connection", lambda: in_daemon_thread(examine_store, store), deadline),
             lambda: _audit_log(settings, deadline),
         ),
     }
@@ -217,7 +222,7 @@ async def _audit_log(settings: Settings, deadline: DoctorDeadline) -> list[Check
     def ask() -> list[CheckResult]:
         return examine_audit_log(operational_address(settings.operational), open_anchors(settings))
 
-    return await asked("operational.anchors", lambda: in_thread(ask), deadline)
+    return await asked("operational.anchors", lambda: in_daemon_thread(ask), deadline)
 
 
 def _settings(settings: Settings) -> CheckResult:

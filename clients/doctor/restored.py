@@ -16,9 +16,9 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from clients.audit.anchors import Anchors
+from clients.concurrency import in_daemon_thread
 from clients.database.address import Database
 from clients.database.audit_log import AuditLog
-from clients.doctor.run_check import in_thread
 from clients.doctor.warehouse import WarehouseAddress, connected
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
@@ -59,12 +59,12 @@ async def examine_ledger(stores: Stores, client: Client | None) -> list[CheckRes
         client: Of Temporal, to tell a batch that is under way. None = Temporal does not answer, so
             this is unknown.
     """
-    landed, checked = await in_thread(_landed_after_ends, stores)
+    landed, checked = await in_daemon_thread(_landed_after_ends, stores)
     if landed and client is None:
         told = "Temporal does not answer, so batches that are under way are not known"
         return [not_asked("warehouse.chain", told, "See what doctor says of Temporal, then run it again.")]
     ended = [each for each in landed if client is not None and await _has_ended(client, each)]
-    missing = await in_thread(_not_in_ledger, stores, ended) if ended else []
+    missing = await in_daemon_thread(_not_in_ledger, stores, ended) if ended else []
     if not missing:
         return [ok("warehouse.chain", f"the ledger goes as far as the chains of {checked} lanes")]
     since = min(each.first_received_at for each in missing).astimezone(UTC)

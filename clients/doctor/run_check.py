@@ -3,15 +3,12 @@ no answer is `not_asked`.
 """
 
 import asyncio
-import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
 
 from schemas.doctor import CHECK_SECONDS, TOTAL_SECONDS, CheckResult, not_asked
 from schemas.errors import BudgetSpentError, TidegateError, UnavailableError
 
-T = TypeVar("T")
 _AGAIN = "Fix what the sentence names, then run `tidegate doctor` again."
 
 
@@ -62,34 +59,3 @@ async def asked(
                 check, told, f"Report it, unless the sentence says what is amiss. {_AGAIN}", where=where
             )
         ]
-
-
-async def in_thread(work: Callable[..., T], *arguments: Any) -> T:
-    """Run `work` in a thread, and return its result. The thread is left behind when nobody waits
-    any more.
-
-    Not the loop's own executor: a remote that is frozen would hold up the end of the process
-    with it.
-    """
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[T] = loop.create_future()
-
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if answer.done():
-            return
-        if error is not None:
-            answer.set_exception(error)
-        else:
-            answer.set_result(result)  # type: ignore[arg-type]
-
-    def run() -> None:
-        result, failed = None, None
-        try:
-            result = work(*arguments)
-        except BaseException as error:  # handed over to who waits
-            failed = error
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(settle, result, failed)
-
-    threading.Thread(target=run, daemon=True, name="doctor").start()
-    return await answer

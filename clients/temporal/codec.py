@@ -9,8 +9,8 @@ off.
 import asyncio
 import dataclasses
 import os
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar, cast
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -23,9 +23,11 @@ from temporalio.converter import (
     PayloadCodec,
 )
 
+from clients.concurrency import in_daemon_thread
 from clients.storage.purpose_keys import PurposeKey, PurposeKeys
 from schemas.errors import TerminalError
 
+T = TypeVar("T")
 ENCODING: Final = b"binary/encrypted"
 """As Temporal's own samples name it, so that its tools recognise it."""
 KEY_ID: Final = "encryption-key-id"
@@ -42,6 +44,8 @@ class EncryptingCodec(PayloadCodec):
         self._ring = ring
         self._encrypts = encrypts
         self._ciphers: dict[str, AESGCM] = {}
+        self._asking: dict[tuple[str, ...], asyncio.Task[Any]] = {}
+        """Keys that are being asked for, by what they are asked by."""
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """The payloads encrypted, one by one."""
@@ -49,7 +53,7 @@ class EncryptingCodec(PayloadCodec):
             return list(payloads)
         key = self._ring.known_present()
         if key is None:
-            key = await asyncio.to_thread(self._ring.present)
+            key = await self._asked(self._ring.present)
         return [self._encrypted(each, key) for each in payloads]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
@@ -69,7 +73,7 @@ class EncryptingCodec(PayloadCodec):
             return payload
         name = payload.metadata.get(KEY_ID, b"")
         key_id = name.decode("ascii", errors="replace")
-        key = self._ring.known(key_id) or await asyncio.to_thread(self._ring.key, key_id)
+        key = self._ring.known(key_id) or await self._asked(self._ring.key, key_id)
         if key is None:
             message = f"A payload needs the key {key_id} of Temporal's payloads, which is not in the bucket. Restore it."
             raise TerminalError(message)
@@ -80,11 +84,28 @@ class EncryptingCodec(PayloadCodec):
             message = f"A payload is not as it was encrypted with the key {key_id}: it was altered."
             raise TerminalError(message) from error
 
+    async def _asked(self, ask: Callable[..., T], *arguments: str) -> T:
+        """The ring's answer. KMS may be frozen, so a key has one thread for all who wait for it,
+        and a process that ends does not wait.
+        """
+        asking = self._asking.get(arguments)
+        if asking is None or asking.done() or asking.get_loop() is not asyncio.get_running_loop():
+            asking = asyncio.ensure_future(in_daemon_thread(ask, *arguments))
+            asking.add_done_callback(_hear)
+            self._asking[arguments] = asking
+        return cast(T, await asyncio.shield(asking))
+
     def _cipher(self, key_id: str, key: bytes) -> AESGCM:
         found = self._ciphers.get(key_id)
         if found is None:
             found = self._ciphers[key_id] = AESGCM(key)
         return found
+
+
+def _hear(asked: asyncio.Task[Any]) -> None:
+    """Take note of a failure, also when nobody waits for the answer any more."""
+    if not asked.cancelled():
+        asked.exception()
 
 
 def data_converter(codec: EncryptingCodec, *, encrypts: bool) -> DataConverter:

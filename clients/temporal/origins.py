@@ -2,7 +2,6 @@
 proof where this process is sure of the author.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from temporalio.client import (
 )
 
 from clients.acting import has_keys, origin_of, present_actor
+from clients.concurrency import in_daemon_thread
 from schemas.names import ORIGIN_HEADER
 from transforms.proof import content_digest
 
@@ -49,7 +49,7 @@ async def _headers(
     asked = (by, target, operation, content_digest(args))
     # Keys are fetched once; a process without them waits for nothing.
     blocks = has_keys() and actor.is_sure_of(by)
-    origin = await asyncio.to_thread(origin_of, *asked) if blocks else origin_of(*asked)
+    origin = await in_daemon_thread(origin_of, *asked) if blocks else origin_of(*asked)
     if origin is None:
         return headers
     data = origin.model_dump_json(exclude_defaults=True).encode()

@@ -3,6 +3,8 @@ not.
 """
 
 import asyncio
+import dataclasses
+import threading
 import uuid
 from datetime import timedelta
 
@@ -21,7 +23,8 @@ from clients.temporal.connection import Spoken, TemporalAddress, connect
 from clients.temporal.failures import readable
 from schemas.errors import TerminalError
 from schemas.security.ids import purpose_keys_prefix
-from tests.support.builders.waiting import until
+from tests.support.builders.waiting import SLOWNESS, until
+from tests.support.faults.s3_proxy import Fate, s3_proxy
 
 pytestmark = pytest.mark.service
 SECRET = "the 0wl is f1ve"
@@ -205,3 +208,23 @@ async def test_a_pending_failure_and_a_heartbeat_are_read_back(on: Client) -> No
         assert (await readable(on, pending.last_failure)).message == SECRET
         details = await on.data_converter.decode(pending.heartbeat_details.payloads)
         assert details == [SECRET]
+
+
+def test_a_process_ends_though_its_key_is_still_asked_for(s3_address: S3Address) -> None:
+    upstream = int(str(s3_address.endpoint_url).rpartition(":")[2])
+    with s3_proxy(upstream) as door:
+        door.decide = lambda method, path: Fate.HANG
+        behind = dataclasses.replace(s3_address, endpoint_url=door.url)
+        codec = EncryptingCodec(PurposeKeys(behind, f"o{uuid.uuid4().hex}", "temporal"), encrypts=True)
+        metadata = {"encoding": ENCODING, KEY_ID: b"0" * 16}
+
+        async def ask() -> None:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(codec.decode([Payload(metadata=metadata, data=b"x")]), 0.5)
+
+        process = threading.Thread(target=lambda: asyncio.run(ask()), daemon=True)
+        process.start()
+        process.join(30 * SLOWNESS)
+        is_over = not process.is_alive()
+        door.decide = lambda method, path: Fate.PASS
+    assert is_over, "the end of its loop waits for S3"
