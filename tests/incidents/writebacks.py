@@ -46,9 +46,14 @@ def shown(engine: RunningEngine, number: int) -> dict[str, Any]:
 
 
 def age_writeback(engine: RunningEngine, number: int) -> None:
-    """Let it have been accepted five minutes earlier: a test does not wait for so long."""
+    """Let it have been accepted five minutes earlier: a test does not wait for so long. It is
+    guarded from when it was accepted: the record was made since then.
+    """
     with psycopg.connect(engine.endpoints.operational.dsn, autocommit=True) as connection:
-        earlier = "UPDATE writeback SET accepted_at = accepted_at - interval '5 minutes' WHERE number = %s"
+        earlier = (
+            "UPDATE writeback SET guarded_from = accepted_at, accepted_at = accepted_at - interval '5 minutes' "
+            "WHERE number = %s"
+        )
         assert connection.execute(earlier, [number]).rowcount == 1
 
 
