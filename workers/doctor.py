@@ -153,8 +153,12 @@ def streamed_objects(settings: Settings, catalogue: Catalogue | None) -> list[St
     """
     if catalogue is None:
         return []
+    transports = {lane.channel: lane.transport for lane in settings.lanes}
+    of_planner = settings.planner.transport
+    if settings.planner.on:
+        transports = {}
     return [
-        Streamed(name, catalogue.objects[name].event_name, channel)
+        Streamed(name, catalogue.objects[name].event_name, channel, transports.get(channel, of_planner))
         for name, channel in followed(settings, catalogue).items()
         if channel is not None
     ]

@@ -9,19 +9,22 @@ from clients.doctor import org_login
 from clients.doctor.org_allocations import examine_allocations
 from clients.doctor.org_events import Streamed, examine_selection
 from clients.doctor.org_objects import examine_object
+from clients.doctor.org_pubsub import examine_pubsub
 from clients.doctor.org_rights import examine_permissions
 from clients.doctor.run_check import DoctorDeadline, asked
 from clients.salesforce.call_count import counting_calls
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.session import Session, SessionSource
+from clients.salesforce.streaming.pubsub_connection import PubsubConnection
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.doctor import CHECKS, CheckResult, not_asked
-from workers.addresses import salesforce_address
+from workers.addresses import pubsub_address, salesforce_address
 from workers.org_tokens import PaidBy, org_tokens
 from workers.settings import Settings
 
 _AT_ONCE = 8
 """Describes under way."""
+_CORRECT = "Correct the catalogue, then run doctor again."
 _FREE = ("salesforce.login", "salesforce.api_version", "salesforce.clock")
 """Asked without a session, and without an API call."""
 
@@ -77,7 +80,16 @@ class OrgLook:
             # Every address of that version would look like one that the org lacks.
             told = f"the org does not serve v{address.api_version}"
             return found + _not_asked(told, "Set the API version first.", but="salesforce.org")
-        return found + await self._paid(sessions, session)
+        return [*found, *await self._pubsub(sessions), *await self._paid(sessions, session)]
+
+    async def _pubsub(self, sessions: SessionSource) -> list[CheckResult]:
+        if self._catalogue is None:
+            return [not_asked("salesforce.pubsub", "the catalogue cannot be read", _CORRECT)]
+        address = pubsub_address(self._settings.salesforce)
+        connection = PubsubConnection(sessions, address, self._catalogue)
+        channels = sorted({each.channel for each in self._streamed if each.transport == "pubsub"})
+        ask = partial(examine_pubsub, connection, address.endpoint, channels)
+        return await asked("salesforce.pubsub", ask, self._deadline)
 
     async def _paid(self, sessions: SessionSource, session: Session) -> list[CheckResult]:
         """The checks that cost API calls. The allocations come first: an org without calls to spare
@@ -106,9 +118,8 @@ class OrgLook:
 
     async def _rest(self, org: OrgHttp, session: Session) -> list[CheckResult]:
         if self._catalogue is None:
-            remedy = "Correct the catalogue, then run doctor again."
             blind = ("salesforce.permissions", "salesforce.object", "salesforce.cdc")
-            return [not_asked(check, "the catalogue cannot be read", remedy) for check in blind]
+            return [not_asked(check, "the catalogue cannot be read", _CORRECT) for check in blind]
         specs = list(self._catalogue.objects.values())
         names = [spec.name for spec in specs]
         room = asyncio.Semaphore(_AT_ONCE)

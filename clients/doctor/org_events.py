@@ -9,6 +9,7 @@ from typing import Any
 from clients.doctor.org_rights import rows
 from clients.salesforce.http import OrgHttp
 from schemas.doctor import CheckResult, ok, warning, wrong
+from schemas.settings.ingest import StreamTransport
 
 STANDARD = "ChangeEvents"
 _CUSTOM = "__chn"
@@ -28,6 +29,8 @@ class Streamed:
     """Of its change event: CaseChangeEvent."""
     channel: str
     """As the lane has it: /data/ChangeEvents."""
+    transport: StreamTransport = "pubsub"
+    """The lane's protocol."""
 
 
 @dataclass(frozen=True)

@@ -34,9 +34,10 @@ class LaneSettings(SettingsGroup):
     """Where a lane without a chain starts: -2 = all retained events (72 hours), -1 = new events
     only.
     """
-    transport: StreamTransport = "cometd"
-    """Protocol of a streamed lane. Events and positions are the same, so a lane may change at any
-    worker restart.
+    transport: StreamTransport = "pubsub"
+    """Protocol of a streamed lane: `pubsub` is the Pub/Sub API (port 7443), `cometd` the Streaming
+    API (port 443). Events and positions are the same, so a lane may change at any worker
+    restart.
     """
 
     @model_validator(mode="after")

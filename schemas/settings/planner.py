@@ -26,5 +26,5 @@ class PlannerSettings(SettingsGroup):
     """
     overlap: timedelta = Field(default=HAND_OVER_OVERLAP, gt=timedelta(0))
     """How long both lanes of a handover receive the same changes."""
-    transport: StreamTransport = "cometd"
+    transport: StreamTransport = "pubsub"
     """Protocol of the streams that the planner starts."""

@@ -109,6 +109,23 @@ class PubsubConnection:
                     self._decoders[schema_id] = found
             return found
 
+    async def topic(self, stub: Any, channel: str, *, seconds: float) -> Any:
+        """The topic of a channel (`TopicInfo`). Raises `grpc.aio.AioRpcError`, also when no answer
+        comes within `seconds`.
+        """
+
+        async def ask(session: Session) -> Any:
+            request = wire.TopicRequest(topic_name=channel)
+            outcome = "refused"
+            try:
+                answer = await stub.GetTopic(request, metadata=self.metadata(session), timeout=seconds)
+                outcome = "ok"
+                return answer
+            finally:
+                count_unpaid("pubsub_topic", outcome)
+
+        return await self._with_session(ask)
+
     async def _fetch(self, stub: Any, schema_id: str) -> EventDecoder | None:
         async def ask(session: Session) -> Any:
             request = wire.SchemaRequest(schema_id=schema_id)
