@@ -22,6 +22,9 @@ from workers.addresses import pubsub_address, salesforce_address
 from workers.org_tokens import PaidBy, org_tokens
 from workers.settings import Settings
 
+_OF_ANOTHER = not_asked(
+    "salesforce.pubsub", "the session is of another org than the settings name", "Correct the org first."
+)
 _AT_ONCE = 8
 """Describes under way."""
 _CORRECT = "Correct the catalogue, then run doctor again."
@@ -80,7 +83,9 @@ class OrgLook:
             # Every address of that version would look like one that the org lacks.
             told = f"the org does not serve v{address.api_version}"
             return found + _not_asked(told, "Set the API version first.", but="salesforce.org")
-        return [*found, *await self._pubsub(sessions), *await self._paid(sessions, session)]
+        is_ours = all(each.code != "salesforce.other_org" for each in found)
+        pubsub = await self._pubsub(sessions) if is_ours else [_OF_ANOTHER]
+        return [*found, *pubsub, *await self._paid(sessions, session)]
 
     async def _pubsub(self, sessions: SessionSource) -> list[CheckResult]:
         if self._catalogue is None:

@@ -18,6 +18,7 @@ from temporalio.worker import Worker
 from clients.database.engine import open_engine
 from clients.storage.objects import S3Address
 from clients.temporal.governor import TemporalGovernor, read_books
+from sandbox.ports import free_port
 from schemas import names
 from schemas.doctor import TOTAL_SECONDS, Remote, State
 from schemas.security.ids import data_key_key
@@ -65,7 +66,7 @@ async def estate(
 @plants(
     Remote.SALESFORCE,
     "salesforce.credentials",
-    *(f"?salesforce.{each}" for each in ("org", "permissions", "object", "cdc", "allocations")),
+    *(f"?salesforce.{each}" for each in ("org", "pubsub", "permissions", "object", "cdc", "allocations")),
 )
 async def a_wrong_client_secret(estate: Estate) -> None:
     estate.values["salesforce"]["client_secret"] = "of-yesterday"
@@ -74,7 +75,7 @@ async def a_wrong_client_secret(estate: Estate) -> None:
 @plants(
     Remote.SALESFORCE,
     "salesforce.credentials",
-    *(f"?salesforce.{each}" for each in ("org", "permissions", "object", "cdc", "allocations")),
+    *(f"?salesforce.{each}" for each in ("org", "pubsub", "permissions", "object", "cdc", "allocations")),
 )
 async def a_key_that_the_org_does_not_know(estate: Estate) -> None:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -87,7 +88,7 @@ async def a_key_that_the_org_does_not_know(estate: Estate) -> None:
     estate.values["salesforce"] |= more
 
 
-@plants(Remote.SALESFORCE, ("salesforce.other_org", "TIDEGATE_SALESFORCE__ORG_ID"))
+@plants(Remote.SALESFORCE, ("salesforce.other_org", "TIDEGATE_SALESFORCE__ORG_ID"), "?salesforce.pubsub")
 async def settings_of_another_org(estate: Estate) -> None:
     estate.values["salesforce"]["org_id"] = "00DTg0000000002MAA"
 
@@ -95,7 +96,7 @@ async def settings_of_another_org(estate: Estate) -> None:
 @plants(
     Remote.SALESFORCE,
     ("salesforce.api_version_unsupported", "TIDEGATE_SALESFORCE__API_VERSION"),
-    *(f"?salesforce.{each}" for each in ("permissions", "object", "cdc", "allocations")),
+    *(f"?salesforce.{each}" for each in ("pubsub", "permissions", "object", "cdc", "allocations")),
 )
 async def a_version_of_tomorrow(estate: Estate) -> None:
     estate.values["salesforce"]["api_version"] = "99.0"
@@ -112,6 +113,7 @@ async def an_org_whose_clock_is_five_minutes_ahead(estate: Estate) -> None:
         ("salesforce.no_view_all", name)
         for name in ("Account", "Contact", "Opportunity", "ServiceRequest__c", "Payment__c")
     ),
+    ("salesforce.pubsub_refused", "/data/ChangeEvents"),
 )
 async def no_view_all_data_but_view_all_cases(estate: Estate) -> None:
     await estate.take(view_all_data=False, objects={"Case": "view_all"})
@@ -156,7 +158,11 @@ async def an_object_not_selected_for_change_events(estate: Estate) -> None:
     await estate.deselect("Case")
 
 
-@plants(Remote.SALESFORCE, ("salesforce.channel_missing", "/data/Intake__chn"))
+@plants(
+    Remote.SALESFORCE,
+    ("salesforce.channel_missing", "/data/Intake__chn"),
+    ("salesforce.pubsub_refused", "/data/Intake__chn"),
+)
 async def a_lane_of_a_channel_that_there_is_not(estate: Estate) -> None:
     estate.values["lanes"] = [{"name": "intake", "channel": "/data/Intake__chn"}]
 
@@ -189,6 +195,11 @@ async def delivered_events_spent(estate: Estate) -> None:
 @plants(Remote.SALESFORCE, ("salesforce.allocation_low", "DailyBulkV2QueryJobs"))
 async def few_query_jobs_left(estate: Estate) -> None:
     await estate.control("meters", {"bulk_query_jobs": {"used": 8_500, "maximum": 10_000}})
+
+
+@plants(Remote.SALESFORCE, "salesforce.pubsub_unreachable")
+async def a_firewall_before_the_pubsub_api(estate: Estate) -> None:
+    estate.values["salesforce"]["pubsub_endpoint"] = f"localhost:{free_port()}"
 
 
 # --- Temporal
@@ -341,6 +352,7 @@ async def test_ten_misconfigurations_at_once_are_each_found(estate: Estate) -> N
         "salesforce.no_view_all",
         "salesforce.object_missing",
         "salesforce.cdc_not_selected",
+        "salesforce.pubsub_refused",
         "salesforce.allocation_spent",
         "salesforce.clock_skew",
         "temporal.search_attribute_missing",
@@ -403,7 +415,13 @@ async def test_a_catalogue_with_mistakes_is_said_and_what_needs_it_is_unknown(
     found = {code for code, _ in problems(await estate.look())}
     blind = {
         f"?{each}"
-        for each in ("salesforce.permissions", "salesforce.object", "salesforce.cdc", "warehouse.tables")
+        for each in (
+            "salesforce.permissions",
+            "salesforce.object",
+            "salesforce.cdc",
+            "salesforce.pubsub",
+            "warehouse.tables",
+        )
     }
     assert found == {"local.catalogue_invalid", *blind}
 

@@ -19,6 +19,9 @@ from clients.database.engine import open_engine
 from clients.database.migrations import ensure_schema
 from clients.storage.objects import ObjectStore, S3Address, aws_client
 from clients.warehouse import postgres_tables
+from sandbox.org.pubsub.server import PubSubAddress
+from sandbox.org.server.tls import ensure_certificates
+from sandbox.ports import free_port
 from sandbox.temporal import temporal_binary
 from schemas.catalogue import default_catalogue
 from schemas.doctor import Diagnosis, Remote, State
@@ -128,8 +131,11 @@ async def running_estate(
     engine = open_engine(operational)
     ensure_schema(engine)
     engine.dispose()
-    async with served_org(folder) as served, http_client(served.app, served.org) as admin:
+    made, port = ensure_certificates(folder), free_port()
+    pubsub = PubSubAddress("127.0.0.1", port, made.certificate, made.key)
+    async with served_org(folder, pubsub=pubsub) as served, http_client(served.app, served.org) as admin:
         values = settings_values(served, s3, temporal, warehouse, operational)
+        values["salesforce"] |= {"pubsub_endpoint": f"localhost:{port}", "ca_file": str(made.ca_file)}
         yield Estate(served, admin, ObjectStore(s3), temporal, warehouse, operational, values)
 
 
