@@ -142,11 +142,11 @@ def _second_follower(engine: EngineProcesses, endpoints: Endpoints) -> Child:
     frozen = running[0]
     frozen.process.send_signal(signal.SIGSTOP)
     engine.group.children.remove(frozen)
-    before = org_state(endpoints)["cometd_clients"]
+    before = org_state(endpoints)["pubsub_streams"]
     engine.start_role("lanes")
     deadline = limit_in(120)
     try:
-        while org_state(endpoints)["cometd_clients"] <= before:
+        while org_state(endpoints)["pubsub_streams"] <= before:
             assert time.monotonic() < deadline, "the test needs two followers at once"
             time.sleep(0.2)
     finally:

@@ -63,7 +63,7 @@ async def test_objects_moved_to_polling_and_back_leave_an_equal_warehouse(
     curated: psycopg.Connection,
 ) -> None:
     control = endpoints.salesforce.control_url
-    await _until(lambda: org_state(endpoints)["cometd_clients"] >= OBJECTS, 60)
+    await _until(lambda: org_state(endpoints)["pubsub_streams"] >= OBJECTS, 60)
     start_traffic(control, rate=RATE, seconds=SECONDS, seed=23)
     client = await connect_temporal(settings)
     await _move(client, settings, planned_engine, Way.POLL, Following.POLL)

@@ -57,7 +57,7 @@ def settings(org: SalesforceOrg, aws: Any) -> dict[str, Any]:
         "warehouse": {"dsn": "postgresql://localhost/w"},
         "operational": {"dsn": "postgresql://localhost/o"},
         "lanes": [
-            {"name": "cometd", "channel": CHANNEL},
+            {"name": "cometd", "channel": CHANNEL, "transport": "cometd"},
             {"name": "pubsub", "channel": CHANNEL, "transport": "pubsub"},
         ],
     }

@@ -202,12 +202,12 @@ def test_the_new_name_wins_over_the_old_one_in_the_file(
     assert load_settings(written(tmp_path, values)).cut.max_changes == 7
 
 
-def test_a_lane_is_followed_over_cometd_unless_it_says_otherwise() -> None:
+def test_a_lane_is_followed_over_the_pubsub_api_unless_it_says_otherwise() -> None:
     lanes = [
         {"name": "a", "channel": "/data/A__chn"},
-        {"name": "b", "channel": "/data/B__chn", "transport": "pubsub"},
+        {"name": "b", "channel": "/data/B__chn", "transport": "cometd"},
     ]
-    assert [lane.transport for lane in Settings(**whole(), lanes=lanes).lanes] == ["cometd", "pubsub"]
+    assert [lane.transport for lane in Settings(**whole(), lanes=lanes).lanes] == ["pubsub", "cometd"]
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,7 @@ def opener(any_org: AnyOrg, catalogue: Catalogue) -> Any:
         warehouse={"dsn": "postgresql://w"},
         operational={"dsn": "postgresql://o"},
         lanes=(
-            LaneSettings(name="cometd", channel=CHANNEL),
+            LaneSettings(name="cometd", channel=CHANNEL, transport="cometd"),
             LaneSettings(name="pubsub", channel=CHANNEL, transport="pubsub"),
         ),
     )

@@ -58,7 +58,7 @@ def settings_for(org: SalesforceOrg, **salesforce: Any) -> Settings:
         warehouse={"dsn": "postgresql://w"},
         operational={"dsn": "postgresql://o"},
         lanes=(
-            LaneSettings(name="old", channel=CHANNEL),
+            LaneSettings(name="old", channel=CHANNEL, transport="cometd"),
             LaneSettings(name="new", channel=CHANNEL, transport="pubsub"),
         ),
     )

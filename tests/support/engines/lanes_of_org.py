@@ -158,7 +158,7 @@ def _settings(served: ServedOrg, port: int, ca_file: Path, budgets: GovernorConf
         operational={"dsn": "postgresql://o"},
         budgets=budgets,
         lanes=(
-            LaneSettings(name=f"old-{tag}", channel=CHANNEL),
+            LaneSettings(name=f"old-{tag}", channel=CHANNEL, transport="cometd"),
             LaneSettings(name=f"new-{tag}", channel=CHANNEL, transport="pubsub"),
         ),
     )
