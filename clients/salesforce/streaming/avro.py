@@ -105,17 +105,10 @@ class EventDecoder:
         return {name: _as_json(value) for name, value in record.items()}
 
     def _shaped(self, record: dict[str, Any]) -> dict[str, Any]:
-        payload = {name: value for name, value in record.items() if value is not None}
-        for name, convert in self._conversions:
-            if name in payload:
-                payload[name] = convert(payload[name])
+        payload = _present(record, self._conversions)
         for name, conversions in self._compounds.items():
             if isinstance(compound := payload.get(name), dict):
-                inner = {part: value for part, value in compound.items() if value is not None}
-                for part, convert in conversions:
-                    if part in inner:
-                        inner[part] = convert(inner[part])
-                payload[name] = inner
+                payload[name] = _present(compound, conversions)
         header = payload.get(HEADER)
         self._tell_changes(payload, header if isinstance(header, dict) else {})
         for name in self._compounds:
@@ -139,6 +132,15 @@ class EventDecoder:
             place = payload if len(path) == 1 else payload.get(path[0])
             if isinstance(place, dict) and isinstance(place.get(path[-1]), str):
                 place[path[-1]] = {"diff": place[path[-1]]}
+
+
+def _present(record: dict[str, Any], conversions: Mapping[str, Convert]) -> dict[str, Any]:
+    """The fields that are no nulls, converted. An event has few of its schema's fields."""
+    return {
+        name: value if (convert := conversions.get(name)) is None else convert(value)
+        for name, value in record.items()
+        if value is not None
+    }
 
 
 def _empty(payload: dict[str, Any], paths: Iterable[FieldPath]) -> None:
@@ -199,8 +201,8 @@ def _kinds(fields: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 def _conversions(
     fields: Iterable[Mapping[str, Any]], spec: ObjectSpec | None, compound: str | None
-) -> tuple[tuple[str, Convert], ...]:
-    found: list[tuple[str, Convert]] = []
+) -> dict[str, Convert]:
+    found: dict[str, Convert] = {}
     for field in fields:
         kinds = _branches(field["type"])
         if "long" in kinds:
@@ -209,8 +211,8 @@ def _conversions(
             convert = _finite if {"double", "float"} & {k for k in kinds if isinstance(k, str)} else None
         if convert is not None:
             is_sure = all(kind in _NUMBERS for kind in kinds)
-            found.append((field["name"], convert if is_sure else _of_numbers(convert)))
-    return tuple(found)
+            found[field["name"]] = convert if is_sure else _of_numbers(convert)
+    return found
 
 
 def _of_numbers(convert: Convert) -> Convert:
