@@ -112,9 +112,9 @@ class _Handlers:
 
     async def inject(self, request: Request) -> Response:
         """Puts an event of a test's own on the bus: `data` (an object; its replayId, and a `schema`
-        that is left out, are filled in) or `raw` (text as it is, which only CometD carries).
-        `data` that Avro cannot say is refused, unless `unchecked` is true: then CometD carries
-        it and Pub/Sub tells a gap.
+        that is left out, are filled in) or `raw` (text as it is, which Pub/Sub carries under a
+        schema that nobody knows). `data` that Avro cannot say is refused, unless `unchecked` is
+        true: then CometD carries it and Pub/Sub tells a gap.
         """
         body = loads(await request.body())
         if "raw" in body:

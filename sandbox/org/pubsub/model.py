@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 REPLAY_BYTES = 8
 _MAX_BYTES = 3 * 2**20
 _CACHED_EVENTS = 4_096
+_UNKNOWN_SCHEMA = "0" * 22
+"""As long as an id of Salesforce's."""
 
 
 def replay_bytes(replay_id: int) -> bytes:
@@ -34,8 +36,10 @@ class Encoder:
         self._channels = channels
         self._known: OrderedDict[bytes, Any] = OrderedDict()
 
-    def encoded(self, event: Delivery) -> Any | None:
-        """A ConsumerEvent; None for what is no event (a test may put anything on the bus)."""
+    def encoded(self, event: Delivery) -> Any:
+        """A ConsumerEvent. What is no change event (a test may put anything on the bus) is carried
+        as it is, under a schema that nobody knows.
+        """
         found = self._known.get(event.data)
         if found is None:
             found = self._encode(event)
@@ -44,20 +48,17 @@ class Encoder:
                 self._known.popitem(last=False)
         return found
 
-    def _encode(self, delivery: Delivery) -> Any | None:
+    def _encode(self, delivery: Delivery) -> Any:
         try:
             event = orjson.loads(delivery.data)
             header = event["payload"][HEADER]
             schema_id, payload = self._payload(event, delivery)
+            transaction = header.get("transactionKey", "")
         except (ValueError, KeyError, TypeError, AttributeError):
-            logger.warning(
-                "the event %s is no change event: Pub/Sub subscribers do not get it", delivery.replay_id
-            )
-            return None
+            logger.warning("the event %s is no change event", delivery.replay_id)
+            transaction, schema_id, payload = "", _UNKNOWN_SCHEMA, delivery.data
         producer = wire.ProducerEvent(
-            id=f"{header.get('transactionKey', '')}-{delivery.replay_id}",
-            schema_id=schema_id,
-            payload=payload,
+            id=f"{transaction}-{delivery.replay_id}", schema_id=schema_id, payload=payload
         )
         return wire.ConsumerEvent(event=producer, replay_id=replay_bytes(delivery.replay_id))
 
@@ -130,9 +131,6 @@ class Stream:
 
     def _fetch(self) -> None:
         found, position = self._channels.read(self.channel, self.position, self.demand, _MAX_BYTES)
-        for delivery in found:
-            event = self._encoder.encoded(delivery)
-            if event is not None:
-                self._due.append((delivery.replay_id, event))
+        self._due.extend((delivery.replay_id, self._encoder.encoded(delivery)) for delivery in found)
         if not self._due:
             self.position = position

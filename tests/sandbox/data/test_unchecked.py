@@ -92,7 +92,9 @@ async def test_what_avro_cannot_say_is_a_gap_to_pubsub_and_never_missing(tmp_pat
         org.publish_raw("Account", b"{not json")
         org.create("Account", {"Name": "N"})
         call = await client.subscribe("/data/AccountChangeEvent", 10, replay_preset=wire.EARLIEST).open()
-        gap, created = await call.events(2)
+        gap, unread, created = await call.events(3)
+        assert unread.event.payload == b"{not json"
+        assert org.channels.codec(unread.event.schema_id) is None
         told, whole = (
             types.decoded(org, each.event.schema_id, each.event.payload) for each in (gap, created)
         )

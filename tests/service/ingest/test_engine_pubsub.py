@@ -432,6 +432,13 @@ async def test_an_event_that_cannot_be_decoded_is_kept_as_a_broken_message(
     assert kept["schema"] == "nobodyknowsthisschema0"
 
 
+async def test_what_is_no_event_at_all_is_kept_as_a_broken_message(served: PubsubOrg, org: Org) -> None:
+    replay_id = org.publish_raw("Contact", b'{"this is": no JSON')
+    async with served.stream(CONTACTS) as stream:
+        (message,) = await read_events(stream, 1)
+    assert (message.replay_id, set(message.data)) == (replay_id, {"broken", "event"})
+
+
 async def test_a_new_call_begins_before_a_replay_id_whose_events_may_not_all_have_come(
     served: PubsubOrg, org: Org, calls: list[Any]
 ) -> None:
