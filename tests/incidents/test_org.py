@@ -72,7 +72,7 @@ def test_outcomes_that_nobody_can_look_up_are_named_and_found_later(engine: Runn
 def test_a_lost_permission_pauses_the_lane(engine: RunningEngine) -> None:
     engine.undo.callback(engine.tidegate, "lane", "resume", LANE)
     engine.org.permit(view_all_data=False)
-    engine.org.ask("POST", "disconnect")
+    engine.org.expire_sessions()
 
     engine.wait_for_problem("lane.paused", LANE)
 
