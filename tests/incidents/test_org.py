@@ -4,9 +4,9 @@ import pytest
 
 from tests.incidents.engine import RunningEngine
 from tests.incidents.writebacks import (
-    age_batches,
     age_writeback,
     discard_all,
+    freeze_under_way,
     known_case,
     shown,
     submit_one,
@@ -57,8 +57,7 @@ def test_outcomes_that_nobody_can_look_up_are_named_and_found_later(engine: Runn
     engine.org.fault("http", "latency", match="PATCH /services/data/v")
     number = submit_one(engine, external_id, Subject="unknown")
     wait_for(engine.org.has_struck, every=0.2)
-    frozen = engine.freeze_worker("writebacks")
-    age_batches(engine)
+    frozen = freeze_under_way(engine)
 
     engine.wait_for_problem("writeback.unknown", "Case")
     assert engine.runbook("writeback-unknown", OBJECT="Case").code == 0

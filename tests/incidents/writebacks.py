@@ -5,6 +5,7 @@ from typing import Any
 
 import psycopg
 
+from sandbox.processes import Child
 from tests.incidents.engine import RunningEngine
 from tests.support.builders.waiting import wait_for
 
@@ -57,11 +58,23 @@ def age_writeback(engine: RunningEngine, number: int) -> None:
         assert connection.execute(earlier, [number]).rowcount == 1
 
 
-def age_batches(engine: RunningEngine) -> None:
-    """Let those that are under way have been sent eleven minutes earlier."""
-    with psycopg.connect(engine.endpoints.operational.dsn, autocommit=True) as connection:
-        earlier = "UPDATE writeback_batch SET sent_at = sent_at - interval '11 minutes' WHERE state = 'sent'"
-        assert connection.execute(earlier).rowcount
+def freeze_under_way(engine: RunningEngine) -> Child:
+    """Freeze the sender while a batch is under way, and let that have been sent eleven minutes
+    earlier. Returns its process.
+    """
+    found: list[Child] = []
+    earlier = "UPDATE writeback_batch SET sent_at = sent_at - interval '11 minutes' WHERE state = 'sent'"
+
+    def is_under_way() -> bool:
+        found[:] = [engine.freeze_worker("writebacks")]
+        with psycopg.connect(engine.endpoints.operational.dsn, autocommit=True) as connection:
+            if connection.execute(earlier).rowcount:
+                return True
+        engine.thaw_worker(found[0])  # it had given the call up, and sends it again
+        return False
+
+    wait_for(is_under_way, every=0.5)
+    return found[0]
 
 
 def discard_all(engine: RunningEngine) -> None:
