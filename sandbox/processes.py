@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
@@ -33,15 +34,45 @@ _PR_SET_PDEATHSIG = 1
 _STARTER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="process-starter")
 
 
+class Process(Protocol):
+    """What is asked of a started process: a part of `subprocess.Popen`."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, sig: int) -> None: ...
+
+    def kill(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A command that is to run, and where."""
+
+    command: Sequence[str]
+    log: Path
+    """Its output is added to it."""
+    environment: Mapping[str, str]
+    """All of it."""
+    user: str | None
+    """None = ours."""
+    stop_signal: signal.Signals
+    """Sent by the kernel when the thread that starts it has ended."""
+
+
 @dataclass
 class Child:
     """One started process and how to end it."""
 
     name: str
-    process: subprocess.Popen[bytes]
+    process: Process
     log: Path
     stop_signal: signal.Signals = signal.SIGTERM
-    start: Callable[[], "subprocess.Popen[bytes]"] | None = None
+    start: Callable[[], Process] | None = None
     """Starts the same command once more; None = it cannot be."""
     _is_asked: bool = False
 
@@ -94,25 +125,11 @@ class ProcessGroup:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         log = self.folder / f"{name}.log"
+        given = dict(os.environ) | dict(environment or {})
+        wanted = Launch(list(command), log, given, user, stop_signal)
 
-        def begin() -> "subprocess.Popen[bytes]":
-            with log.open("ab") as output:
-                return subprocess.Popen(  # noqa: S603 -- commands are ours
-                    list(command),
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    env=dict(os.environ) | dict(environment or {}),
-                    user=user,
-                    group=user,
-                    extra_groups=[] if user else None,
-                    # Ctrl-C reaches the sandbox alone, which then stops them in order
-                    start_new_session=True,
-                    preexec_fn=_die_with_parent(stop_signal),
-                )
-
-        def start() -> "subprocess.Popen[bytes]":
-            return _STARTER.submit(begin).result()
+        def start() -> Process:
+            return _STARTER.submit(lambda: launch(wanted)).result()
 
         child = Child(name, start(), log, stop_signal, start)
         self.children.append(child)
@@ -165,6 +182,24 @@ class ProcessGroup:
             (self.folder / "pids.json").write_text(json.dumps(entries))
 
 
+def launch(wanted: Launch) -> Process:
+    """Start a process in the background."""
+    with wanted.log.open("ab") as output:
+        return subprocess.Popen(  # noqa: S603 -- commands are ours
+            list(wanted.command),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=dict(wanted.environment),
+            user=wanted.user,
+            group=wanted.user,
+            extra_groups=[] if wanted.user else None,
+            # Ctrl-C reaches the sandbox alone, which then stops them in order
+            start_new_session=True,
+            preexec_fn=die_with_parent(wanted.stop_signal),
+        )
+
+
 def _end(process: psutil.Process) -> None:
     process.terminate()
     try:
@@ -182,7 +217,10 @@ def _read_pids(path: Path) -> list[tuple[str, int, float]]:
         return []
 
 
-def _die_with_parent(how: signal.Signals) -> Callable[[], None] | None:
+def die_with_parent(how: signal.Signals) -> Callable[[], None] | None:
+    """For a process to call before it begins: the kernel sends it `how` once its parent has ended.
+    None = the kernel cannot.
+    """
     if not sys.platform.startswith("linux"):
         return None
     libc = ctypes.CDLL(None, use_errno=True)

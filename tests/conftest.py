@@ -33,6 +33,7 @@ from sandbox.processes import ProcessGroup
 from sandbox.redshift import launch
 from schemas.catalogue import default_catalogue
 from tests.databases import new_database
+from tests.support.processes.warm_starts import starting_warm
 
 CLEAN_UP_SECONDS = 120
 
@@ -69,6 +70,12 @@ def _certificates_once() -> Iterator[None]:
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("httpx._transports.default.create_ssl_context", lru_cache(httpx.create_ssl_context))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _warm_starts() -> Iterator[None]:
+    with tempfile.TemporaryDirectory(prefix="tidegate-warm-") as folder, starting_warm(Path(folder)):
         yield
 
 

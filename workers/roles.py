@@ -20,7 +20,7 @@ from activities.runtime.log_interceptor import LogFieldsInterceptor
 from activities.runtime.org_interceptor import OrgGuardInterceptor
 from activities.runtime.span_interceptor import SpanInterceptor
 from schemas import names
-from workers.deployment.version import deployment_config
+from workers.deployment.version import build_of, deployment_config
 from workers.queues import Activities, Process
 from workflows import WORKFLOWS, GovernorWorkflow, PlannerWorkflow
 from workflows.pinned import of_a_version
@@ -88,6 +88,7 @@ def activity_workers(process: Process, role: Role) -> list[Worker]:
 
 
 def _activity_worker(process: Process, row: ServedQueue) -> Worker:
+    deployment = deployment_config(process.parts.settings)
     return Worker(
         process.clients.temporal,
         task_queue=row.queue,
@@ -101,7 +102,8 @@ def _activity_worker(process: Process, row: ServedQueue) -> Worker:
         max_concurrent_activities=row.at_once,
         max_heartbeat_throttle_interval=timedelta(seconds=2),
         graceful_shutdown_timeout=_DRAIN,
-        deployment_config=deployment_config(process.parts.settings),
+        build_id=build_of(deployment),
+        deployment_config=deployment,
     )
 
 
@@ -121,6 +123,7 @@ def workflow_worker(client: Client, deployment: WorkerDeploymentConfig | None = 
         max_cached_workflows=200,
         max_concurrent_workflow_tasks=20,
         graceful_shutdown_timeout=_DRAIN,
+        build_id=build_of(deployment),
         deployment_config=deployment,
     )
 
@@ -133,6 +136,7 @@ def governor_worker(client: Client, deployment: WorkerDeploymentConfig | None = 
         workflows=_EVERYWHERE,
         workflow_runner=sandboxed_runner(),
         graceful_shutdown_timeout=_DRAIN,
+        build_id=build_of(deployment),
         deployment_config=deployment,
     )
 

@@ -1,6 +1,7 @@
 """The version that this process's workers are of."""
 
 import os
+from importlib.metadata import PackageNotFoundError, version
 
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import WorkerDeploymentConfig
@@ -48,3 +49,17 @@ def config_of(version: WorkerDeploymentVersion) -> WorkerDeploymentConfig:
         use_worker_versioning=True,
         default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
     )
+
+
+def build_of(deployment: WorkerDeploymentConfig | None) -> str | None:
+    """Build ID of workers that poll so; None = their version says it.
+
+    Without one the SDK reads and hashes every module that is imported, which is half of what a
+    worker needs from its imports to its first poll.
+    """
+    if deployment is not None:
+        return None
+    try:
+        return os.environ.get(COMMIT_VARIABLE) or version("tidegate")
+    except PackageNotFoundError:
+        return "unknown"
