@@ -94,8 +94,7 @@ def start_postgres(
     """
     user = _prepare_folder(folder)
     if not (folder / "PG_VERSION").exists():
-        arguments = ["--auth=trust", "--encoding=utf8", "--locale=C", "-U", "postgres", "--no-sync"]
-        create_command_function("initdb")(arguments, pgdata=folder, user=user)
+        make_cluster(folder, user)
     if logins is not None:
         _ask_for_passwords(folder / "pg_hba.conf", logins)
     (folder / "postmaster.pid").unlink(missing_ok=True)
@@ -118,6 +117,12 @@ def start_postgres(
     if logins is not None:
         _create_logins(port, logins)
     return child
+
+
+def make_cluster(folder: Path, user: str | None) -> None:
+    """Make the data of a new server in a folder. `user` None = ours."""
+    arguments = ["--auth=trust", "--encoding=utf8", "--locale=C", "-U", "postgres", "--no-sync"]
+    create_command_function("initdb")(arguments, pgdata=folder, user=user)
 
 
 def postgres_program(name: str) -> Path:

@@ -1,8 +1,12 @@
 """Databases of the tests' PostgreSQL."""
 
+import shutil
+import subprocess
+import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 
@@ -19,3 +23,27 @@ def new_database(port: int, *options: str) -> Iterator[str]:
         connection.execute(f"CREATE DATABASE {name} {' '.join(options)}".encode())
         yield postgres.dsn(port, name)
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+MakeCluster = Callable[[Path, str | None], None]
+"""Makes the data of a new server in an empty folder, which the user owns."""
+
+
+@contextmanager
+def copying_clusters(make: MakeCluster) -> Iterator[MakeCluster]:
+    """What makes the first cluster by `make`, and each as a copy of that one."""
+    first: Path | None = None
+
+    def copy(folder: Path, user: str | None) -> None:
+        nonlocal first
+        if first is None:
+            made = Path(tempfile.mkdtemp(prefix="tidegate-cluster-"))
+            if user is not None:
+                shutil.chown(made, user, user)
+            make(made, user)
+            first = made
+        subprocess.run(["cp", "-a", f"{first}/.", str(folder)], check=True)
+
+    yield copy
+    if first is not None:
+        shutil.rmtree(first)

@@ -61,6 +61,7 @@ class LookPace(NamedTuple):
     delay: timedelta = DELAY
     every: timedelta = EVERY
     slice: int = SLICE
+    budget: timedelta = BUDGET
 
 
 USUAL = LookPace()
@@ -78,7 +79,7 @@ class ReferenceChecks:
         """Look at every object, the one that is furthest behind first, as far as its changes are
         older than the delay.
         """
-        ends_at = time.monotonic() + BUDGET.total_seconds()
+        ends_at = time.monotonic() + self.pace.budget.total_seconds()
         with self.warehouse.transaction() as transaction:
             checked = dict(transaction.fetch(slices.read_checked()))
         now = datetime.now(UTC) - self.pace.delay

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.service
 
 ACCOUNTS = [f"001{number:012d}AAA" for number in range(4)]
 CASE, OTHER, THIRD = "500000000000001AAA", "500000000000002AAA", "500000000000003AAA"
-AT_ONCE = LookPace(delay=timedelta(0), every=timedelta(0))
+AT_ONCE = LookPace(delay=timedelta(0), every=timedelta(0), budget=timedelta(hours=1))
 SHARED = "rule = 'unique' AND resolved_at IS NULL"
 
 
