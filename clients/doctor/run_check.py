@@ -15,12 +15,13 @@ _AGAIN = "Fix what the sentence names, then run `tidegate doctor` again."
 class DoctorDeadline:
     """When a whole look must be over, on the process's own clock."""
 
-    def __init__(self, seconds: float = TOTAL_SECONDS) -> None:
-        self._ends = time.monotonic() + seconds
+    def __init__(self, seconds: float = TOTAL_SECONDS, *, each: float = CHECK_SECONDS) -> None:
+        """`seconds` for all questions, `each` for one of them."""
+        self._ends, self._each = time.monotonic() + seconds, each
 
-    def left(self, most: float = CHECK_SECONDS) -> float:
-        """Seconds that one question may take now."""
-        return max(0.0, min(most, self._ends - time.monotonic()))
+    def left(self, most: float | None = None) -> float:
+        """Seconds that one question may take now. `most` None = as long as each."""
+        return max(0.0, min(self._each if most is None else most, self._ends - time.monotonic()))
 
 
 async def asked(
@@ -29,10 +30,10 @@ async def asked(
     deadline: DoctorDeadline,
     *,
     where: str = "",
-    most: float = CHECK_SECONDS,
+    most: float | None = None,
 ) -> list[CheckResult]:
     """The findings of `ask`. Raises nothing: a failure, or no answer within `most` seconds, is one
-    finding that is unknown.
+    finding that is unknown. `most` None = the deadline's time for each question.
     """
     limit = deadline.left(most)
     try:

@@ -59,6 +59,8 @@ class DeploymentClient:
 
     temporal: Client
     name: str
+    within: timedelta = _WITHIN
+    """Time that the server has for an answer to a look."""
 
     async def describe(self, queues: Sequence[QueueStatus] | None = None) -> DeploymentStatus:
         """The deployment as it is now; one that no worker has joined yet has no version.
@@ -69,7 +71,10 @@ class DeploymentClient:
         found, routing = await self._versions()
         if queues is None:
             queues = await asyncio.gather(
-                *(describe_queue(self.temporal, name, kind) for name, (kind, _) in QUEUES.items())
+                *(
+                    describe_queue(self.temporal, name, kind, self.within)
+                    for name, (kind, _) in QUEUES.items()
+                )
             )
         pinned = await asyncio.gather(*(self._pinned(each.build_id) for each in found))
         versions = [
@@ -158,7 +163,7 @@ class DeploymentClient:
 
     async def _pinned(self, build_id: str) -> int:
         with translated_temporal():
-            counted = await self.temporal.count_workflows(self._query(build_id), rpc_timeout=_WITHIN)
+            counted = await self.temporal.count_workflows(self._query(build_id), rpc_timeout=self.within)
         return counted.count
 
     async def _versions(self) -> tuple[list[VersionStatus], RoutingConfig]:
@@ -168,7 +173,7 @@ class DeploymentClient:
         try:
             with translated_temporal():
                 answer = await self.temporal.workflow_service.describe_worker_deployment(
-                    request, timeout=_WITHIN
+                    request, timeout=self.within
                 )
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:

@@ -34,9 +34,11 @@ POLLED_WITHIN: Final = timedelta(seconds=70)
 """A worker asks at least every 60 seconds: then its long poll ends."""
 
 
-async def describe_queue(client: Client, queue: str, kind: int) -> QueueStatus:
-    """A task queue's pollers and backlog; `kind` is a `TaskQueueType`. Raises
-    `UnavailableError`.
+async def describe_queue(
+    client: Client, queue: str, kind: int, within: timedelta = timedelta(seconds=LOOK_SECONDS)
+) -> QueueStatus:
+    """A task queue's pollers and backlog; `kind` is a `TaskQueueType`. Raises `UnavailableError`,
+    also when the server does not answer `within` this time.
     """
     request = DescribeTaskQueueRequest(
         namespace=client.namespace,
@@ -45,9 +47,7 @@ async def describe_queue(client: Client, queue: str, kind: int) -> QueueStatus:
         report_stats=True,
     )
     with translated_temporal():
-        found = await client.workflow_service.describe_task_queue(
-            request, timeout=timedelta(seconds=LOOK_SECONDS)
-        )
+        found = await client.workflow_service.describe_task_queue(request, timeout=within)
     now = datetime.now(UTC)
     workers = [each for each in found.pollers if each.identity != EMPTIES_QUEUES]
     polled = [each.last_access_time.ToDatetime(UTC) for each in workers]

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from temporalio.client import Client
@@ -33,7 +33,9 @@ async def become_first(client: Client, settings: Settings, audit: AuditLog) -> N
     version = own_version(settings)
     if version is None:
         return
-    deployment = DeploymentClient(client, version.deployment_name)
+    # A busy server may take longer than a reader at a terminal would wait.
+    within = timedelta(seconds=_JOINED_WITHIN)
+    deployment = DeploymentClient(client, version.deployment_name, within)
     deadline = time.monotonic() + _JOINED_WITHIN
     while (current := await deployment.current()) is None:
         if time.monotonic() > deadline:

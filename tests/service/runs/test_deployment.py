@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,13 +11,14 @@ from temporalio.api.deployment import v1 as deployment_v1
 from temporalio.api.workflowservice.v1 import DescribeWorkerDeploymentVersionRequest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import WorkerDeploymentVersion
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
 from clients.database.audit_log import AuditLog
 from clients.temporal.deployments import DeploymentClient
 from schemas import names
 from schemas.errors import ActRefusedError, SettingsError
-from tests.support.builders.waiting import until
+from tests.support.builders.waiting import SLOWNESS, until
 from tests.support.scripted.scripted import ScriptedBatches, manifest
 from tests.unit.test_settings import whole
 from workers.deployment.acts import DeploymentActs, become_first
@@ -37,7 +39,8 @@ def audit(database_with_tables: str) -> Any:
 @pytest.fixture
 async def deployment(client: Client) -> AsyncIterator[DeploymentClient]:
     """A deployment of the test's own; afterwards workers without a version get the work again."""
-    made = DeploymentClient(client, f"tidegate-{uuid.uuid4().hex[:8]}")
+    within = timedelta(seconds=10 * SLOWNESS)
+    made = DeploymentClient(client, f"tidegate-{uuid.uuid4().hex[:8]}", within)
     yield made
     if await made.current():
         await made.set_current("", by="tests", despite_missing=True)
@@ -103,7 +106,12 @@ async def _queues_of(deployment: DeploymentClient, build_id: str) -> dict[str, i
         ),
         report_task_queue_stats=True,
     )
-    found = await temporal.workflow_service.describe_worker_deployment_version(request)
+    try:
+        found = await temporal.workflow_service.describe_worker_deployment_version(request)
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:  # a queue whose first poll is on its way
+            return {}
+        raise
     return {each.name: each.stats.approximate_backlog_count for each in found.version_task_queues}
 
 

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from clients.database.engine import open_engine
 from clients.database.migrations import ensure_schema
+from clients.doctor.run_check import DoctorDeadline
 from clients.storage.objects import ObjectStore, S3Address, aws_client
 from clients.warehouse import postgres_tables
 from sandbox.org.pubsub.server import PubSubAddress
@@ -24,11 +25,11 @@ from sandbox.org.server.tls import ensure_certificates
 from sandbox.ports import free_port
 from sandbox.temporal import temporal_binary
 from schemas.catalogue import default_catalogue
-from schemas.doctor import Diagnosis, Remote, State
+from schemas.doctor import CHECK_SECONDS, TOTAL_SECONDS, Diagnosis, Remote, State
 from schemas.names import SEARCH_ATTRIBUTES
 from schemas.salesforce.limits import API_VERSION
 from tests.sandbox.org_in_process import http_client
-from tests.support.builders.waiting import until
+from tests.support.builders.waiting import SLOWNESS, until
 from tests.support.engines.served_org import ServedOrg, served_org
 from workers.doctor import EVERYTHING, examine
 from workers.settings import Settings
@@ -54,8 +55,10 @@ class Estate:
     """The settings; a test may change them."""
 
     async def look(self, *only: Remote) -> Diagnosis:
-        """Run doctor over these settings."""
-        return await examine(Settings.model_validate(self.values), only or EVERYTHING)
+        """Run doctor over these settings, with as much time as a slow machine needs."""
+        deadline = DoctorDeadline(TOTAL_SECONDS * SLOWNESS, each=CHECK_SECONDS * SLOWNESS)
+        settings = Settings.model_validate(self.values)
+        return await examine(settings, only or EVERYTHING, deadline=deadline)
 
     async def take(self, **rights: Any) -> None:
         """Turn the integration user's permissions."""
