@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import subprocess
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ from schemas.governor import Budget, Forecast, LeaseClass
 from schemas.ids import governor_workflow_id
 from tests.service.governor.test_governor import ORG, books
 from tests.support.builders.waiting import SLOWNESS, until
+from tests.support.command_line import command
 from tests.support.scripted.scripted_governor import governor_worker
 from transforms.governor.ledger import BudgetLedger
 from workflows import GovernorWorkflow
@@ -42,11 +42,8 @@ def settings(tmp_path: Path, temporal_address: str) -> Path:
 
 async def budget(settings: Path, *arguments: str) -> str:
     """The command's output; it must end well."""
-    command = [sys.executable, "-m", "cli.main", "budget", *arguments, "--settings", str(settings)]
-    ended = await asyncio.to_thread(
-        subprocess.run, command, capture_output=True, text=True, timeout=60 * SLOWNESS, check=False
-    )
-    assert (ended.returncode, ended.stderr) == (0, "")
+    ended = await command(settings, "budget", *arguments)
+    assert (ended.exit_code, ended.stderr) == (0, "")
     return ended.stdout
 
 
@@ -123,9 +120,9 @@ async def test_a_recheck_shows_what_the_running_governor_has_read(client: Client
 
 
 async def test_a_watch_looks_again_and_again(client: Client, settings: Path) -> None:
-    command = [sys.executable, "-m", "cli.main", "budget", "--settings", str(settings)]
+    line = [sys.executable, "-m", "cli.main", "budget", "--settings", str(settings)]
     watching = await asyncio.create_subprocess_exec(
-        *command, "--json", "--watch", "--every", "0.5", stdout=asyncio.subprocess.PIPE
+        *line, "--json", "--watch", "--every", "0.5", stdout=asyncio.subprocess.PIPE
     )
     assert watching.stdout is not None
     try:
