@@ -135,8 +135,8 @@ def database(postgres_port: int) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def template(postgres_port: int) -> Iterator[str]:
-    """The name of a database in which the engine has made its tables: to copy them is half of what
-    making them costs.
+    """The name of a database in which the engine has made its tables: to copy them is a quarter of
+    what making them costs.
     """
     with new_database(postgres_port) as dsn:
         postgres_tables.ensure_tables(dsn, default_catalogue())
@@ -151,8 +151,8 @@ def database_with_tables(postgres_port: int, template: str) -> Iterator[str]:
     """The connection string of a database of its own with all tables of the shipped catalogue,
     which are empty.
 
-    A module whose tests need them overrides `database` by it, so that `warehouse` and `engine`
-    use it too.
+    A module or a folder whose tests need them overrides `database` by it, so that `warehouse` and
+    `engine` use it too.
     """
     with new_database(postgres_port, f"TEMPLATE {template}") as dsn:
         yield dsn

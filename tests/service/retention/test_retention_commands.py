@@ -40,11 +40,6 @@ YOUNG = OLD.plus(12)
 
 
 @pytest.fixture
-def database(database_with_tables: str) -> str:
-    return database_with_tables
-
-
-@pytest.fixture
 def road(warehouse: PostgresWarehouse, store: ObjectStore) -> Road:
     return new_road(store, warehouse)
 

@@ -18,11 +18,6 @@ ADA, BOB = "003Tg0000000001AAA", "003Tg0000000002AAA"
 
 
 @pytest.fixture
-def database(database_with_tables: str) -> str:
-    return database_with_tables
-
-
-@pytest.fixture
 def keys(database: str, s3_address: S3Address) -> Iterator[SubjectKeys]:
     opened = SubjectKeys(database, ORG, s3_address)
     yield opened

@@ -51,11 +51,20 @@ def plants(only: Remote, *codes: str | tuple[str, str]) -> Callable[[Plant], Pla
 
 @pytest.fixture
 async def estate(
-    tmp_path: Path, s3_address: S3Address, temporal_server: str, database: str, postgres_port: int
+    tmp_path: Path,
+    s3_address: S3Address,
+    temporal_server: str,
+    database_with_tables: str,
+    template: str,
+    postgres_port: int,
 ) -> AsyncIterator[Estate]:
-    with new_database(postgres_port) as operational:
+    with new_database(postgres_port, f"TEMPLATE {template}") as operational:
         async with running_estate(
-            tmp_path, s3=s3_address, temporal=temporal_server, warehouse=database, operational=operational
+            tmp_path,
+            s3=s3_address,
+            temporal=temporal_server,
+            warehouse=database_with_tables,
+            operational=operational,
         ) as made:
             yield made
 
