@@ -33,7 +33,7 @@ demo: setup  ## the main job: a surge of changes, then the proof that the wareho
 up: setup  ## sandbox and engine on this machine, until Ctrl-C
 	@$(BIN)/tidegate up $(ARGS)
 
-# Four processes on two cores: a third of the tests' time is waiting. Files are given out one by one, the slow ones come first in the
+# Four processes on two cores: tests wait for timers, polls and servers. Files are given out one by one, the slow ones come first in the
 # alphabet: played through with the durations of the tests but for acceptance, that ends as early as --dist worksteal, and
 # the fixtures of a module are made once. On a machine that is more than four times slower give TEST_SLOWNESS=8.
 # AGAIN: so many failed tests are run once more alone and named as unsteady; 0 = a failure is a failure.

@@ -35,7 +35,7 @@ _STARTER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="process-starter
 
 
 class Process(Protocol):
-    """What is asked of a started process: a part of `subprocess.Popen`."""
+    """A started process: the part of `subprocess.Popen` that is used here."""
 
     @property
     def pid(self) -> int: ...

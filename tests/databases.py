@@ -34,7 +34,7 @@ MakeCluster = Callable[[Path, str | None], None]
 
 @contextmanager
 def copying_clusters(make: MakeCluster) -> Iterator[MakeCluster]:
-    """What makes the first cluster by `make`, and each as a copy of that one."""
+    """Make the first cluster by `make`, and each further one as a copy of it."""
     first: Path | None = None
 
     def copy(folder: Path, user: str | None) -> None:
