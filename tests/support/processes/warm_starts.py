@@ -6,7 +6,8 @@ becomes a fork of it: with the command's arguments, environment, log and session
 as any other. How the commands themselves start is proved where tests run `tidegate up`,
 `tidegate demo` and others.
 
-The first process has one thread, so that a fork finds no lock held.
+The first process has one thread of Python, so that a fork finds no lock held. Elsewhere than on
+Linux nothing is forked: libraries of macOS do not allow it.
 """
 
 import gc
@@ -133,7 +134,10 @@ class WarmStarts:
 
 @contextmanager
 def starting_warm(folder: Path) -> Iterator[None]:
-    """Start every process that allows it as a fork."""
+    """Start every process that allows it as a fork, on Linux."""
+    if not sys.platform.startswith("linux"):
+        yield
+        return
     starts, before = WarmStarts(folder), processes.launch
     processes.launch = starts.launch
     yield
