@@ -127,10 +127,18 @@ def postgres_port(parts: ProcessGroup) -> int:
 
 
 @pytest.fixture
-def database(postgres_port: int) -> Iterator[str]:
-    """The connection string of an empty database."""
+def empty_database(postgres_port: int) -> Iterator[str]:
+    """The connection string of a database of its own without a table."""
     with new_database(postgres_port) as dsn:
         yield dsn
+
+
+@pytest.fixture
+def database(empty_database: str) -> str:
+    """The connection string of the test's database, which is empty. `database_with_tables` may
+    stand in for it.
+    """
+    return empty_database
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,30 @@ from tests.support.engines.served_api import ServedApi, served_api
 from tests.support.engines.served_org import served_org
 from tests.support.engines.small_engine import SmallEngine, serving_engine
 
+TABLES_STAND = frozenset(
+    {
+        "backfill",
+        "drift",
+        "ingest",
+        "keys",
+        "planner",
+        "quality",
+        "reconcile",
+        "repair",
+        "replay",
+        "retention",
+    }
+)
+"""Folders of tests that need the engine's tables, and where none is about how they are made."""
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest) -> str:
+    """The connection string of the test's database, with tables in `TABLES_STAND`."""
+    stand = request.path.parent.name in TABLES_STAND
+    found: str = request.getfixturevalue("database_with_tables" if stand else "empty_database")
+    return found
+
 
 @pytest.fixture
 async def engine(
