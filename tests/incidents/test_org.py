@@ -54,7 +54,7 @@ def test_outcomes_that_nobody_can_look_up_are_named_and_found_later(engine: Runn
     engine.undo.callback(discard_all, engine)
     record, external_id = known_case(engine)
     # The call hangs, and the process that would look it up stands still.
-    engine.org.fault("http", "latency", match="PATCH /services/data/v")
+    engine.org.fault("http", "latency", match="PATCH /services/data/v", seconds=3_600)
     number = submit_one(engine, external_id, Subject="unknown")
     wait_for(engine.org.has_struck, every=0.2)
     frozen = freeze_under_way(engine)
