@@ -1,8 +1,10 @@
 """A whole sandbox, and an engine whose processes a test may kill."""
 
+import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -33,10 +35,18 @@ def endpoints(sandbox: RunningSandbox) -> Endpoints:
 
 
 @pytest.fixture
-def engine(sandbox: RunningSandbox) -> Iterator[EngineProcesses]:
+def more_settings() -> dict[str, Any]:
+    """Settings of the engine besides those of its sandbox; a module may have its own."""
+    return {}
+
+
+@pytest.fixture
+def engine(sandbox: RunningSandbox, more_settings: dict[str, Any]) -> Iterator[EngineProcesses]:
     """The engine, following the org; dead processes are started again."""
     folder = sandbox.group.folder.parent
     write_settings(settings_file(folder), sandbox.endpoints)
+    written = json.loads(settings_file(folder).read_text())
+    settings_file(folder).write_text(json.dumps(written | more_settings))
     processes = EngineProcesses(folder / "logs" / "engine", settings_file(folder))
     processes.start()
     try:

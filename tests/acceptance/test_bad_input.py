@@ -78,6 +78,12 @@ BAD: dict[str, dict[str, Any]] = {
 """By reason: messages that cannot be identified or ordered."""
 
 
+@pytest.fixture
+def more_settings() -> dict[str, Any]:
+    """CometD carries what Avro cannot say."""
+    return {"lanes": [{"name": "changes", "channel": "/data/ChangeEvents", "transport": "cometd"}]}
+
+
 def inject(endpoints: Endpoints, body: dict[str, Any]) -> None:
     address = f"{endpoints.salesforce.control_url}/inject"
     httpx.post(address, json={**body, "unchecked": True}, trust_env=False).raise_for_status()

@@ -53,7 +53,7 @@ NO_ADDRESS = {
 }
 """Refused at intake."""
 LANES = [
-    {"name": "contacts", "channel": "/data/ContactChangeEvent"},
+    {"name": "contacts", "channel": "/data/ContactChangeEvent", "transport": "cometd"},
     {"name": "cases", "channel": "/data/CaseChangeEvent"},
     {"name": "accounts", "way": "poll", "object": "Account", "interval": "PT1S"},
 ]
