@@ -45,6 +45,7 @@ PAID = {
     "clients/salesforce/streaming/pubsub.py": "takes an allowance before it asks for events",
     "clients/salesforce/streaming/pubsub_connection.py": "the one gRPC connection, for clients/salesforce/streaming/pubsub.py",
     "clients/salesforce/streaming/pubsub_errors.py": "reads the errors of calls that others made",
+    "clients/doctor/org_pubsub.py": "reads the errors of GetTopic, which is no API call and brings no event",
     "clients/salesforce/http_errors.py": "reads the answers of calls that OrgHttp made",
     "clients/salesforce/request.py": "the form of a call that OrgHttp makes",
     "clients/salesforce/bulk/query.py": "reads the status of calls that OrgHttp made",
