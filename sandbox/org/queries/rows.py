@@ -12,6 +12,7 @@ from typing import Any
 from sandbox.org.schema.exact import stored_number
 from sandbox.org.soql.compiled import CompiledQuery
 from sandbox.org.soql.entities import COMPOUNDS, DECIMAL_KINDS
+from sandbox.org.soql.scope import AS
 from sandbox.org.soql.selection import Column
 
 Row = Sequence[Any]
@@ -91,10 +92,7 @@ def _record_reader(
             readers.append((name, _column_reader(column, base)))
         elif name not in nested:
             nested.add(name)
-            parent = compiled.selection.parents[(*here, name)]
-            readers.append(
-                (name, _record_reader(compiled, (*here, name), parent.object_name, parent.index, base))
-            )
+            readers.append((name, _parent_reader(compiled, (*here, name), base)))
 
     def read(row: Row) -> dict[str, Any] | None:
         if (record_id := row[id_index]) is None:
@@ -103,6 +101,25 @@ def _record_reader(
         for name, reader in readers:
             record[name] = reader(row)
         return record
+
+    return read
+
+
+def _parent_reader(compiled: CompiledQuery, there: tuple[str, ...], base: str) -> Reader:
+    """A reader of the record that the relationships `there` lead to; a `TYPEOF` tries each object
+    that it may be of.
+    """
+    parents = compiled.selection.parents
+    if (parent := parents.get(there)) is not None:
+        return _record_reader(compiled, there, parent.object_name, parent.index, base)
+    variants = [
+        _record_reader(compiled, path, found.object_name, found.index, base)
+        for path, found in parents.items()
+        if path[:-1] == there and path[-1].startswith(AS)
+    ]
+
+    def read(row: Row) -> Any:
+        return next((record for variant in variants if (record := variant(row)) is not None), None)
 
     return read
 

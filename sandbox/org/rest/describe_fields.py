@@ -59,7 +59,7 @@ def _texts(entity: Entity, field: Field) -> dict[str, Any]:
         "length": field.length if has_text else 0,
         "name": field.name,
         "picklistValues": [_value(each) for each in set_up or spec.picklist or offered],
-        "queryByDistance": field.kind in COMPOUNDS,
+        "queryByDistance": field.has_place,
         "restrictedPicklist": bool(set_up) or spec.restricted,
         "soapType": _SOAP_TYPES.get(field.kind, "xsd:string"),
         "type": field.kind,

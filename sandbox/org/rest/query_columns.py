@@ -9,9 +9,10 @@ from sandbox.org.rest.call import Call
 from sandbox.org.soql.compiled import ChildRows
 from sandbox.org.soql.compiler import compile_soql
 from sandbox.org.soql.entities import Entities, Entity, Field
-from sandbox.org.soql.nodes import Expression, FieldPath, FunctionCall, SelectItem
+from sandbox.org.soql.nodes import Expression, FieldPath, FunctionCall, Literal, SelectItem
 from sandbox.org.soql.operands import is_aggregate
 from sandbox.org.soql.parser import parse
+from sandbox.org.soql.scope import AS
 from sandbox.org.soql.selection import Column
 
 Described = dict[str, object]
@@ -66,7 +67,8 @@ def _level(columns: Iterable[Column], depth: int, entity: Entity, entities: Enti
             found.append(_field(name, below[0].kind, entity.fields.get(name)))
             continue
         reference = entity.by_relationship[name.lower()]
-        target = entities.target(reference)
+        is_of_many = below[0].path[depth + 1].startswith(AS)
+        target = None if is_of_many else entities.target(reference)
         joined = [] if target is None else _level(below, depth + 1, target, entities)
         apex_type = "SObject" if target is None else target.name
         found.append(_described(name, apex_type, foreignKeyName=reference.name, joinColumns=joined))
@@ -99,9 +101,9 @@ def _grouped(item: SelectItem, column: Column, entity: Entity) -> Described:
     )
 
 
-def _written(expression: Expression) -> str:
+def _written(expression: Expression | Literal) -> str:
     if isinstance(expression, FunctionCall):
-        return f"{expression.name}({_written(expression.argument) if expression.argument else ''})"
+        return f"{expression.name}({', '.join(_written(each) for each in expression.arguments)})"
     return expression.text
 
 

@@ -64,6 +64,9 @@ class CompiledQuery:
     limit: int | None
     offset: int
     children: tuple[ChildRows, ...] = ()
+    whole: Fragment | None = None
+    """The SELECT of groups with subtotals, complete but for its window; None for every other query.
+    """
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -97,6 +100,8 @@ class CompiledQuery:
         return Statement(f"SELECT count(*) FROM ({inner.sql})", inner.params)
 
     def _statement(self, select: str, tail: Fragment, window: str) -> Statement:
+        if self.whole is not None:
+            return Statement(f"{self.whole.sql}{window}", self.whole.params)
         where = f" WHERE {self.where.sql}" if self.where.sql else ""
         return Statement(
             f"SELECT {select} FROM {self.from_sql}{where}{tail.sql}{window}", self.where.params + tail.params

@@ -9,25 +9,15 @@ from datetime import UTC, date, datetime
 
 from sandbox.org.soql.compiled import ChildRows, CompiledQuery
 from sandbox.org.soql.conditions import ConditionContext, Fragment, SqlValue, condition_sql
-from sandbox.org.soql.entities import COMPOUNDS, Entities
-from sandbox.org.soql.errors import PlacedSoqlError, SoqlError, cannot, no_such_child
-from sandbox.org.soql.functions import EXACT_NUMBER
-from sandbox.org.soql.literals import quote_string
-from sandbox.org.soql.nodes import (
-    AllOf,
-    ChildQuery,
-    Comparison,
-    Condition,
-    FieldPath,
-    Literal,
-    LiteralKind,
-    OrderItem,
-    Query,
-)
-from sandbox.org.soql.operands import Operand, operand
-from sandbox.org.soql.parser import MINE, parse
+from sandbox.org.soql.entities import Entities
+from sandbox.org.soql.errors import PlacedSoqlError, SoqlError, no_such_child
+from sandbox.org.soql.filter_scopes import as_condition, refuse_scope
+from sandbox.org.soql.nodes import ChildQuery, Condition, Query, SelectItem
+from sandbox.org.soql.ordering import order_keys
+from sandbox.org.soql.parser import parse
 from sandbox.org.soql.scope import Scope
 from sandbox.org.soql.selection import QueryShape, Selection, select_groups, select_rows, shape_of
+from sandbox.org.soql.subtotals import with_subtotals
 from schemas.salesforce.limits import SOQL_MAX_OFFSET
 
 MAX_CHILD_LEVELS = 4
@@ -51,7 +41,7 @@ def compile_soql(
         entities: The objects as the user sees them.
         include_deleted: The difference between queryAll and query.
         today: Where date words count from; None = now, UTC.
-        user: Id of the user whose records `USING SCOPE mine` finds; None = the scope is refused.
+        user: Id of the user whose scopes `USING SCOPE` names; None = they are refused.
     """
     try:
         query = _for_api(parse(text), entities, user)
@@ -65,24 +55,7 @@ def _for_api(query: Query, entities: Entities, user: str | None) -> Query:
     """The query with its scope as a condition."""
     if query.all_rows:
         raise PlacedSoqlError("MALFORMED_QUERY", "ALL ROWS not allowed in this context", at=query.object_at)
-    if not query.is_mine:
-        return query
-    entity = entities.find(query.object_name)
-    if user is None or (entity is not None and "OwnerId" not in entity.fields):
-        detail = f"Scope {MINE} is not supported on {query.object_name}"
-        raise PlacedSoqlError("MALFORMED_QUERY", detail, at=query.object_at)
-    at = query.object_at
-    owned = Comparison(FieldPath(("OwnerId",), at), "=", Literal(LiteralKind.STRING, quote_string(user), at))
-    where = owned if query.where is None else AllOf((owned, query.where))
-    return replace(query, where=where, is_mine=False)
-
-
-def _refuse_scope(query: Query) -> None:
-    """A subquery has no scope of its own."""
-    if query.is_mine:
-        raise PlacedSoqlError(
-            "MALFORMED_QUERY", "USING SCOPE not allowed in this context", at=query.object_at
-        )
+    return as_condition(query, entities, user)
 
 
 def compile_query(
@@ -95,14 +68,15 @@ def compile_query(
     if query.offset > SOQL_MAX_OFFSET:
         detail = f"Maximum SOQL offset allowed is {SOQL_MAX_OFFSET}"
         raise PlacedSoqlError("NUMBER_OUTSIDE_VALID_RANGE", detail, at=query.offset_at)
-    _refuse_scope(query)
+    refuse_scope(query)
     scope = Scope(query, entities)
     deleted = include_deleted or query.all_rows
     context = ConditionContext(scope, today, _SemiJoins(entities, deleted, today))
     shape = shape_of(query)
-    selection = select_groups(query, scope) if shape == "groups" else select_rows(query, scope)
     where = _where(query.where, context, include_deleted=deleted)
-    tail = _tail(query, context, selection, shape)
+    whole = with_subtotals(query, context, where) if query.subtotals else None
+    selection = select_groups(query, scope) if shape == "groups" else select_rows(query, scope)
+    tail = Fragment("") if query.subtotals else _tail(query, context, selection, shape)
     children = tuple(
         _children(item, scope, include_deleted=deleted, today=today, depth=depth)
         for item in query.select
@@ -119,6 +93,7 @@ def compile_query(
         query.limit,
         query.offset,
         children,
+        whole,
     )
 
 
@@ -158,48 +133,9 @@ def _tail(query: Query, context: ConditionContext, selection: Selection, shape: 
         having = condition_sql(query.having, context)
         sql, params = f"{sql} HAVING {having.sql}", having.params
     if query.order_by and shape != "count":
-        sql += (
-            f" ORDER BY {', '.join(_order(item, context.scope, selection, shape) for item in query.order_by)}"
-        )
+        keys = [key for item in query.order_by for key in order_keys(item, context.scope, selection, shape)]
+        sql += f" ORDER BY {', '.join(f'{key.sql}{key.words}' for key in keys)}"
     return Fragment(sql, params)
-
-
-def _order(item: OrderItem, scope: Scope, selection: Selection, shape: QueryShape) -> str:
-    path = item.expression
-    if (
-        isinstance(path, FieldPath)
-        and len(path.parts) == 1
-        and (alias := selection.aliases.get(path.parts[0]))
-    ):
-        return alias + (" DESC" if item.descending else "")
-    found = operand(path, scope)
-    if found.resolved is not None and (not found.resolved.field.sortable or found.kind in COMPOUNDS):
-        raise cannot(found.name, "sorted", at=found.at)
-    if shape == "groups" and not found.is_aggregate and found.sql not in selection.grouped:
-        detail = f"Ordered field must be grouped or aggregated: {found.name}"
-        raise PlacedSoqlError("MALFORMED_QUERY", detail, at=found.at)
-    direction = f"{' DESC' if item.descending else ''}{_nulls(item, found)}"
-    order = f"{_collated(found)}{direction}"
-    if found.is_decimal:
-        # Numbers that are the same to the digits of a float are distinguished by their texts; few
-        # rows have one.
-        long = f"typeof({found.sql}) = 'text' OR abs({found.sql}) >= 1e15"
-        text = f"CASE WHEN {long} THEN CAST({found.sql} AS TEXT) END"
-        order += f", {text} COLLATE {EXACT_NUMBER}{direction}"
-    return order
-
-
-def _collated(found: Operand) -> str:
-    return f"{found.sql} COLLATE NOCASE" if found.is_text else found.as_number
-
-
-def _nulls(item: OrderItem, found: Operand) -> str:
-    """Said only where it differs from SQLite's habit, because saying it costs the use of an
-    index.
-    """
-    if found.never_null or item.descending == item.nulls_last:
-        return ""
-    return " NULLS LAST" if item.nulls_last else " NULLS FIRST"
 
 
 @dataclass(slots=True)
@@ -224,10 +160,10 @@ class _SemiJoins:
             self.is_inside = False
 
     def _compiled(self, query: Query) -> Fragment:
-        _refuse_scope(query)
+        refuse_scope(query)
         self.count += 1
         scope = Scope(query, self.entities, prefix=f"s{self.count}_")
-        if len(query.select) != 1 or isinstance(query.select[0], ChildQuery):
+        if len(query.select) != 1 or not isinstance(query.select[0], SelectItem):
             raise PlacedSoqlError(
                 "MALFORMED_QUERY", "Semi join subqueries must select one field", at=query.object_at
             )

@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeAlias, assert_never
 import orjson
 
 from sandbox.org.soql.dates import Range, date_range
+from sandbox.org.soql.distances import OPERATORS, is_distance
 from sandbox.org.soql.entities import ID_KINDS, NUMBER_KINDS
 from sandbox.org.soql.errors import PlacedSoqlError, cannot, unexpected_token, wrong_literal
 from sandbox.org.soql.literals import (
@@ -93,6 +94,10 @@ def _joined(word: str, operands: Sequence[Condition], context: ConditionContext)
 
 def _filtered(node: Comparison | Membership | Inclusion, context: ConditionContext) -> Operand:
     left = operand(node.left, context.scope)
+    operator = node.operator if isinstance(node, Comparison) else "IN"
+    if is_distance(node.left) and operator not in OPERATORS:
+        detail = f"DISTANCE is compared by {' and '.join(OPERATORS)} only, not by {operator}"
+        raise PlacedSoqlError("INVALID_QUERY_FILTER_OPERATOR", detail, at=left.at)
     if left.resolved is not None and not left.resolved.field.filterable:
         raise cannot(left.name, "filtered", at=left.at)
     return left

@@ -79,6 +79,11 @@ class Field:
         return self.compound is not None
 
     @property
+    def has_place(self) -> bool:
+        """True when distances are measured from it: it has a latitude and a longitude."""
+        return {"latitude", "longitude"} <= self.parts.keys()
+
+    @property
     def is_long_text(self) -> bool:
         return self.kind == "textarea" and self.length > LONG_TEXT_CHARACTERS
 

@@ -4,6 +4,7 @@ import sqlite3
 from decimal import Decimal, InvalidOperation, localcontext
 
 from sandbox.org.schema.exact import exact, number_text
+from sandbox.org.soql.distances import GREAT_CIRCLE, great_circle
 from sandbox.org.soql.formats import formatted
 
 EXACT_NUMBER = "exact_number"
@@ -22,6 +23,7 @@ def register_functions(connection: sqlite3.Connection) -> None:
     connection.create_function("number_order", 2, _number_order, deterministic=True)
     connection.create_function("number_text", 1, number_text, deterministic=True)
     connection.create_function("soql_format", 2, formatted, deterministic=True)
+    connection.create_function(GREAT_CIRCLE, 5, great_circle, deterministic=True)
     # typeshed asks for a step that returns a number, which SQLite passes over.
     connection.create_aggregate(EXACT_SUM, 1, _ExactSum)  # type: ignore[arg-type]
     connection.create_collation(EXACT_NUMBER, _text_order)

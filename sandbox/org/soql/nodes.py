@@ -9,6 +9,15 @@ from enum import StrEnum
 from typing import TypeAlias
 
 
+class Subtotals(StrEnum):
+    """The groups that a `GROUP BY` adds up further."""
+
+    ROLLUP = "ROLLUP"
+    """Those of every beginning of the list of fields."""
+    CUBE = "CUBE"
+    """Those of every choice of the fields."""
+
+
 class LiteralKind(StrEnum):
     """The form of a literal; whether it suits a field is the compiler's question."""
 
@@ -40,11 +49,18 @@ class FunctionCall:
 
     name: str
     """In upper case."""
-    argument: "Expression | None"
+    arguments: "tuple[Expression | Literal, ...]"
     at: int = field(compare=False)
+
+    @property
+    def argument(self) -> "Expression | None":
+        """The first one; None when there is none or when it is a literal."""
+        first = self.arguments[0] if self.arguments else None
+        return first if isinstance(first, FieldPath | FunctionCall) else None
 
 
 Expression: TypeAlias = FieldPath | FunctionCall
+COUNT_ROWS = FunctionCall("COUNT", (), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +75,30 @@ class ChildQuery:
 
     query: "Query"
     at: int = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TypeCase:
+    """`WHEN Account THEN Phone, Owner.Name` of a `TYPEOF`."""
+
+    object_name: str
+    fields: tuple[FieldPath, ...]
+    at: int = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TypeOf:
+    """`TYPEOF What WHEN Account THEN Phone ELSE Name END` in the select list."""
+
+    reference: FieldPath
+    """The path to a polymorphic relationship."""
+    cases: tuple[TypeCase, ...]
+    otherwise: tuple[FieldPath, ...]
+    """Fields of records of every other object; empty without an ELSE."""
+
+    @property
+    def at(self) -> int:
+        return self.reference.at
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +165,14 @@ class OrderItem:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    select: tuple[SelectItem | ChildQuery, ...]
+    select: tuple[SelectItem | ChildQuery | TypeOf, ...]
     object_name: str
     object_at: int = field(compare=False)
     alias: str | None = None
     where: Condition | None = None
     group_by: tuple[Expression, ...] = ()
+    subtotals: Subtotals | None = None
+    """None: only the groups themselves."""
     having: Condition | None = None
     order_by: tuple[OrderItem, ...] = ()
     limit: int | None = None
@@ -139,5 +181,5 @@ class Query:
     offset_at: int = field(default=0, compare=False)
     all_rows: bool = False
     """`ALL ROWS`: deleted records too."""
-    is_mine: bool = False
-    """`USING SCOPE mine`: only records that the user owns."""
+    scope: str | None = None
+    """The word of `USING SCOPE`, in lower case; None: everything."""

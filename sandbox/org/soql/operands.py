@@ -4,13 +4,16 @@ with a type.
 
 from dataclasses import dataclass, replace
 
+from sandbox.org.soql.distances import DISTANCE, distance_sql
 from sandbox.org.soql.entities import COMPOUNDS, DECIMAL_KINDS, NUMBER_KINDS, TEXT_KINDS
 from sandbox.org.soql.errors import PlacedSoqlError
 from sandbox.org.soql.functions import EXACT_SUM
 from sandbox.org.soql.nodes import Expression, FieldPath, FunctionCall
 from sandbox.org.soql.scope import ResolvedField, Scope
 
-FORMAT = "FORMAT"
+FORMAT, GROUPING = "FORMAT", "GROUPING"
+ROLLED_UP = "NULL"
+"""The SQL of a field that a row of subtotals sums over."""
 SHOWN_AS_FIELDS = frozenset({FORMAT, "TOLABEL", "CONVERTTIMEZONE"})
 """Functions of a field that stand in a list of fields, and may have an alias there."""
 _AGGREGATES = {
@@ -82,7 +85,7 @@ def is_aggregate(expression: Expression) -> bool:
         return False
     inner = expression.argument
     is_formatted = expression.name == FORMAT and inner is not None and is_aggregate(inner)
-    return expression.name in _AGGREGATES or is_formatted
+    return expression.name in _AGGREGATES or expression.name == GROUPING or is_formatted
 
 
 def format_sql(value: Operand) -> str:
@@ -94,20 +97,23 @@ def operand(expression: Expression, scope: Scope) -> Operand:
     """The expression over `scope`'s tables; raises `PlacedSoqlError` for unknown fields and
     functions.
     """
+    found = _operand(expression, scope)
+    if found.sql in scope.rolled_up:
+        return replace(found, sql=ROLLED_UP)
+    return found
+
+
+def _operand(expression: Expression, scope: Scope) -> Operand:
     if isinstance(expression, FieldPath):
         resolved = scope.resolve(expression)
-        return Operand(
-            resolved.sql if resolved.field.parts and resolved.field.kind not in COMPOUNDS else "NULL",
-            resolved.field.kind,
-            expression.text,
-            expression.at,
-            resolved,
-        )
-    if expression.argument is None:
-        raise PlacedSoqlError(
-            "MALFORMED_QUERY", f"Invalid use of function {expression.name}", at=expression.at
-        )
-    argument = operand(expression.argument, scope)
+        has_sql = resolved.field.parts and resolved.field.kind not in COMPOUNDS
+        sql = resolved.sql if has_sql else "NULL"
+        return Operand(sql, resolved.field.kind, expression.text, expression.at, resolved)
+    if expression.name == DISTANCE:
+        return Operand(distance_sql(expression, scope), "double", DISTANCE, expression.at)
+    argument = _operand(_only_argument(expression), scope)
+    if expression.name == GROUPING:
+        return _grouping(expression, argument, scope)
     if expression.name in _AGGREGATES:
         return _aggregate(expression, argument)
     if expression.name in _DATE_FUNCTIONS:
@@ -118,6 +124,27 @@ def operand(expression: Expression, scope: Scope) -> Operand:
     if expression.name in SHOWN_AS_FIELDS:
         return argument
     raise PlacedSoqlError("MALFORMED_QUERY", f"unknown function: {expression.name}", at=expression.at)
+
+
+def _only_argument(call: FunctionCall) -> Expression:
+    """The argument of a function that takes one, which is no literal."""
+    if not call.arguments:
+        raise PlacedSoqlError("MALFORMED_QUERY", f"Invalid use of function {call.name}", at=call.at)
+    if len(call.arguments) > 1 or call.argument is None:
+        detail = f"Invalid number of arguments for function {call.name}"
+        raise PlacedSoqlError("MALFORMED_QUERY", detail, at=call.at)
+    return call.argument
+
+
+def _grouping(call: FunctionCall, argument: Operand, scope: Scope) -> Operand:
+    """`GROUPING()`: 1 in a row that sums over the field, 0 in others (SOQL and SOSL Reference,
+    "Identify Subtotals with GROUP BY").
+    """
+    if argument.sql not in scope.subtotalled:
+        detail = f"GROUPING takes a field of a GROUP BY ROLLUP or CUBE: {argument.name}"
+        raise PlacedSoqlError("MALFORMED_QUERY", detail, at=call.at)
+    sql = "1" if argument.sql in scope.rolled_up else "0"
+    return Operand(sql, "int", f"{GROUPING}({argument.name})", call.at, is_aggregate=True)
 
 
 def _aggregate(call: FunctionCall, argument: Operand) -> Operand:

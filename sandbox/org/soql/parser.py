@@ -4,7 +4,7 @@ passed on to SQLite.
 
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import UnexpectedCharacters, UnexpectedToken, VisitError
@@ -27,6 +27,9 @@ from sandbox.org.soql.nodes import (
     OrderItem,
     Query,
     SelectItem,
+    Subtotals,
+    TypeCase,
+    TypeOf,
 )
 from schemas.salesforce.limits import SOQL_MAX_CHARACTERS
 
@@ -43,8 +46,10 @@ _KINDS = {
 }
 
 
-MINE = "mine"
-"""The filter scope of records that the user owns (SOQL and SOSL Reference, "USING SCOPE")."""
+MAX_SUBTOTALLED = 3
+"""Fields of a ROLLUP or a CUBE (SOQL and SOSL Reference, "GROUP BY ROLLUP", "GROUP BY CUBE")."""
+_ADDING = frozenset(Subtotals)
+_Selected: TypeAlias = SelectItem | ChildQuery | TypeOf
 
 
 def _at(token: Token) -> int:
@@ -66,15 +71,22 @@ class _TreeBuilder(Transformer[Token, Query]):
     def field(self, path: Token) -> FieldPath:
         return FieldPath(tuple(path.split(".")), _at(path))
 
-    def function(self, name: Token, *arguments: Expression | None) -> FunctionCall:
-        found = [each for each in arguments if each is not None]
-        if name.upper() in ("ROLLUP", "CUBE"):
-            detail = f"GROUP BY {name.upper()} is not built in this sandbox"
-            raise PlacedSoqlError("MALFORMED_QUERY", detail, at=_at(name))
-        if len(found) > 1:
-            detail = f"Invalid number of arguments for function {name.upper()}"
-            raise PlacedSoqlError("MALFORMED_QUERY", detail, at=_at(name))
-        return FunctionCall(name.upper(), found[0] if found else None, _at(name))
+    def function(self, name: Token, *arguments: Expression | Literal | None) -> FunctionCall:
+        return FunctionCall(name.upper(), tuple(each for each in arguments if each is not None), _at(name))
+
+    def written(self, token: Token) -> Literal:
+        return Literal(_KINDS[token.type], str(token), _at(token))
+
+    def paths(self, *paths: Token) -> tuple[FieldPath, ...]:
+        return tuple(self.field(path) for path in paths)
+
+    def type_case(self, name: Token, fields: tuple[FieldPath, ...]) -> TypeCase:
+        return TypeCase(str(name), fields, _at(name))
+
+    def type_of(self, reference: Token, *parts: TypeCase | tuple[FieldPath, ...] | None) -> TypeOf:
+        cases = tuple(part for part in parts if isinstance(part, TypeCase))
+        otherwise = next((part for part in parts if isinstance(part, tuple)), ())
+        return TypeOf(self.field(reference), cases, otherwise)
 
     def select_item(self, expression: Expression, alias: Token | None) -> SelectItem:
         return SelectItem(expression, None if alias is None else str(alias))
@@ -82,17 +94,13 @@ class _TreeBuilder(Transformer[Token, Query]):
     def child_query(self, query: Query) -> ChildQuery:
         return ChildQuery(query, query.object_at)
 
-    def select_items(self, *items: SelectItem | ChildQuery) -> tuple[SelectItem | ChildQuery, ...]:
+    def select_items(self, *items: _Selected) -> tuple[_Selected, ...]:
         return items
 
     def alias(self, name: Token) -> str:
         return str(name)
 
     def scope(self, name: Token) -> str:
-        # The others would need territories and teams; to ignore them would answer another question
-        # than was asked.
-        if name.lower() not in ("everything", MINE):
-            raise PlacedSoqlError("MALFORMED_QUERY", f"Scope {name} is not supported", at=_at(name))
         return name.lower()
 
     def where(self, condition: Condition) -> Condition:
@@ -133,8 +141,19 @@ class _TreeBuilder(Transformer[Token, Query]):
         number = None if count is None else int(count)
         return Literal(_KINDS[token.type], str(token), _at(token), number)
 
-    def group_by(self, *expressions: Expression) -> tuple[Expression, ...]:
-        return expressions
+    def group_by(self, *expressions: Expression) -> tuple[tuple[Expression, ...], Subtotals | None]:
+        adding = [each for each in expressions if isinstance(each, FunctionCall) and each.name in _ADDING]
+        if not adding:
+            return expressions, None
+        [call, *_] = adding
+        if len(expressions) > 1:
+            detail = f"GROUP BY {call.name} cannot be combined with other fields to group by"
+            raise PlacedSoqlError("MALFORMED_QUERY", detail, at=call.at)
+        fields = tuple(each for each in call.arguments if not isinstance(each, Literal))
+        if not fields or len(fields) < len(call.arguments) or len(fields) > MAX_SUBTOTALLED:
+            detail = f"GROUP BY {call.name} takes one to {MAX_SUBTOTALLED} fields"
+            raise PlacedSoqlError("MALFORMED_QUERY", detail, at=call.at)
+        return fields, Subtotals(call.name)
 
     def order_by(self, *items: OrderItem) -> tuple[OrderItem, ...]:
         return items
@@ -183,20 +202,22 @@ class _TreeBuilder(Transformer[Token, Query]):
             all_rows,
         ) = parts
         start, start_at = offset or (0, 0)
+        grouped, subtotals = group or ((), None)
         return Query(
             select=select,
             object_name=str(name),
             object_at=_at(name),
             alias=alias,
             where=where,
-            group_by=group or (),
+            group_by=grouped,
+            subtotals=subtotals,
             having=having,
             order_by=order or (),
             limit=limit,
             offset=start,
             offset_at=start_at,
             all_rows=all_rows is not None,
-            is_mine=scope == MINE,
+            scope=scope,
         )
 
 

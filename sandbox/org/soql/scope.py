@@ -5,6 +5,7 @@ by all paths that cross it; a record without the parent keeps its row.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sandbox.org.soql.entities import Entities, Entity, Field
 from sandbox.org.soql.errors import PlacedSoqlError, no_such_field, no_such_object, no_such_relationship
@@ -15,6 +16,10 @@ MAX_LEVELS_UP = 5
 Limitations").
 """
 
+AS = "as "
+"""Begins the step of a path that tells the object of a polymorphic reference; no relationship has
+a blank in its name.
+"""
 _POLYMORPHIC = 2
 _TYPE = Field("Type", "string", {"Type": "Type"}, 40)
 """Fields of every polymorphic relationship (SOQL and SOSL Reference, "Understanding Polymorphic
@@ -48,6 +53,25 @@ class Parent:
     join_sql: str
 
 
+class PolymorphicReference(NamedTuple):
+    """A reference that may lead to several objects."""
+
+    path: tuple[str, ...]
+    """The relationships that lead there, the reference's own last."""
+    sql: str
+    """The id that it holds."""
+    targets: list[Entity]
+    """Of its objects, those that the org has."""
+
+
+class Variant(NamedTuple):
+    """A polymorphic reference as one to a single object."""
+
+    path: tuple[str, ...]
+    """The reference's, and a step that names the object."""
+    entity: Entity
+
+
 class Scope:
     """The tables of one query level. Aliases are `prefix`0 for the object, `prefix`1… for
     parents.
@@ -63,6 +87,10 @@ class Scope:
         self.source = f"{prefix}0"
         self.parents: dict[tuple[str, ...], Parent] = {}
         """By the canonical relationship names that lead there."""
+        self.rolled_up: frozenset[str] = frozenset()
+        """The SQL of fields that the row at hand sums over: they are null in it."""
+        self.subtotalled: frozenset[str] = frozenset()
+        """The SQL of the fields of a ROLLUP or a CUBE."""
         self._own_names = {name.lower() for name in (query.alias, query.object_name) if name}
 
     @property
@@ -72,26 +100,66 @@ class Scope:
 
     def resolve(self, path: FieldPath) -> ResolvedField:
         """The field at the end of `path`; raises INVALID_FIELD when a step of it does not exist."""
-        relationships, name = list(path.parts[:-1]), path.parts[-1]
+        relationships = list(path.parts[:-1])
         if relationships and self._is_own_name(relationships[0]):
             relationships = relationships[1:]
+        return self._resolve(Parent(self.entity, self.source, ""), (), relationships, path)
+
+    def resolve_in(self, variant: "Variant", path: FieldPath) -> ResolvedField:
+        """The field at the end of a path that begins at the record of a polymorphic reference."""
+        return self._resolve(self.parents[variant.path], variant.path, list(path.parts[:-1]), path)
+
+    def polymorphic(self, path: FieldPath) -> "PolymorphicReference":
+        """The reference whose relationship ends `path`; raises `PlacedSoqlError` for one that leads
+        to one object only.
+        """
+        *steps, last = path.parts
+        if steps and self._is_own_name(steps[0]):
+            steps = steps[1:]
+        crossed, at = self._walk(Parent(self.entity, self.source, ""), (), steps, path)
+        reference = at.entity.by_relationship.get(last.lower())
+        if reference is None:
+            raise no_such_relationship(last, at=path.at)
+        targets = [found for name in reference.references if (found := self.entities.find(name))]
+        if len(reference.references) < _POLYMORPHIC:
+            detail = f"TYPEOF takes a relationship to several objects: {path.text}"
+            raise PlacedSoqlError("MALFORMED_QUERY", detail, at=path.at)
+        return PolymorphicReference((*crossed, reference.relationship or last), reference.sql(at.source), targets)
+
+    def variant(self, reference: "PolymorphicReference", target: Entity) -> "Variant":
+        """The reference as one to `target` alone, joined."""
+        reached = (*reference.path, f"{AS}{target.name}")
+        self._join(reached, target, reference.sql)
+        return Variant(reached, target)
+
+    def _resolve(
+        self, start: Parent, crossed: tuple[str, ...], relationships: list[str], path: FieldPath
+    ) -> ResolvedField:
         if len(relationships) > MAX_LEVELS_UP:
             detail = (
                 f"SOQL statements cannot query relationships more than {MAX_LEVELS_UP} levels up: {path.text}"
             )
             raise PlacedSoqlError("MALFORMED_QUERY", detail, at=path.at)
-        entity, source, crossed = self.entity, self.source, tuple[str, ...]()
-        kind = None
-        for relationship in relationships:
-            kind = self._type_of(entity.by_relationship.get(relationship.lower()), source)
-            crossed, parent = self._cross(entity, source, crossed, relationship, path.at)
-            entity, source = parent.entity, parent.source
-        found = entity.by_lower_name.get(name.lower())
+        crossed, reached = self._walk(start, crossed, relationships[:-1], path)
+        kind, name = None, path.parts[-1]
+        if relationships:
+            last = reached.entity.by_relationship.get(relationships[-1].lower())
+            kind = self._type_of(last, reached.source)
+            crossed, reached = self._walk(reached, crossed, relationships[-1:], path)
+        found = reached.entity.by_lower_name.get(name.lower())
         if found is None and kind is not None and name.lower() == "type":
-            return ResolvedField(_TYPE, source, (*crossed, _TYPE.name), kind)
+            return ResolvedField(_TYPE, reached.source, (*crossed, _TYPE.name), kind)
         if found is None:
-            raise no_such_field(name, entity=entity.name, at=path.at)
-        return ResolvedField(found, source, (*crossed, found.name))
+            raise no_such_field(name, entity=reached.entity.name, at=path.at)
+        return ResolvedField(found, reached.source, (*crossed, found.name))
+
+    def _walk(
+        self, start: Parent, crossed: tuple[str, ...], relationships: list[str], path: FieldPath
+    ) -> tuple[tuple[str, ...], Parent]:
+        reached = start
+        for relationship in relationships:
+            crossed, reached = self._cross(reached.entity, reached.source, crossed, relationship, path.at)
+        return crossed, reached
 
     def _type_of(self, reference: Field | None, source: str) -> str | None:
         """The SQL of `Owner.Type`: which object a polymorphic reference leads to, told by the id's
@@ -115,8 +183,11 @@ class Scope:
         if reference is None or reference.relationship is None or target is None:
             raise no_such_relationship(relationship, at=at)
         reached = (*crossed, reference.relationship)
+        return reached, self._join(reached, target, reference.sql(source))
+
+    def _join(self, reached: tuple[str, ...], target: Entity, id_sql: str) -> Parent:
         if reached not in self.parents:
             alias = f"{self.prefix}{len(self.parents) + 1}"
-            join = f'LEFT JOIN "{target.name}" AS {alias} ON {alias}."Id" = {reference.sql(source)}'
+            join = f'LEFT JOIN "{target.name}" AS {alias} ON {alias}."Id" = {id_sql}'
             self.parents[reached] = Parent(target, alias, join)
-        return reached, self.parents[reached]
+        return self.parents[reached]

@@ -10,9 +10,28 @@ from typing import Literal as OneOf
 
 from sandbox.org.soql.entities import COMPOUNDS, Field
 from sandbox.org.soql.errors import PlacedSoqlError, cannot
-from sandbox.org.soql.nodes import ChildQuery, Expression, FieldPath, FunctionCall, Query, SelectItem
-from sandbox.org.soql.operands import FORMAT, SHOWN_AS_FIELDS, Operand, format_sql, is_aggregate, operand
+from sandbox.org.soql.distances import is_distance
+from sandbox.org.soql.nodes import (
+    COUNT_ROWS,
+    ChildQuery,
+    Expression,
+    FieldPath,
+    FunctionCall,
+    Query,
+    SelectItem,
+    TypeOf,
+)
+from sandbox.org.soql.operands import (
+    FORMAT,
+    ROLLED_UP,
+    SHOWN_AS_FIELDS,
+    Operand,
+    format_sql,
+    is_aggregate,
+    operand,
+)
 from sandbox.org.soql.scope import ResolvedField, Scope
+from sandbox.org.soql.type_of import variants_of
 
 QueryShape = OneOf["count", "groups", "rows"]
 """COUNT() alone; aggregates; records."""
@@ -65,7 +84,7 @@ def shape_of(query: Query) -> QueryShape:
     """COUNT() alone is a count; a GROUP BY or any aggregate makes groups; all else are records."""
     if len(query.select) == 1 and not query.group_by:
         only = query.select[0]
-        if isinstance(only, SelectItem) and only.expression == FunctionCall("COUNT", None, 0):
+        if isinstance(only, SelectItem) and only.expression == COUNT_ROWS:
             return "count"
     aggregates = any(isinstance(item, SelectItem) and is_aggregate(item.expression) for item in query.select)
     return "groups" if query.group_by or aggregates else "rows"
@@ -74,22 +93,25 @@ def shape_of(query: Query) -> QueryShape:
 def select_rows(query: Query, scope: Scope) -> Selection:
     """The columns of records. Subqueries have none: they are statements of their own."""
     selection = Selection([f'{scope.source}."Id"'])
+    unnamed = 0
     for item in query.select:
-        if isinstance(item, ChildQuery):
+        if isinstance(item, TypeOf):
+            _add_type_of(selection, item, query, scope)
+        if isinstance(item, ChildQuery | TypeOf):
             continue
-        if item.expression == FunctionCall("COUNT", None, 0):
+        if item.expression == COUNT_ROWS:
             if len(query.select) > 1:
                 raise PlacedSoqlError(
                     "MALFORMED_QUERY", "COUNT() must be alone in the select list", at=query.object_at
                 )
             continue
-        is_function = isinstance(item.expression, FunctionCall) and item.expression.name in SHOWN_AS_FIELDS
-        if item.alias is not None and not is_function:
-            detail = "only aggregate expressions use field aliasing"
-            raise PlacedSoqlError("MALFORMED_QUERY", detail, at=item.expression.at)
+        name = item.alias
+        if is_distance(item.expression) and name is None:
+            name, unnamed = f"expr{unnamed}", unnamed + 1
+        _require_alias_allowed(item)
         for resolved in _fields(item.expression, query, scope):
-            if item.alias is not None:
-                resolved = replace(resolved, path=(item.alias,), expression=resolved.sql)
+            if name is not None:
+                resolved = replace(resolved, path=(name,), expression=resolved.sql)
             if any(column.path == resolved.path for column in selection.found):
                 detail = f"duplicate field selected: {'.'.join(resolved.path)}"
                 raise PlacedSoqlError("INVALID_FIELD", detail, at=item.expression.at)
@@ -97,10 +119,27 @@ def select_rows(query: Query, scope: Scope) -> Selection:
     return selection
 
 
+def _require_alias_allowed(item: SelectItem) -> None:
+    call = item.expression
+    may_be_named = isinstance(call, FunctionCall) and (call.name in SHOWN_AS_FIELDS or is_distance(call))
+    if item.alias is not None and not may_be_named:
+        detail = "only aggregate expressions use field aliasing"
+        raise PlacedSoqlError("MALFORMED_QUERY", detail, at=call.at)
+
+
+def _add_type_of(selection: Selection, item: TypeOf, query: Query, scope: Scope) -> None:
+    for variant, fields in variants_of(item, query, scope):
+        _add_parent(selection, variant.path, scope)
+        for resolved in fields:
+            _add_field(selection, resolved, scope)
+
+
 def _fields(expression: Expression, query: Query, scope: Scope) -> list[ResolvedField]:
     if isinstance(expression, FunctionCall) and expression.name == "FIELDS":
         return _all_fields(expression, query, scope)
     found = operand(expression, scope)
+    if is_distance(expression):
+        return [ResolvedField(Field(found.name, found.kind, {}), scope.source, (found.name,), found.sql)]
     if found.resolved is None:
         raise PlacedSoqlError("MALFORMED_QUERY", f"{found.name} needs a GROUP BY", at=found.at)
     if isinstance(expression, FunctionCall) and expression.name == FORMAT and found.kind not in COMPOUNDS:
@@ -127,11 +166,7 @@ def _all_fields(call: FunctionCall, query: Query, scope: Scope) -> list[Resolved
 
 def _add_field(selection: Selection, resolved: ResolvedField, scope: Scope) -> None:
     for length in range(1, len(resolved.path)):
-        crossed = resolved.path[:length]
-        if crossed not in selection.parents:
-            parent = scope.parents[crossed]
-            selection.parents[crossed] = ParentColumn(parent.entity.name, len(selection.sql))
-            selection.sql.append(f'{parent.source}."Id"')
+        _add_parent(selection, resolved.path[:length], scope)
     found, index = resolved.field, len(selection.sql)
     if found.kind in COMPOUNDS:
         selection.sql += [f'{resolved.source}."{column}"' for column in found.parts.values()]
@@ -143,6 +178,16 @@ def _add_field(selection: Selection, resolved: ResolvedField, scope: Scope) -> N
             _blob_sql(resolved, selection, scope) if found.kind == "base64" else resolved.sql
         )
         selection.found.append(Column(resolved.path, found.kind, index))
+
+
+def _add_parent(selection: Selection, crossed: tuple[str, ...], scope: Scope) -> None:
+    """The Id by which the answer tells whether there is a parent; of a polymorphic reference each
+    object has one.
+    """
+    parent = scope.parents.get(crossed)
+    if parent is not None and crossed not in selection.parents:
+        selection.parents[crossed] = ParentColumn(parent.entity.name, len(selection.sql))
+        selection.sql.append(f'{parent.source}."Id"')
 
 
 def _blob_sql(resolved: ResolvedField, selection: Selection, scope: Scope) -> str:
@@ -159,12 +204,14 @@ def select_groups(query: Query, scope: Scope) -> Selection:
     """The columns of groups; `expr0`, `expr1` … are the names of aggregates without an alias."""
     groups = [_grouped(expression, scope) for expression in query.group_by]
     selection = Selection(grouped=frozenset(group.sql for group in groups))
-    selection.group_by = tuple(_group_sql(group) for group in groups)
+    selection.group_by = tuple(_group_sql(group) for group in groups if group.sql != ROLLED_UP)
     unnamed = 0
     for item in query.select:
         if isinstance(item, ChildQuery):
             raise PlacedSoqlError("MALFORMED_QUERY", "Grouped queries have no child subqueries", at=item.at)
-        if item.expression == FunctionCall("COUNT", None, 0):
+        if isinstance(item, TypeOf):
+            raise PlacedSoqlError("MALFORMED_QUERY", "Grouped queries have no TYPEOF", at=item.at)
+        if item.expression == COUNT_ROWS:
             raise PlacedSoqlError("MALFORMED_QUERY", "Grouped query cannot use COUNT()", at=query.object_at)
         found = operand(item.expression, scope)
         if not found.is_aggregate and found.sql not in selection.grouped:
