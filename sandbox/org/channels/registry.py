@@ -30,6 +30,10 @@ MEMBER_PREFIX = "0v8"
 STANDARD_CHANNEL = ALL_EVENTS_CHANNEL.removeprefix("/data/")
 _LOOKED_INTO = 200
 """Events that are looked into at a time, so that nobody waits for it."""
+_SELECTED_MORE = "selected_more"
+"""Kept once an object was selected that nobody follows from the start: its events may still be
+held, so a channel of all others has to look at each.
+"""
 _FIRST_VALUE = 3
 """Where the named fields begin in what `Records.fetch` returns."""
 _TABLES = """
@@ -64,6 +68,7 @@ class Channels:
         access: ChannelAccess,
     ) -> None:
         self.bus = bus
+        self._store = store
         self._connection = store.connection
         self._records = records
         self._entities = access.entities
@@ -78,6 +83,7 @@ class Channels:
         """The current event schema's id by object."""
         for name in records:
             self._keep_schema(store.objects[name])
+        self._unselected = store.unselected
         self._standard: dict[str, Channel] = {}
         self._selected: frozenset[str] = frozenset()
         self._custom: dict[str, Channel] = {}
@@ -119,8 +125,6 @@ class Channels:
         selected = frozenset(member.entity for member in members)
         for event, name in self.by_event_name.items():
             self._standard[f"/data/{event}"] = Channel(f"/data/{event}", selected & {name})
-        carried = None if selected == self._records.keys() else selected
-        self._standard[ALL_EVENTS_CHANNEL] = Channel(ALL_EVENTS_CHANNEL, carried, _special(members))
         rows = self._connection.execute("SELECT name FROM sandbox_channels").fetchall()
         self._custom = {}
         for (name,) in rows:
@@ -128,6 +132,13 @@ class Channels:
             entities = frozenset(member.entity for member in members)
             self._custom[f"/data/{name}"] = Channel(f"/data/{name}", entities, _special(members))
         self._selected = selected.union(*(channel.entities or () for channel in self._custom.values()))
+        if self._selected & self._unselected:
+            self._store.set_meta(_SELECTED_MORE, 1)
+        is_all = selected == self._records.keys() or (
+            selected == self._records.keys() - self._unselected and not self._store.meta(_SELECTED_MORE, 0)
+        )
+        carried = None if is_all else selected
+        self._standard[ALL_EVENTS_CHANNEL] = Channel(ALL_EVENTS_CHANNEL, carried, _special(members))
 
     def member(self, entity: str, expression: str | None, enriched: Sequence[str]) -> Member:
         """A checked member; raises `SalesforceError` for a filter or a field that cannot be."""
@@ -169,8 +180,8 @@ class Channels:
         self._connection.execute("DELETE FROM sandbox_deselected WHERE entity = ?", (entity,))
 
     def _select_all(self) -> None:
-        """Every object that nobody has taken off is selected on the standard channel, and so is a
-        member of it.
+        """Every object of the catalogue that nobody has taken off is selected on the standard channel,
+        and so is a member of it.
         """
         last = self._connection.execute("SELECT max(id) FROM sandbox_channel_members").fetchone()[0]
         ids = IdMaker(MEMBER_PREFIX, last)
@@ -182,7 +193,7 @@ class Channels:
             )
         }
         for event, entity in self.by_event_name.items():
-            if entity not in present:
+            if entity not in present and entity not in self._unselected:
                 self._connection.execute(
                     "INSERT INTO sandbox_channel_members VALUES (?, ?, ?, ?, NULL, '[]')",
                     (ids.next(), f"{STANDARD_CHANNEL}_{event}", STANDARD_CHANNEL, entity),

@@ -13,10 +13,12 @@ from sandbox.org.schema.ids import IdMaker, normalised
 from sandbox.org.schema.objects import SYSTEM_FIELDS, OrgField, OrgObject
 from sandbox.org.schema.persons import WRITTEN_BY_THE_ORG, has_persons
 from sandbox.org.schema.setup import load_setup
+from sandbox.org.schema.statuses import FOLLOWING, Following
 from schemas.catalogue import FieldType
 
 READ_ONLY = WRITTEN_BY_THE_ORG | {
-    "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "CaseNumber",
+    "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "CaseNumber", "ContractNumber", *FOLLOWING,
+    "IsConverted", "ConvertedDate", "ConvertedAccountId", "ConvertedContactId", "ConvertedOpportunityId", "IsStandard",
 }  # fmt: skip
 """Fields that only the org writes."""
 _ID_CHARACTERS = 18
@@ -58,7 +60,10 @@ class Records:
         )
         """References that make this object a detail."""
         self._take_checks(writable, setup.picklists.get(spec.name, {}))
-        self._take_blank(defaults)
+        self._take_blank({**setup.defaults.get(spec.name, {}), **defaults})
+        self._following = Following(spec.name, spec.fields)
+        self._number = f"{spec.name}Number" if f"{spec.name}Number" in READ_ONLY else ""
+        """The field by which the org counts the records; empty for none."""
         columns = ", ".join(f'"{name}"' for name in spec.fields)
         marks = ", ".join("?" for _ in spec.fields)
         self._insert = (
@@ -116,6 +121,7 @@ class Records:
             raise required_missing(missing)
         if values.get("OwnerId", "") is None:
             values["OwnerId"] = user
+        values |= self._following.after(values)
         values["CreatedDate"] = values["LastModifiedDate"] = now
         values["CreatedById"] = values["LastModifiedById"] = user
         return values
@@ -133,13 +139,13 @@ class Records:
                         fields=[name],
                     )
                 raise required_missing([name])
-        return values
+        return values | self._following.after(values)
 
     def insert(self, values: dict[str, Value], modstamp: str) -> str:
         """Write a new row; returns its id. A field that names the record itself is filled in."""
         record_id = self.ids.next()
-        if "CaseNumber" in values:
-            values["CaseNumber"] = f"{self.ids.counter:08d}"
+        if self._number in values:
+            values[self._number] = f"{self.ids.counter:08d}"
         elif self._names_itself("Name") and values["Name"] is None:
             values["Name"] = record_id
         try:

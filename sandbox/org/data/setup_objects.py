@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 
 from sandbox.org.schema.ids import eighteen
+from sandbox.org.schema.setup import load_setup
 from schemas.catalogue import ObjectSpec
 
 BORN = "2021-03-01T08:00:00.000Z"
@@ -89,6 +90,30 @@ _FIELDS: Mapping[str, tuple[str, Mapping[str, object]]] = {
             "SortOrder": _NUMBER,
         },
     ),
+    "TaskStatus": (
+        "01J",
+        {
+            **dict.fromkeys(("MasterLabel", "ApiName"), _TEXT),
+            **dict.fromkeys(("IsDefault", "IsClosed"), _FLAG),
+            "SortOrder": _NUMBER,
+        },
+    ),
+    "TaskPriority": (
+        "01J",
+        {
+            **dict.fromkeys(("MasterLabel", "ApiName"), _TEXT),
+            **dict.fromkeys(("IsDefault", "IsHighPriority"), _FLAG),
+            "SortOrder": _NUMBER,
+        },
+    ),
+    "LeadStatus": (
+        "01J",
+        {
+            **dict.fromkeys(("MasterLabel", "ApiName"), _TEXT),
+            **dict.fromkeys(("IsDefault", "IsConverted"), _FLAG),
+            "SortOrder": _NUMBER,
+        },
+    ),
 }
 SETUP_OBJECTS = {
     name: ObjectSpec.model_validate(
@@ -97,17 +122,15 @@ SETUP_OBJECTS = {
     for name, (prefix, fields) in _FIELDS.items()
 }
 
-_STAGES = (
-    ("Prospecting", 10, "Pipeline", False, False),
-    ("Qualification", 10, "Pipeline", False, False),
-    ("Needs Analysis", 20, "Pipeline", False, False),
-    ("Value Proposition", 50, "Pipeline", False, False),
-    ("Proposal/Price Quote", 75, "Pipeline", False, False),
-    ("Negotiation/Review", 90, "Pipeline", False, False),
-    ("Closed Won", 100, "Closed", True, True),
-    ("Closed Lost", 0, "Omitted", True, False),
-)
-_STATUSES = ("New", "In Review", "Waiting for Evidence", "Escalated", "Decided", "Closed")
+_STATUSES = {
+    "OpportunityStage": ("Opportunity", "StageName"),
+    "CaseStatus": ("Case", "Status"),
+    "TaskStatus": ("Task", "Status"),
+    "TaskPriority": ("Task", "Priority"),
+    "LeadStatus": ("Lead", "Status"),
+}
+"""Object whose rows are the values of a picklist -> the picklist."""
+PRICE_BOOK = "Pricebook2"
 _QUEUE = eighteen("00GTg0000000001")
 
 
@@ -122,7 +145,8 @@ def seed_setup_rows(connection: sqlite3.Connection, objects: Iterable[str], user
     }
     for name in objects:
         prefix = _FIELDS[name][0]
-        first = 101 if name == "CaseStatus" else 1  # stages and statuses share a prefix
+        # Objects of statuses share a prefix.
+        first = 1 + 100 * list(_STATUSES).index(name) if name in _STATUSES else 1
         for number, row in enumerate(rows.get(name, ()), first):
             values = {"Id": eighteen(f"{prefix}Tg{number:010d}"), "IsDeleted": 0, "SystemModstamp": BORN}
             whole = values | row | stamps
@@ -147,19 +171,41 @@ def _rows(user_id: str) -> dict[str, list[dict[str, object]]]:
         "GroupMember": [{"GroupId": _QUEUE, "UserOrGroupId": user_id}],
         "QueueSobject": [{"QueueId": _QUEUE, "SobjectType": "Case"}],
         "RecordType": [],
-        "OpportunityStage": [
-            {
-                "MasterLabel": label, "ApiName": label, "IsActive": 1, "IsClosed": closed, "IsWon": won,
-                "ForecastCategory": forecast, "ForecastCategoryName": forecast, "SortOrder": number,
-                "DefaultProbability": float(probability),
-            }
-            for number, (label, probability, forecast, closed, won) in enumerate(_STAGES, 1)
-        ],
-        "CaseStatus": [
-            {
-                "MasterLabel": label, "ApiName": label, "IsDefault": label == "New", "IsClosed": label == "Closed",
-                "SortOrder": number,
-            }
-            for number, label in enumerate(_STATUSES, 1)
-        ],
+        **{name: _status_rows(name, *picklist) for name, picklist in _STATUSES.items()},
+    }
+
+
+def _status_rows(name: str, of: str, field: str) -> list[dict[str, object]]:
+    """A row a value: its place, and what it says of a record; of that, what the object has a field
+    for.
+    """
+    setup = load_setup()
+    default = setup.defaults.get(of, {}).get(field)
+    says = setup.statuses.get(of, {}).get(field, {})
+    flags = [flag for flag, spec in _FIELDS[name][1].items() if spec is _FLAG]
+    rows = []
+    for number, value in enumerate(setup.choices(of, field), 1):
+        facts = says.get(value, {})
+        row: dict[str, object] = {"MasterLabel": value, "ApiName": value, "SortOrder": number}
+        row |= {flag: bool(facts.get(flag, False)) for flag in flags}
+        if "IsDefault" in flags:
+            row["IsDefault"] = value == default
+        if name == "OpportunityStage":
+            forecast = facts.get("ForecastCategory")
+            row |= {"IsActive": 1, "ForecastCategory": forecast, "ForecastCategoryName": forecast}
+            row["DefaultProbability"] = float(facts.get("Probability", 0))
+        rows.append(row)
+    return rows
+
+
+def seed_price_book(connection: sqlite3.Connection, user_id: str) -> None:
+    """Every org has a standard price book (Object Reference, "Pricebook2")."""
+    values = {
+        "Id": eighteen("01sTg0000000001"), "IsDeleted": 0, "SystemModstamp": BORN, "Name": "Standard Price Book",
+        "IsActive": 1, "IsStandard": 1, "CreatedDate": BORN, "CreatedById": user_id, "LastModifiedDate": BORN,
+        "LastModifiedById": user_id,
     }  # fmt: skip
+    columns, marks = ", ".join(values), ", ".join("?" for _ in values)
+    connection.execute(
+        f'INSERT OR IGNORE INTO "{PRICE_BOOK}" ({columns}) VALUES ({marks})', tuple(values.values())
+    )

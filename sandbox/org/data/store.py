@@ -16,12 +16,13 @@ from weakref import WeakSet
 import orjson
 
 from sandbox.org.data.identity import Identity
-from sandbox.org.data.setup_objects import SETUP_OBJECTS, seed_setup_rows
+from sandbox.org.data.setup_objects import PRICE_BOOK, SETUP_OBJECTS, seed_price_book, seed_setup_rows
 from sandbox.org.data.standard import STANDARD_OBJECTS, seed_standard_rows
 from sandbox.org.schema.exact import dumps, loads
 from sandbox.org.schema.fields import Value
 from sandbox.org.schema.objects import OrgField, OrgObject, as_stored, org_object
 from sandbox.org.schema.setup import load_setup
+from sandbox.org.schema.standard_objects import standard_objects
 from sandbox.org.soql.functions import register_functions
 from schemas.catalogue import Catalogue, FieldSpec, FieldType
 
@@ -88,14 +89,16 @@ class Store:
     def __init__(self, folder: Path, catalogue: Catalogue, identity: Identity, edition: str) -> None:
         self.folder = folder
         self._path = folder / DATABASE_FILE
-        shipped = {**STANDARD_OBJECTS, **catalogue.objects}
+        shipped = {**STANDARD_OBJECTS, **standard_objects(), **catalogue.objects}
         self._shipped: Mapping[str, OrgObject] = {name: org_object(spec) for name, spec in shipped.items()}
         self.objects: dict[str, OrgObject] = dict(self._shipped)
         """Every object that can be read, by API name, as an administrator has left it."""
         self.defaults: dict[str, dict[str, Value]] = {}
         """By object: what a new record gets in a field that nobody gives a value for."""
-        self.tracked: frozenset[str] = frozenset(catalogue.objects)
-        """The objects that can be written and emit change events."""
+        self.tracked: frozenset[str] = frozenset({*standard_objects(), *catalogue.objects})
+        """The objects that can be written and may emit change events."""
+        self.unselected: frozenset[str] = self.tracked - catalogue.objects.keys()
+        """Those of them that emit none until somebody selects them for a channel."""
         self.connection = sqlite3.connect(self._path, isolation_level=None, cached_statements=_STATEMENTS)
         self.seconds: Callable[[], float] = time.time
         """The org's clock; SQL reads it as `org_seconds()`."""
@@ -106,7 +109,15 @@ class Store:
         self._read_schema()
         self._create_tables()
         seed_standard_rows(self.connection, identity, edition)
-        seed_setup_rows(self.connection, SETUP_OBJECTS.keys() - catalogue.objects.keys(), identity.user_id)
+        self._set_up = tuple(SETUP_OBJECTS.keys() - catalogue.objects.keys())
+        self._user_id = identity.user_id
+        self.seed()
+
+    def seed(self) -> None:
+        """Write the rows of the set-up that are missing, and the standard price book."""
+        seed_setup_rows(self.connection, self._set_up, self._user_id)
+        if PRICE_BOOK in self.unselected:
+            seed_price_book(self.connection, self._user_id)
 
     def reader(self) -> sqlite3.Connection:
         """A new read-only connection, for one thread at a time. It never waits for the writer. The

@@ -10,6 +10,7 @@ from sandbox.org.rest.describe_events import describe_event_fields, event_entity
 from sandbox.org.rest.describe_fields import describe_field
 from sandbox.org.schema.setup import load_setup
 from sandbox.org.soql.entities import Entities, Entity
+from sandbox.org.soql.filter_scopes import DELEGATED, EVERYTHING, MINE, TEAM, supported_scopes
 from sandbox.org.state.org import Org
 from schemas.salesforce.limits import QUERY_PAGE_MIN
 
@@ -107,12 +108,19 @@ def describe_entity(entity: Entity, entities: Entities, base: str, *, writable: 
         "recordTypeInfos": [_master_record_type(base, entity)],
         "searchLayoutable": True,
         "supportedScopes": [
-            {"label": "All records", "name": "everything"},
-            {"label": "My records", "name": "mine"},
+            {"label": _SCOPE_LABELS[name], "name": name} for name in supported_scopes(entity, entities)
         ],
     }
     whole |= {key: [] for key in _EMPTY_LISTS} | dict.fromkeys(_NULLS)
     return dict(sorted(whole.items()))
+
+
+_SCOPE_LABELS = {
+    EVERYTHING: "All records",
+    MINE: "My records",
+    TEAM: "My team's records",
+    DELEGATED: "My delegated records",
+}
 
 
 def _children(entity: Entity, entities: Entities) -> list[tuple[str, str, str | None]]:

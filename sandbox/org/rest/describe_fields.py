@@ -12,7 +12,7 @@ from sandbox.org.schema.exact import DIGITS
 from sandbox.org.schema.fields import scale_of
 from sandbox.org.schema.objects import OrgField
 from sandbox.org.schema.setup import load_setup
-from sandbox.org.soql.entities import COMPOUNDS, DECIMAL_KINDS, TEXT_KINDS, Entity, Field
+from sandbox.org.soql.entities import DECIMAL_KINDS, TEXT_KINDS, Entity, Field
 from schemas.catalogue import FieldType
 
 _SOAP_TYPES = {
@@ -46,8 +46,8 @@ def describe_field(entity: Entity, field: Field) -> dict[str, Any]:
 
 def _texts(entity: Entity, field: Field) -> dict[str, Any]:
     spec = field.spec or _NO_SPEC
-    set_up = load_setup().values(entity.name, field.name)
-    offered = load_setup().offered.get(entity.name, {}).get(field.name, ())
+    setup = load_setup()
+    set_up, chosen = setup.values(entity.name, field.name), _default(entity, field)
     has_text = field.kind in TEXT_KINDS or field.kind in ("id", "reference")
     return {
         "byteLength": field.length * _BYTES_A_CHARACTER if has_text else 0,
@@ -58,7 +58,10 @@ def _texts(entity: Entity, field: Field) -> dict[str, Any]:
         "label": spec.label or _label(field.name),
         "length": field.length if has_text else 0,
         "name": field.name,
-        "picklistValues": [_value(each) for each in set_up or spec.picklist or offered],
+        "picklistValues": [
+            _value(each, chosen=each == chosen)
+            for each in set_up or spec.picklist or setup.choices(entity.name, field.name)
+        ],
         "queryByDistance": field.has_place,
         "restrictedPicklist": bool(set_up) or spec.restricted,
         "soapType": _SOAP_TYPES.get(field.kind, "xsd:string"),
@@ -83,8 +86,13 @@ def _extra_type(entity: Entity, field: Field) -> str | None:
     return "switchable_personname" if has_parts and not field.is_compound else None
 
 
-def _value(name: str) -> dict[str, Any]:
-    return {"active": True, "defaultValue": False, "label": name, "validFor": None, "value": name}
+def _default(entity: Entity, field: Field) -> str | None:
+    """What a new record gets in the field; None for nothing, or for what is no picklist."""
+    return load_setup().defaults.get(entity.name, {}).get(field.name)
+
+
+def _value(name: str, *, chosen: bool) -> dict[str, Any]:
+    return {"active": True, "defaultValue": chosen, "label": name, "validFor": None, "value": name}
 
 
 def _numbers(field: Field) -> dict[str, Any]:
@@ -106,7 +114,8 @@ def _rights(entity: Entity, field: Field) -> dict[str, Any]:
     required = bool(field.spec and field.spec.required) and writable
     external = bool(field.spec and field.spec.external_id)
     unique = external or bool(field.spec and field.spec.is_unique)
-    defaulted = field.kind == "boolean" or field.name == "OwnerId" or is_number
+    default = _default(entity, field)
+    defaulted = field.kind == "boolean" or field.name == "OwnerId" or is_number or default is not None
     return {
         "aggregatable": field.filterable and field.kind != "boolean",
         "autoNumber": is_number,
@@ -114,7 +123,7 @@ def _rights(entity: Entity, field: Field) -> dict[str, Any]:
         "calculatedFormula": field.formula,
         "createable": writable,
         "custom": field.is_custom,
-        "defaultValue": False if field.kind == "boolean" else None,
+        "defaultValue": False if field.kind == "boolean" else default,
         "defaultedOnCreate": defaulted or field.is_system,
         "externalId": external,
         "filterable": field.filterable,

@@ -104,6 +104,11 @@ class Setup(_Part):
     picklists: Mapping[str, Mapping[str, tuple[str, ...]]] = Field(default_factory=dict)
     offered: Mapping[str, Mapping[str, tuple[str, ...]]] = Field(default_factory=dict)
     """Values of picklists that are not restricted."""
+    defaults: Mapping[str, Mapping[str, str]] = Field(default_factory=dict)
+    statuses: Mapping[str, Mapping[str, Mapping[str, Mapping[str, bool | int | str]]]] = Field(
+        default_factory=dict
+    )
+    """Object -> stage or status field -> value -> what it says of the record."""
     references: Mapping[str, Mapping[str, OnDelete]] = Field(default_factory=dict)
     """Child object -> its reference -> what deleting the parent does."""
     calculated: Mapping[str, Mapping[str, Calculated]] = Field(default_factory=dict)
@@ -111,6 +116,12 @@ class Setup(_Part):
     def values(self, object_name: str, field: str) -> tuple[str, ...]:
         """The values of a restricted picklist; empty for every other field."""
         return self.picklists.get(object_name, {}).get(field, ())
+
+    def choices(self, object_name: str, field: str) -> tuple[str, ...]:
+        """The values of a picklist, restricted or not; empty for one of which nobody has said
+        any.
+        """
+        return self.values(object_name, field) or self.offered.get(object_name, {}).get(field, ())
 
 
 @lru_cache

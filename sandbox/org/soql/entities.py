@@ -138,8 +138,8 @@ class Entity:
 
     @cached_property
     def name_field(self) -> str:
-        """The field that stands for the record in people's eyes: Name, or CaseNumber, or Id."""
-        return next((name for name in ("Name", f"{self.name}Number") if name in self.fields), "Id")
+        """The field that stands for the record in people's eyes: Name, CaseNumber, Subject, or Id."""
+        return next((name for name in ("Name", f"{self.name}Number", "Subject") if name in self.fields), "Id")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from sandbox.org.soql.entities import COMPOUNDS
 from sandbox.org.soql.errors import PlacedSoqlError, cannot
 from sandbox.org.soql.functions import EXACT_NUMBER
 from sandbox.org.soql.nodes import FieldPath, OrderItem
-from sandbox.org.soql.operands import Operand, operand
+from sandbox.org.soql.operands import operand
 from sandbox.org.soql.scope import Scope
 from sandbox.org.soql.selection import QueryShape, Selection
 
@@ -35,7 +35,7 @@ def order_keys(
     if shape == "groups" and not found.is_aggregate and found.sql not in selection.grouped:
         detail = f"Ordered field must be grouped or aggregated: {found.name}"
         raise PlacedSoqlError("MALFORMED_QUERY", detail, at=found.at)
-    direction = f"{' DESC' if item.descending else ''}{_nulls(item, found, has_subtotals)}"
+    direction = f"{' DESC' if item.descending else ''}{_nulls(item, never_null=found.never_null and not has_subtotals)}"
     collation = " COLLATE NOCASE" if found.is_text else ""
     keys = [OrderKey(found.as_number, f"{collation}{direction}")]
     if found.is_decimal:
@@ -47,10 +47,10 @@ def order_keys(
     return keys
 
 
-def _nulls(item: OrderItem, found: Operand, has_subtotals: bool) -> str:
+def _nulls(item: OrderItem, *, never_null: bool) -> str:
     """Said only where it differs from SQLite's habit, because saying it costs the use of an
     index.
     """
-    if (found.never_null and not has_subtotals) or item.descending == item.nulls_last:
+    if never_null or item.descending == item.nulls_last:
         return ""
     return " NULLS LAST" if item.nulls_last else " NULLS FIRST"

@@ -124,7 +124,9 @@ class Scope:
         if len(reference.references) < _POLYMORPHIC:
             detail = f"TYPEOF takes a relationship to several objects: {path.text}"
             raise PlacedSoqlError("MALFORMED_QUERY", detail, at=path.at)
-        return PolymorphicReference((*crossed, reference.relationship or last), reference.sql(at.source), targets)
+        return PolymorphicReference(
+            (*crossed, reference.relationship or last), reference.sql(at.source), targets
+        )
 
     def variant(self, reference: "PolymorphicReference", target: Entity) -> "Variant":
         """The reference as one to `target` alone, joined."""

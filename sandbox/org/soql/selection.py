@@ -8,9 +8,9 @@ as a whole.
 from dataclasses import dataclass, field, replace
 from typing import Literal as OneOf
 
+from sandbox.org.soql.distances import is_distance
 from sandbox.org.soql.entities import COMPOUNDS, Field
 from sandbox.org.soql.errors import PlacedSoqlError, cannot
-from sandbox.org.soql.distances import is_distance
 from sandbox.org.soql.nodes import (
     COUNT_ROWS,
     ChildQuery,

@@ -52,9 +52,7 @@ def with_subtotals(query: Query, context: ConditionContext, where: Fragment) -> 
 def _keys(query: Query, scope: Scope) -> list[OrderKey]:
     items = query.order_by or tuple(_behind_their_rows(query))
     selection = select_groups(query, scope)
-    return [
-        key for item in items for key in order_keys(item, scope, selection, "groups", has_subtotals=True)
-    ]
+    return [key for item in items for key in order_keys(item, scope, selection, "groups", has_subtotals=True)]
 
 
 def _behind_their_rows(query: Query) -> Iterator[OrderItem]:
@@ -67,4 +65,6 @@ def _sets(query: Query) -> Iterator[tuple[int, ...]]:
     """Places of the fields that are grouped by, one set after the other; first all of them."""
     places = range(len(query.group_by))
     for size in reversed(range(len(places) + 1)):
-        yield from [tuple(places[:size])] if query.subtotals is Subtotals.ROLLUP else combinations(places, size)
+        yield from (
+            [tuple(places[:size])] if query.subtotals is Subtotals.ROLLUP else combinations(places, size)
+        )

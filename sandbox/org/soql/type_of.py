@@ -8,8 +8,7 @@ what an org shows.
 
 from sandbox.org.soql.entities import Entity
 from sandbox.org.soql.errors import PlacedSoqlError, no_such_field
-from sandbox.org.soql.nodes import FieldPath, SelectItem, TypeOf
-from sandbox.org.soql.nodes import Query
+from sandbox.org.soql.nodes import FieldPath, Query, SelectItem, TypeOf
 from sandbox.org.soql.scope import ResolvedField, Scope, Variant
 
 
@@ -23,7 +22,9 @@ def variants_of(item: TypeOf, query: Query, scope: Scope) -> list[tuple[Variant,
         raise PlacedSoqlError("MALFORMED_QUERY", detail, at=item.at)
     cases = {}
     for case in item.cases:
-        target = next((each for each in reference.targets if each.name.lower() == case.object_name.lower()), None)
+        target = next(
+            (each for each in reference.targets if each.name.lower() == case.object_name.lower()), None
+        )
         if target is None:
             detail = f"{item.reference.text} does not refer to {case.object_name}"
             raise PlacedSoqlError("INVALID_FIELD", detail, at=case.at)

@@ -240,11 +240,12 @@ class Org:
             for table in (*self.records, *_EMPTIED):
                 connection.execute(f'DELETE FROM "{table}"')
             self.store.restore_schema()
+            self.store.seed()
         self.permissions.reload()
         for name in self.records:
             self.take_schema(name)
         self.bus.forget_all()
-        self.counts = dict.fromkeys(self.counts, 0)
+        self.counts = {name: self.store.count(name) for name in self.records}
         self.deleted_counts = dict.fromkeys(self.deleted_counts, 0)
         self.changes_committed = 0
         self.faults.clear()
