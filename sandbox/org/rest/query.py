@@ -42,7 +42,9 @@ async def explain(call: Call) -> Response:
     soql = call.request.query_params["explain"]
 
     def read(connection: sqlite3.Connection) -> Response:
-        compiled = compile_soql(soql, call.service.entities, today=call.org.clock.today())
+        compiled = compile_soql(
+            soql, call.service.entities, today=call.org.clock.today(), user=call.user_id
+        )
         sql, params = compiled.rows()
         steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", params)]
         found = int(connection.execute(*compiled.count()).fetchone()[0])
@@ -79,7 +81,7 @@ async def next_page(call: Call) -> Response:
 async def _first_page(call: Call, *, include_deleted: bool) -> Response:
     soql = call.request.query_params.get("q", "")
     if wants_columns(call):
-        return json_response(columns_of(soql, _entities_asked(call, soql)))
+        return json_response(columns_of(soql, _entities_asked(call, soql), call.user_id))
     size = _held_to_dial(call, _asked_page_size(call) or QUERY_PAGE_DEFAULT)
     # A quick look first: to parse a long query here would hold up the event loop.
     if ROWS_ASKED.search(soql) and call.service.tooling.is_asked(soql):

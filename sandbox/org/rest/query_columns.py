@@ -31,11 +31,11 @@ def wants_columns(call: Call) -> bool:
     return call.request.query_params.get("columns", "").lower() == "true"
 
 
-def columns_of(soql: str, entities: Entities) -> Described:
+def columns_of(soql: str, entities: Entities, user: str) -> Described:
     """The answer to `?columns=true`: `columnMetadata`, `entityName`, `groupBy`, `idSelected`,
-    `keyPrefix`.
+    `keyPrefix`. `user` is the id of the caller, who may ask for a scope.
     """
-    query, compiled = parse(soql), compile_soql(soql, entities)
+    query, compiled = parse(soql), compile_soql(soql, entities, user=user)
     if compiled.shape == "groups":
         columns = [
             _grouped(item, column, compiled.entity)

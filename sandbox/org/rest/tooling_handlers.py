@@ -21,7 +21,7 @@ async def query(call: Call) -> Response:
     """
     soql = call.request.query_params.get("q", "")
     if wants_columns(call):
-        return json_response(columns_of(soql, call.service.tooling.entities))
+        return json_response(columns_of(soql, call.service.tooling.entities, call.user_id))
     return json_response(call.service.tooling.query(soql, f"{call.base}/tooling"))
 
 

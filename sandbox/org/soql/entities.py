@@ -30,6 +30,13 @@ Field Types).
 _UNGROUPABLE = DECIMAL_KINDS | COMPOUNDS | {"datetime", "multipicklist", "encryptedstring", "base64"}
 _UNFILTERABLE = COMPOUNDS | {"encryptedstring", "base64"}
 """Object Reference, "Field Types" and "Compound Field Considerations and Limitations"."""
+_UNNAMED = frozenset(
+    {("Task", "AccountId"), ("Event", "AccountId")}
+    | {("Lead", f"Converted{name}Id") for name in ("Account", "Contact", "Opportunity")}
+)
+"""References whose children cannot be queried from their parent: of activities those of an account
+are reached by WhatId.
+"""
 _SYSTEM_FIELDS = {
     "CreatedDate": "datetime", "CreatedById": "reference", "LastModifiedDate": "datetime",
     "LastModifiedById": "reference", "SystemModstamp": "datetime", "IsDeleted": "boolean", "Id": ID,
@@ -250,10 +257,10 @@ def _relationship(name: str) -> str | None:
 
 
 def _child_name(child: Entity, reference: Field, parent: Entity) -> str | None:
-    if "User" in reference.references:
+    if "User" in reference.references or (child.name, reference.name) in _UNNAMED:
         return None
-    if child.name == parent.name and not child.is_custom and child.name == "Account":
-        return "ChildAccounts"
+    if child.name == parent.name and child.name in ("Account", "Campaign"):
+        return f"Child{child.name}s"
     bare = child.name.removesuffix("__c")
     plural = f"{bare[:-1]}ies" if bare.endswith("y") else f"{bare}s"
     return f"{plural}__r" if reference.is_custom else plural

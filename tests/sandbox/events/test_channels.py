@@ -12,6 +12,7 @@ import pytest
 from sandbox.org.events.event_schema import EventCodec
 from sandbox.org.faults.faults import FaultRule
 from sandbox.org.state.org import Org
+from schemas.catalogue import default_catalogue
 from tests.sandbox.rest_client import V, error
 
 T = f"{V}/tooling/sobjects"
@@ -70,10 +71,12 @@ async def test_what_was_set_up_is_read_back_and_queried(client):
     assert "no more than one row for retrieval" in error(many)["message"]
 
 
-async def test_every_object_is_selected_on_the_standard_channel(client, org):
+async def test_every_object_of_the_catalogue_is_selected_on_the_standard_channel(client, org):
     soql = "SELECT SelectedEntity FROM PlatformEventChannelMember WHERE EventChannel = 'ChangeEvents'"
     rows = (await client.get(f"{V}/tooling/query", params={"q": soql})).json()["records"]
-    assert {row["SelectedEntity"] for row in rows} == set(org.channels.by_event_name)
+    events = {spec.event_name for spec in default_catalogue().objects.values()}
+    assert {row["SelectedEntity"] for row in rows} == events
+    assert "LeadChangeEvent" in set(org.channels.by_event_name) - events
 
 
 async def test_channels_survive_a_restart_of_the_org(client, org, identity_folder):

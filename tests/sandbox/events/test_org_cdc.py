@@ -63,7 +63,7 @@ def test_update_carries_only_what_changed_and_a_nulled_field_as_null(org_process
     [event] = after(org_process, start)
     body = {name: value for name, value in event["payload"].items() if name != "ChangeEventHeader"}
     assert body.pop("LastModifiedDate")
-    assert body == {"Status": "Closed", "Description": None}
+    assert body == {"Status": "Closed", "IsClosed": True, "Description": None}
 
 
 def test_update_that_changes_nothing_emits_nothing(org_process):

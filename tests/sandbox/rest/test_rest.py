@@ -427,7 +427,7 @@ async def test_describe_tells_what_clients_read(client):
     assert fields["MailingCity"]["compoundFieldName"] == "MailingAddress"
     assert fields["ExternalId__c"]["externalId"] is True
     assert body["keyPrefix"] == "003"
-    assert {"Cases", "ServiceRequests__r"} == {
+    assert {"Cases", "ServiceRequests__r", "Tasks", "Events", "CampaignMembers", "Assets", None} == {
         child["relationshipName"] for child in body["childRelationships"]
     }
 
