@@ -61,7 +61,7 @@ record-roles: setup  ## write down what each role asks of S3 and KMS, for the le
 test-any-schema: setup  ## random schemas and values by every way in; EXAMPLES=40
 	@TIDEGATE_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -o faulthandler_timeout=7200 tests/service/ingest/test_any_schema.py $(ARGS)
 
-test-clients: setup $(CLIENTS:%=.venv-clients/%/.installed) .venv-clients/node/.installed  ## clients that others wrote, against the sandbox org
+test-clients: setup $(CLIENTS:%=.venv-clients/%/.installed) .venv-clients/node/.installed .venv-clients/cli/.installed  ## clients that others wrote, against the sandbox org
 	@$(BIN)/python -m pytest -m real_client tests/real_clients $(ARGS)
 
 test-redshift-clients: setup $(REDSHIFT_CLIENTS:%=.venv-clients/redshift-%/.installed)  ## drivers and tools that others wrote, against the stand-in for Redshift
@@ -107,7 +107,9 @@ test-api-fuzz: setup .venv-clients/fuzz/.installed  ## the HTTP API under schema
 	@touch $@
 
 .venv-clients/node/.installed: $(addprefix tests/real_clients/,package.json package-lock.json .npmrc)
-	@echo "installing the clients for node (once)"
+.venv-clients/cli/.installed: $(addprefix tests/real_clients/,cli/package.json cli/package-lock.json .npmrc)
+.venv-clients/node/.installed .venv-clients/cli/.installed:
+	@echo "installing $(if $(findstring /cli/,$@),the Salesforce CLI,the clients for node) (once)"
 	@mkdir -p $(@D) && cp $^ $(@D)/
 	@npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent
 	@touch $@

@@ -24,12 +24,12 @@ def own_python(client: str) -> Path:
     """The interpreter of a client's environment. A missing environment is a failure: nothing was
     shown.
     """
-    return _existing(ENVIRONMENTS / client / "bin" / "python")
+    return existing(ENVIRONMENTS / client / "bin" / "python")
 
 
 def own_command(client: str, command: str) -> Path:
     """A command that the client's package installs."""
-    return _existing(ENVIRONMENTS / client / "bin" / command)
+    return existing(ENVIRONMENTS / client / "bin" / command)
 
 
 def python_driver(org: SalesforceOrg, client: str, call: str, **given: object) -> Any:
@@ -46,7 +46,7 @@ def node_driver(org: SalesforceOrg, client: str, call: str, **given: object) -> 
     """The output of `call` of drivers/<client>.mjs. Node looks for packages beside the script, so
     it is copied there.
     """
-    home = _existing(ENVIRONMENTS / "node" / "node_modules" / client).parents[1]
+    home = existing(ENVIRONMENTS / "node" / "node_modules" / client).parents[1]
     script = home / f"{client}.mjs"
     script.write_text((HERE / "drivers" / f"{client}.mjs").read_text())
     return _answer(run(org, ["node", str(script), call], _config(org, given)))
@@ -97,7 +97,8 @@ def _config(org: SalesforceOrg, given: dict[str, object]) -> str:
     return json.dumps({**org.identity, **where, **given})
 
 
-def _existing(path: Path) -> Path:
+def existing(path: Path) -> Path:
+    """The path, if it is there; what is missing is named, and how to get it."""
     if not path.exists():
         raise ClientError(f"{path} is missing: `make test-clients` installs it")
     return path

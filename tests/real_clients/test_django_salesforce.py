@@ -28,7 +28,7 @@ def test_queries_over_relationships_filter_group_and_add_up(call):
         "won": ["Deal 2", "Deal 3"],
         "names": ["Of the ORM's deals"] * 3,
         "either": 2,
-        "sums": {"Closed Won": [2, "5.2"], "Prospecting": [1, "1.1"]},
+        "sums": {"Closed Won": [2, 5.2], "Prospecting": [1, 1.1]},
     }
 
 

@@ -34,6 +34,14 @@ async def describe_sobjects(call: SoapCall) -> Results:
     return _described(call, names)
 
 
+def _pages(call: SoapCall, key_prefix: str) -> dict[str, str]:
+    """Where a person would see, change and make a record (SOAP API Developer Guide,
+    "DescribeSObjectResult").
+    """
+    url = call.instance_url
+    return {"urlDetail": f"{url}/{{ID}}", "urlEdit": f"{url}/{{ID}}/e", "urlNew": f"{url}/{key_prefix}/e"}
+
+
 def _described(call: SoapCall, names: list[str]) -> Results:
     found = []
     for name in names:
@@ -45,5 +53,6 @@ def _described(call: SoapCall, names: list[str]) -> Results:
             raise SoapError("INVALID_TYPE", f"sObject type '{name}' is not supported.")
         writable = entity.name in call.org.store.tracked
         whole = describe_entity(entity, call.service.entities, call.base, writable=writable)
+        whole |= _pages(call, entity.key_prefix)
         found.append(element("result", of_mapping(whole, _OF_REST)))
     return found

@@ -70,7 +70,8 @@ async def empty_recycle_bin(call: SoapCall) -> Results:
 async def _by_ids(call: SoapCall, verb: Verb) -> Results:
     by_prefix = {entity.key_prefix: entity for entity in call.org.entities}
     rows: list[Write | Outcome] = []
-    for record_id in texts(call.request.body, "ids"):
+    # `id` is not in the WSDL; beatbox and its descendants send it all the same.
+    for record_id in texts(call.request.body, "ids") or texts(call.request.body, "id"):
         entity = by_prefix.get(record_id[:3])
         if entity is None:
             error = SalesforceError("MALFORMED_ID", f"bad id {record_id}")

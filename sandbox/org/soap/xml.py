@@ -63,12 +63,18 @@ def elements(pairs: Pairs) -> str:
     return "".join(element(name, content) for name, content in pairs)
 
 
+_SHOWN_AS_NIL = frozenset({"keyPrefix"})
+"""Of describe: elements that are there even where they say nothing (the partner WSDL)."""
+
+
 def of_mapping(body: Mapping[str, Any], leaving_out: Iterable[str] = ()) -> list[tuple[str, object]]:
-    """A JSON object as pairs: a list becomes an element for each of its members, null none."""
+    """A JSON object as pairs: a list becomes an element for each of its members, null none but
+    where the WSDL wants one.
+    """
     without = frozenset(leaving_out)
     found: list[tuple[str, object]] = []
     for name, value in body.items():
-        if name in without or value is None:
+        if name in without or (value is None and name not in _SHOWN_AS_NIL):
             continue
         members = value if isinstance(value, list) else [value]
         found += [(name, of_mapping(each, without) if isinstance(each, dict) else each) for each in members]

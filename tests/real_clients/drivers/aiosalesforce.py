@@ -78,7 +78,7 @@ async def composite(org, http):
     sf = client(org, http)
     async with sf.composite(all_or_none=True) as call:
         account = call.sobject.create("Account", {"Name": "Composite"})
-        contact = call.sobject.create("Contact", {"LastName": "C", "AccountId": account.reference.id})
+        contact = call.sobject.create("Contact", {"LastName": "C", "AccountId": str(account.reference.id)})
     async with sf.composite.batch() as batch:
         found = batch.query(f"SELECT Id, Account.Name FROM Contact WHERE Id = '{contact.id}'")
         wrong = batch.query("SELECT Nope FROM Account")

@@ -31,7 +31,7 @@ django.setup()
 
 from django.db.models import Count, Q, Sum
 from salesforce import models
-from salesforce.backend.utils import SalesforceError
+from salesforce.dbapi.exceptions import SalesforceError
 
 
 class Account(models.Model):
@@ -97,10 +97,10 @@ def related(org):
     deals = Opportunity.objects.filter(account__name="Of the ORM's deals")
     return {
         "won": [each.name for each in deals.filter(is_won=True).order_by("name")],
-        "names": list(deals.select_related("account").values_list("account__name", flat=True).distinct()),
+        "names": list(deals.select_related("account").values_list("account__name", flat=True)),
         "either": deals.filter(Q(name="Deal 1") | Q(amount__gt=3)).count(),
         "sums": {
-            row["stage"]: [row["n"], str(row["total"])]
+            row["stage"]: [row["n"], float(row["total"])]
             for row in deals.values("stage").annotate(n=Count("id"), total=Sum("amount")).order_by("stage")
         },
     }

@@ -10,19 +10,23 @@ sys.path.pop(0)
 import pyforce
 
 
+URL = "https://login.salesforce.com/services/Soap/u/62.0"
+"""The default is an API version that was retired."""
+
+
 def client(org):
-    found = pyforce.PythonClient()
+    found = pyforce.PythonClient(URL)
     found.login(org["username"], org["password"])
     return found
 
 
 def login(org):
-    svc = pyforce.PythonClient()
+    svc = pyforce.PythonClient(URL)
     entered = svc.login(org["username"], org["password"])
     who = svc.getUserInfo()
     left = svc.logout()
     try:
-        pyforce.PythonClient().login(org["username"], "wrong")
+        pyforce.PythonClient(URL).login(org["username"], "wrong")
         refused = None
     except pyforce.SoapFaultError as error:
         refused = error.faultCode

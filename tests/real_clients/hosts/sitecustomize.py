@@ -20,4 +20,12 @@ def _getaddrinfo(host: Any, port: Any, *arguments: Any, **named: Any) -> Any:
     return _resolve(host, port, *arguments, **named)
 
 
+def _connect(self: socket.socket, address: Any) -> None:
+    """Clients that keep the port that they asked for have the address alone from the look-up."""
+    to_the_org = isinstance(address, tuple) and address[:2] == ("127.0.0.1", 443)
+    _connect_as_told(self, ("127.0.0.1", _PORT) if to_the_org else address)
+
+
+_connect_as_told = socket.socket.connect
 socket.getaddrinfo = _getaddrinfo
+socket.socket.connect = _connect  # type: ignore[method-assign]
