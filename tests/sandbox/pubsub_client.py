@@ -20,6 +20,7 @@ class Client:
     """The stub with an org's credentials."""
 
     def __init__(self, channel: grpc.aio.Channel, org: Org, token: str) -> None:
+        self.channel = channel
         self.stub = service.PubSubStub(channel)
         self.metadata = (
             ("accesstoken", token),

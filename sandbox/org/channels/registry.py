@@ -180,8 +180,8 @@ class Channels:
         self._connection.execute("DELETE FROM sandbox_deselected WHERE entity = ?", (entity,))
 
     def _select_all(self) -> None:
-        """Every object of the catalogue that nobody has taken off is selected on the standard channel,
-        and so is a member of it.
+        """Every object of the catalogue that nobody has taken off is selected on the standard
+        channel, and so is a member of it.
         """
         last = self._connection.execute("SELECT max(id) FROM sandbox_channel_members").fetchone()[0]
         ids = IdMaker(MEMBER_PREFIX, last)

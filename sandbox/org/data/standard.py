@@ -6,6 +6,7 @@ import sqlite3
 
 from sandbox.org.data.identity import Identity
 from sandbox.org.data.setup_objects import BORN as _BORN, PROFILE_ID, SETUP_OBJECTS, STANDARD_PROFILE_ID
+from sandbox.org.schema.compounds import standard_address
 from sandbox.org.schema.ids import IdMaker
 from schemas.catalogue import ObjectSpec
 
@@ -54,6 +55,7 @@ STANDARD_OBJECTS = {
                 **{name: {"type": "phone", "length": 40} for name in ("Phone", "MobilePhone")},
                 **{name: {"type": "picklist"} for name in _USER_LOCALE},
                 "LastLoginDate": {"type": "datetime"},
+                **standard_address("Address"),
                 **_DATES,
             },
         }
@@ -71,8 +73,9 @@ STANDARD_OBJECTS = {
                 "NamespacePrefix": {"type": "string", "length": 15},
                 **{
                     name: {"type": "string", "length": 80}
-                    for name in ("Division", "PrimaryContact", "Country")
+                    for name in ("Division", "PrimaryContact")
                 },
+                **standard_address("Address"),
                 "Phone": {"type": "phone", "length": 40},
                 **{name: {"type": "picklist"} for name in _ORG_CHOICES},
                 "FiscalYearStartMonth": {"type": "int"},

@@ -43,6 +43,11 @@ _OWN = ("Street", "City", "PostalCode", "StateCode", "CountryCode")
 """An address of one's own has codes of states and countries only."""
 
 
+def standard_address(name: str) -> dict[str, OrgField]:
+    """The fields of a standard address, such as `BillingAddress`, or `Address` of a lead."""
+    return compound_parts("address", name, _DEGREES_SCALE, {})
+
+
 def compound_parts(kind: str, name: str, scale: int, set_up: Mapping[str, Any]) -> dict[str, OrgField]:
     """The fields of a compound by name.
 

@@ -199,7 +199,12 @@ calls and RPCs. `tidegate sandbox up` starts it; `/sandbox` on its HTTP port is 
 Everything here is from documentation: where the documentation is silent, the wording is ours and the code says so."""
 _GAPS = """## Known gaps
 
-- XML bodies and answers of the REST API, SOSL, `TYPEOF`, `DISTANCE`, `convertCurrency`, `GROUP BY ROLLUP` and `CUBE` are refused.
+- XML bodies and answers of the REST API, SOSL and `convertCurrency` are refused.
+- SOQL knows the scopes `everything`, `mine`, `team` and `delegated`; those of territories, approvals and scoping rules are refused.
+- What an org shows is said by no page for: a `TYPEOF` without a WHEN or an ELSE for the record's object (here its address alone),
+  subtotals of no record (here no row), gRPC reflection (here UNIMPLEMENTED). `DISTANCE` is along a globe of 6,371 km.
+- Standard objects beyond the catalogue have the fields that tools ask for, not all of theirs; `IsClosed` and `IsWon` follow the stage,
+  `Probability` does not.
 - Everybody comes in as the one integration user. Profiles, roles, queues and stages can be read and have no effect.
 - By SOAP, `merge`, `convertLead` and `search` are refused; the metadata, Apex and Tooling APIs refuse everything.
 - Platform events cannot be published; change event topics are the only ones.

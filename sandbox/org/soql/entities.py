@@ -145,7 +145,9 @@ class Entity:
 
     @cached_property
     def name_field(self) -> str:
-        """The field that stands for the record in people's eyes: Name, CaseNumber, Subject, or Id."""
+        """The field that stands for the record in people's eyes: Name, CaseNumber, Subject, or
+        Id.
+        """
         return next((name for name in ("Name", f"{self.name}Number", "Subject") if name in self.fields), "Id")
 
 

@@ -1,4 +1,6 @@
-"""A program of an aio-sf user: `python aio_sf.py CALL` with the org on stdin, a result on stdout."""
+"""A program of an aio-sf user: `python aio_sf.py CALL` with the org on stdin, a result on
+stdout.
+"""
 
 import asyncio
 import json

@@ -1,5 +1,5 @@
-"""A program of an aiosalesforce user: `python aiosalesforce.py CALL` with the org on stdin, a result
-on stdout.
+"""A program of an aiosalesforce user: `python aiosalesforce.py CALL` with the org on stdin, a
+result on stdout.
 """
 
 import asyncio

@@ -1,5 +1,5 @@
-"""A program of a django-salesforce user: `python django_salesforce.py CALL` with the org on stdin, a
-result on stdout. The models are those of the org's objects, as `inspectdb` would write them.
+"""A program of a django-salesforce user: `python django_salesforce.py CALL` with the org on stdin,
+a result on stdout. The models are those of the org's objects, as `inspectdb` would write them.
 """
 
 import json

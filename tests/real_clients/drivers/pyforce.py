@@ -1,4 +1,6 @@
-"""A program of a pyforce user: `python pyforce.py CALL` with the org on stdin, a result on stdout."""
+"""A program of a pyforce user: `python pyforce.py CALL` with the org on stdin, a result on
+stdout.
+"""
 
 import json
 import sys

@@ -43,7 +43,9 @@ async def refused(client, soql, **params):
 
 @pytest.fixture
 def leads(org):
-    """Five leads: of the Web two that are hot and one of which nobody has said, two by phone, cold."""
+    """Five leads: of the Web two that are hot and one of which nobody has said, two by phone,
+    cold.
+    """
     for source, rating in (("Web", "Hot"), ("Web", "Hot"), ("Web", None), ("Phone", "Cold"), ("Phone", "Cold")):
         org.create("Lead", {"LastName": "L", "Company": "C", "LeadSource": source, "Rating": rating})
 

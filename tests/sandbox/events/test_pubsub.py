@@ -346,3 +346,13 @@ async def test_a_filtered_topic_passes_over_what_it_holds_back(org, client):
     [event] = await stream.events(1)
     assert record_id(event, await schemas_of(client, CONTACTS)) == ids[-1]
     assert org.meters.delivered_events.used == 1
+
+
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+async def test_reflection_is_refused(client, version):
+    """No page says how an org answers it; a server without it answers so (gRPC, "Reflection")."""
+    method = f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo"
+    call = client.channel.stream_stream(method)(metadata=client.metadata)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await call.read()
+    assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
