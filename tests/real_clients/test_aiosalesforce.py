@@ -38,7 +38,9 @@ def test_a_query_over_all_pages_gives_every_record(salesforce, call, deleted):
 def test_twenty_calls_at_once_make_twenty_records(salesforce, call):
     found = call("at_once")
     held = salesforce.records("Account")
-    assert {name: held[record_id]["Name"] for name, record_id in found.items()} == {name: name for name in found}
+    assert {name: held[record_id]["Name"] for name, record_id in found.items()} == {
+        name: name for name in found
+    }
     assert len(found) == 20
 
 

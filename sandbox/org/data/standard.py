@@ -71,10 +71,7 @@ STANDARD_OBJECTS = {
                 "InstanceName": {"type": "string", "length": 5},
                 "IsSandbox": {"type": "boolean"},
                 "NamespacePrefix": {"type": "string", "length": 15},
-                **{
-                    name: {"type": "string", "length": 80}
-                    for name in ("Division", "PrimaryContact")
-                },
+                **{name: {"type": "string", "length": 80} for name in ("Division", "PrimaryContact")},
                 **standard_address("Address"),
                 "Phone": {"type": "phone", "length": 40},
                 **{name: {"type": "picklist"} for name in _ORG_CHOICES},

@@ -87,7 +87,7 @@ def _extra_type(entity: Entity, field: Field) -> str | None:
 
 
 def _default(entity: Entity, field: Field) -> str | None:
-    """What a new record gets in the field; None for nothing, or for what is no picklist."""
+    """The value that a new record gets; None for a field without a default."""
     return load_setup().defaults.get(entity.name, {}).get(field.name)
 
 

@@ -42,9 +42,7 @@ async def explain(call: Call) -> Response:
     soql = call.request.query_params["explain"]
 
     def read(connection: sqlite3.Connection) -> Response:
-        compiled = compile_soql(
-            soql, call.service.entities, today=call.org.clock.today(), user=call.user_id
-        )
+        compiled = compile_soql(soql, call.service.entities, today=call.org.clock.today(), user=call.user_id)
         sql, params = compiled.rows()
         steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", params)]
         found = int(connection.execute(*compiled.count()).fetchone()[0])

@@ -1,6 +1,6 @@
-"""What the stage or status of a record says of it: whether it is closed, whether it is won (Object
-Reference, "Opportunity": IsClosed and IsWon follow StageName; "Case" and "Task": IsClosed follows
-Status). Nobody writes these fields.
+"""Fields that follow the stage or status of a record: whether it is closed, whether it is won
+(Object Reference, "Opportunity": IsClosed and IsWon follow StageName; "Case" and "Task":
+IsClosed follows Status). Nobody writes these fields.
 """
 
 from collections.abc import Mapping

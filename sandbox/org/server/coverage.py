@@ -201,7 +201,7 @@ _GAPS = """## Known gaps
 
 - XML bodies and answers of the REST API, SOSL and `convertCurrency` are refused.
 - SOQL knows the scopes `everything`, `mine`, `team` and `delegated`; those of territories, approvals and scoping rules are refused.
-- What an org shows is said by no page for: a `TYPEOF` without a WHEN or an ELSE for the record's object (here its address alone),
+- No page tells of these what an org shows: a `TYPEOF` without a WHEN or an ELSE for the record's object (here its address alone),
   subtotals of no record (here no row), gRPC reflection (here UNIMPLEMENTED). `DISTANCE` is along a globe of 6,371 km.
 - Standard objects beyond the catalogue have the fields that tools ask for, not all of theirs; `IsClosed` and `IsWon` follow the stage,
   `Probability` does not.

@@ -27,7 +27,9 @@ def client(org):
 
 async def refreshed(org):
     """Log in by an access token that is void and a refresh token."""
-    auth = RefreshTokenAuth(org["url"], "00Dvoid!expired", org["refresh_token"], org["client_id"], org["client_secret"])
+    auth = RefreshTokenAuth(
+        org["url"], "00Dvoid!expired", org["refresh_token"], org["client_id"], org["client_secret"]
+    )
     async with SalesforceClient(auth) as sf:
         found = await sf.query.soql("SELECT Id FROM Organization")
         return [row["Id"] async for row in found]

@@ -63,9 +63,7 @@ class Opportunity(models.Model):
 class Lead(models.Model):
     last_name = models.CharField(max_length=80, db_column="LastName")
     company = models.CharField(max_length=255, db_column="Company")
-    status = models.CharField(
-        max_length=255, db_column="Status", default=models.DEFAULTED_ON_CREATE
-    )
+    status = models.CharField(max_length=255, db_column="Status", default=models.DEFAULTED_ON_CREATE)
 
     class Meta(models.Model.Meta):
         app_label = "org"
@@ -92,7 +90,11 @@ def related(org):
     account = Account.objects.create(name="Of the ORM's deals")
     for number, stage in enumerate(("Prospecting", "Closed Won", "Closed Won"), 1):
         Opportunity.objects.create(
-            name=f"Deal {number}", account=account, stage=stage, close_date="2026-03-01", amount=f"{number}.10"
+            name=f"Deal {number}",
+            account=account,
+            stage=stage,
+            close_date="2026-03-01",
+            amount=f"{number}.10",
         )
     deals = Opportunity.objects.filter(account__name="Of the ORM's deals")
     return {

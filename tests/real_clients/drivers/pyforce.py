@@ -4,7 +4,7 @@ stdout.
 
 import json
 import sys
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 # The folder of this script is first on the path, and this script has the client's name.
 sys.path.pop(0)
@@ -98,7 +98,7 @@ def describe(org):
     svc = client(org)
     [found] = svc.describeSObjects("Task")
     return {
-        "objects": [each for each in svc.describeGlobal()["types"]],
+        "objects": list(svc.describeGlobal()["types"]),
         "fields": {name: field.type for name, field in found.fields.items()},
         "what": sorted(found.fields["WhatId"].referenceTo),
     }
@@ -106,7 +106,7 @@ def describe(org):
 
 def changes(org):
     svc = client(org)
-    now = datetime.utcnow()
+    now = datetime.now(UTC).replace(tzinfo=None)
     span = (now - timedelta(hours=1), now + timedelta(minutes=1))
     return {
         "updated": svc.getUpdated("Account", *span),

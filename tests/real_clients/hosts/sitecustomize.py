@@ -28,4 +28,4 @@ def _connect(self: socket.socket, address: Any) -> None:
 
 _connect_as_told = socket.socket.connect
 socket.getaddrinfo = _getaddrinfo
-socket.socket.connect = _connect  # type: ignore[method-assign]
+socket.socket.connect = _connect  # type: ignore[assignment, method-assign]

@@ -46,7 +46,13 @@ def leads(org):
     """Five leads: of the Web two that are hot and one of which nobody has said, two by phone,
     cold.
     """
-    for source, rating in (("Web", "Hot"), ("Web", "Hot"), ("Web", None), ("Phone", "Cold"), ("Phone", "Cold")):
+    for source, rating in (
+        ("Web", "Hot"),
+        ("Web", "Hot"),
+        ("Web", None),
+        ("Phone", "Cold"),
+        ("Phone", "Cold"),
+    ):
         org.create("Lead", {"LastName": "L", "Company": "C", "LeadSource": source, "Rating": rating})
 
 
@@ -95,7 +101,9 @@ async def test_subtotals_are_filtered_ordered_and_limited_like_groups(client, le
 
 async def test_a_subtotal_of_money_is_exact(client, org):
     for stage, amount in (("Prospecting", 0.1), ("Prospecting", 0.2), ("Closed Won", 1000000000.55)):
-        org.create("Opportunity", {"Name": "O", "StageName": stage, "CloseDate": "2026-03-01", "Amount": amount})
+        org.create(
+            "Opportunity", {"Name": "O", "StageName": stage, "CloseDate": "2026-03-01", "Amount": amount}
+        )
     soql = "SELECT StageName, SUM(Amount) s FROM Opportunity GROUP BY ROLLUP(StageName)"
     assert [row["s"] for row in await rows(client, soql)] == [1000000000.55, 0.3, 1000000000.85]
 
@@ -129,7 +137,10 @@ async def test_subtotals_of_no_such_fields_are_refused(client, grouped, words):
 async def test_grouping_is_for_subtotals_alone(client):
     soql = "SELECT LeadSource, GROUPING(LeadSource) FROM Lead GROUP BY LeadSource"
     code, words = await refused(client, soql)
-    assert (code, words) == ("MALFORMED_QUERY", "GROUPING takes a field of a GROUP BY ROLLUP or CUBE: LeadSource")
+    assert (code, words) == (
+        "MALFORMED_QUERY",
+        "GROUPING takes a field of a GROUP BY ROLLUP or CUBE: LeadSource",
+    )
 
 
 # --- DISTANCE, GEOLOCATION
@@ -174,7 +185,9 @@ async def test_a_distance_between_two_places_of_a_record_is_measured(client, org
     assert await rows(client, "SELECT DISTANCE(From__c, To__c, 'km') d FROM Account") == [
         {"d": pytest.approx(343.6, abs=0.1)}
     ]
-    of_parent = "SELECT LastName FROM Contact WHERE DISTANCE(Account.To__c, GEOLOCATION(48.8566, 2.3522), 'mi') < 1"
+    of_parent = (
+        "SELECT LastName FROM Contact WHERE DISTANCE(Account.To__c, GEOLOCATION(48.8566, 2.3522), 'mi') < 1"
+    )
     assert await rows(client, of_parent) == [{"LastName": "C"}]
 
 
@@ -257,7 +270,9 @@ async def test_typeof_shows_only_the_address_of_what_it_does_not_name(client, ta
 async def test_two_typeofs_stand_in_one_query(client, org):
     contact = org.create("Contact", {"LastName": "C"})
     org.create("Task", {"Subject": "S", "WhoId": contact})
-    soql = "SELECT TYPEOF Who WHEN Contact THEN LastName END, TYPEOF Owner WHEN User THEN Username END FROM Task"
+    soql = (
+        "SELECT TYPEOF Who WHEN Contact THEN LastName END, TYPEOF Owner WHEN User THEN Username END FROM Task"
+    )
     [row] = await rows(client, soql)
     assert (row["Who"]["LastName"], row["Owner"]["Username"]) == ("C", org.identity.username)
 

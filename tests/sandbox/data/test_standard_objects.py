@@ -117,7 +117,12 @@ async def test_a_new_record_gets_the_defaults_that_describe_tells(client, org, o
 
 @pytest.mark.parametrize(
     ("stage", "closed", "won"),
-    [("Closed Won", True, True), ("closed lost", True, False), ("Qualification", False, False), ("Own", False, False)],
+    [
+        ("Closed Won", True, True),
+        ("closed lost", True, False),
+        ("Qualification", False, False),
+        ("Own", False, False),
+    ],
 )
 async def test_an_opportunity_is_closed_and_won_by_its_stage(client, org, stage, closed, won):
     first = await made(client, "Opportunity", **{**DEAL, "StageName": stage})
@@ -174,7 +179,9 @@ async def test_an_address_has_its_geocode(client, object_name, address):
     fields = await described(client, object_name)
     parts = {name for name, field in fields.items() if field["compoundFieldName"] == address}
     stem = address.removesuffix("Address")
-    assert {f"{stem}{part}" for part in ("Street", "City", "Latitude", "Longitude", "GeocodeAccuracy")} <= parts
+    assert {
+        f"{stem}{part}" for part in ("Street", "City", "Latitude", "Longitude", "GeocodeAccuracy")
+    } <= parts
     assert fields[address]["queryByDistance"]
     answer = await client.get(f"{V}/query", params={"q": f"SELECT {address} FROM {object_name}"})
     assert answer.status_code == 200
