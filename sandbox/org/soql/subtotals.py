@@ -18,8 +18,8 @@ from sandbox.org.soql.selection import select_groups
 def with_subtotals(query: Query, context: ConditionContext, where: Fragment) -> Fragment:
     """The whole SELECT of a query with subtotals, but for LIMIT and OFFSET.
 
-    Without an ORDER BY a subtotal stands behind the rows that it sums, the grand total last. What
-    a query without any row gives is said by no page: here it is no row, not even a total.
+    Without an ORDER BY a subtotal stands behind the rows that it sums, the grand total last. No
+    page tells the answer to a query without any row: here it is no row, not even a total.
     """
     scope = context.scope
     groups = [operand(each, scope).sql for each in query.group_by]

@@ -29,9 +29,9 @@ settings.configure(
 )
 django.setup()
 
-from django.db.models import Count, Q, Sum
-from salesforce import models
-from salesforce.dbapi.exceptions import SalesforceError
+from django.db.models import Count, Q, Sum  # noqa: E402 -- the settings come first
+from salesforce import models  # noqa: E402 -- the settings come first
+from salesforce.dbapi.exceptions import SalesforceError  # noqa: E402 -- the settings come first
 
 
 class Account(models.Model):

@@ -11,7 +11,6 @@ sys.path.pop(0)
 
 import pyforce
 
-
 URL = "https://login.salesforce.com/services/Soap/u/62.0"
 """The default is an API version that was retired."""
 
