@@ -15,6 +15,7 @@ from sandbox.org.control.export import RecordExport
 from sandbox.org.control.fields import FieldHandles
 from sandbox.org.control.handlers import Handles, Parts
 from sandbox.org.control.model import RetentionRequest, parsed
+from sandbox.org.control.operations import OperationHandles
 from sandbox.org.control.page import control_page
 from sandbox.org.control.permissions import PermissionHandles
 from sandbox.org.control.responses import JsonResponse
@@ -31,6 +32,7 @@ def routes(parts: Parts) -> list[BaseRoute]:
     handles = Handles(parts)
     fields = FieldHandles(parts.org)
     permissions = PermissionHandles(parts.org)
+    operations = OperationHandles(parts.org)
     return [
         Route("/sandbox", handlers.page),
         Route("/sandbox/health", handlers.health),
@@ -51,6 +53,7 @@ def routes(parts: Parts) -> list[BaseRoute]:
             methods=["GET", "POST", "PATCH", "DELETE"],
         ),
         Route("/sandbox/permissions", answering_errors(permissions.permissions), methods=["GET", "PATCH"]),
+        Route("/sandbox/operations", answering_errors(operations.operations), methods=["POST"]),
         Route("/sandbox/reset", answering_errors(handles.reset), methods=["POST"]),
         Route("/sandbox/disconnect", handlers.disconnect, methods=["POST"]),
         Route("/sandbox/sessions/expire", handlers.expire_sessions, methods=["POST"]),

@@ -10,14 +10,14 @@ from sandbox.org.errors import WRONG_TYPE, SalesforceError, not_found
 from sandbox.org.events.changes import EventShape
 from sandbox.org.schema.fields import NUMBERS, Value, checker, is_text, number_limit, restricted_picklist
 from sandbox.org.schema.ids import IdMaker, normalised
-from sandbox.org.schema.objects import SYSTEM_FIELDS, OrgField, OrgObject
+from sandbox.org.schema.objects import MASTER, SYSTEM_FIELDS, OrgField, OrgObject
 from sandbox.org.schema.persons import WRITTEN_BY_THE_ORG, has_persons
 from sandbox.org.schema.setup import load_setup
 from sandbox.org.schema.statuses import FOLLOWING, Following
 from schemas.catalogue import FieldType
 
 READ_ONLY = WRITTEN_BY_THE_ORG | {
-    "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "CaseNumber", "ContractNumber", *FOLLOWING,
+    "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "CaseNumber", MASTER, "ContractNumber", *FOLLOWING,
     "IsConverted", "ConvertedDate", "ConvertedAccountId", "ConvertedContactId", "ConvertedOpportunityId", "IsStandard",
 }  # fmt: skip
 """Fields that only the org writes."""

@@ -19,7 +19,7 @@ import orjson
 
 from sandbox.org.events.comparisons import Place
 from sandbox.org.schema.exact import Exact
-from sandbox.org.schema.objects import OrgField
+from sandbox.org.schema.objects import MASTER, OrgField
 from schemas.catalogue import FieldSpec, FieldType, ObjectSpec
 
 HEADER = "ChangeEventHeader"
@@ -57,13 +57,14 @@ _AVRO = {
 
 
 def event_fields(spec: ObjectSpec) -> dict[str, FieldSpec]:
-    """The fields that events carry: neither formulas nor the bytes of files (Change Data Capture
-    Developer Guide, "Change Event Message Structure").
+    """The fields that events carry: neither formulas nor the bytes of files, nor what a record was
+    merged into (Change Data Capture Developer Guide, "Change Event Message Structure").
     """
     return {
         name: field
         for name, field in spec.fields.items()
-        if (field.is_in_events if isinstance(field, OrgField) else field.type is not FieldType.BASE64)
+        if name != MASTER
+        and (field.is_in_events if isinstance(field, OrgField) else field.type is not FieldType.BASE64)
     }
 
 

@@ -49,6 +49,10 @@ class EventDials(_Dials):
     """True puts formula and roll-up fields into event bodies, as v66.0 does; older releases leave
     them out.
     """
+    reparented_children: bool = True
+    """False moves the children of a merged record without events of their own, as merges fire no
+    triggers for them; Salesforce's pages do not say whether change events tell of them.
+    """
     keepalive_seconds: float = Field(default=270, gt=0)
     """The longest a Pub/Sub stream with demand stays silent."""
     no_demand_seconds: float = Field(default=70, gt=0)

@@ -1,5 +1,6 @@
 """`/sobjects`, `/sobjects/X` and `/sobjects/X/describe`, made from the org's objects."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.responses import Response
@@ -11,7 +12,9 @@ from sandbox.org.rest.describe_fields import describe_field
 from sandbox.org.schema.setup import load_setup
 from sandbox.org.soql.entities import Entities, Entity
 from sandbox.org.soql.filter_scopes import DELEGATED, EVERYTHING, MINE, TEAM, supported_scopes
+from sandbox.org.state.merges import MERGEABLE
 from sandbox.org.state.org import Org
+from sandbox.org.state.record_types import RecordType, RecordTypes
 from schemas.salesforce.limits import QUERY_PAGE_MIN
 
 MAX_BATCH_SIZE = QUERY_PAGE_MIN
@@ -61,9 +64,9 @@ async def describe(call: Call) -> Response:
     if (event := event_entity(call.org, call.path("object"))) is not None:
         return _unless_unmodified(call, describe_event(event, call.base))
     entity = call.service.entity(call.path("object"))
-    writable = entity.name in call.org.store.tracked
+    writable, types = entity.name in call.org.store.tracked, RecordTypes(call.org).of(entity.name)
     return _unless_unmodified(
-        call, describe_entity(entity, call.service.entities, call.base, writable=writable)
+        call, describe_entity(entity, call.service.entities, call.base, writable=writable, types=types)
     )
 
 
@@ -89,6 +92,7 @@ def summary(entity: Entity, base: str, *, writable: bool) -> dict[str, Any]:
         "label": entity.label,
         "labelPlural": entity.label,
         "layoutable": writable,
+        "mergeable": writable and entity.name in MERGEABLE,
         "name": entity.name,
         "undeletable": writable,
         "updateable": writable,
@@ -97,15 +101,17 @@ def summary(entity: Entity, base: str, *, writable: bool) -> dict[str, Any]:
     return dict(sorted((_ALWAYS | own).items()))
 
 
-def describe_entity(entity: Entity, entities: Entities, base: str, *, writable: bool) -> dict[str, Any]:
-    """The whole describe of an object."""
+def describe_entity(
+    entity: Entity, entities: Entities, base: str, *, writable: bool, types: Sequence[RecordType] = ()
+) -> dict[str, Any]:
+    """The whole describe of an object. `types`: its own record types, beside the master."""
     whole = summary(entity, base, writable=writable) | {
         "childRelationships": [
             _child(child, field, name) for child, field, name in _children(entity, entities)
         ],
         "compactLayoutable": True,
         "fields": [describe_field(entity, field) for field in entity.fields.values()],
-        "recordTypeInfos": [_master_record_type(base, entity)],
+        "recordTypeInfos": _record_types(base, entity, types),
         "searchLayoutable": True,
         "supportedScopes": [
             {"label": _SCOPE_LABELS[name], "name": name} for name in supported_scopes(entity, entities)
@@ -140,18 +146,23 @@ def _child(child: str, field: str, name: str | None) -> dict[str, Any]:
     }
 
 
-def _master_record_type(base: str, entity: Entity) -> dict[str, Any]:
-    layout = f"{base}/sobjects/{entity.name}/describe/layouts/{_MASTER_RECORD_TYPE}"
-    return {
-        "active": True,
-        "available": True,
-        "defaultRecordTypeMapping": True,
-        "developerName": "Master",
-        "master": True,
-        "name": "Master",
-        "recordTypeId": _MASTER_RECORD_TYPE,
-        "urls": {"layout": layout},
-    }
+def _record_types(base: str, entity: Entity, types: Sequence[RecordType]) -> list[dict[str, Any]]:
+    """The object's own types, and the master that every object has."""
+    has_default = any(each.is_default for each in types)
+    master = RecordType(_MASTER_RECORD_TYPE, "Master", "Master", is_default=not has_default)
+    return [
+        {
+            "active": True,
+            "available": True,
+            "defaultRecordTypeMapping": each.is_default,
+            "developerName": each.developer_name,
+            "master": each is master,
+            "name": each.name,
+            "recordTypeId": each.id,
+            "urls": {"layout": f"{base}/sobjects/{entity.name}/describe/layouts/{each.id}"},
+        }
+        for each in (*types, master)
+    ]
 
 
 def describe_event(event: Entity, base: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from sandbox.org.soql.entities import Entities, Entity
 from sandbox.org.soql.functions import register_functions
 from sandbox.org.state.dml import Dml
 from sandbox.org.state.org import Org
+from sandbox.org.state.record_types import RecordTypes
 from sandbox.org.tooling.model import Tooling
 
 Addresses = Sequence[tuple[re.Pattern[str], Mapping[str, Callable[[Any], Awaitable[Response]]]]]
@@ -67,6 +68,7 @@ class RestService:
         store = self.org.store
         described = {name: spec.model_dump(mode="json") for name, spec in store.objects.items()}
         described["permissions"] = self.org.permissions.rights.model_dump(mode="json")
+        described["types"] = {name: [each.id for each in RecordTypes(self.org).of(name)] for name in store.tracked}
         checksum = zlib.crc32(orjson.dumps(described, option=orjson.OPT_SORT_KEYS))
         if store.meta("schema_checksum", -1) != checksum:
             # A second has one schema: a client that has seen it must hear of the next.

@@ -5,6 +5,7 @@ from sandbox.org.rest.describe_events import event_entity
 from sandbox.org.soap.call import Results, SoapCall
 from sandbox.org.soap.errors import SoapError
 from sandbox.org.soap.xml import element, of_mapping, texts
+from sandbox.org.state.record_types import RecordTypes
 from schemas.salesforce.limits import QUERY_PAGE_MIN
 
 DESCRIBED_MAX = 100
@@ -52,7 +53,8 @@ def _described(call: SoapCall, names: list[str]) -> Results:
         if entity is None:
             raise SoapError("INVALID_TYPE", f"sObject type '{name}' is not supported.")
         writable = entity.name in call.org.store.tracked
-        whole = describe_entity(entity, call.service.entities, call.base, writable=writable)
+        types = RecordTypes(call.org).of(entity.name)
+        whole = describe_entity(entity, call.service.entities, call.base, writable=writable, types=types)
         whole |= _pages(call, entity.key_prefix)
         found.append(element("result", of_mapping(whole, _OF_REST)))
     return found

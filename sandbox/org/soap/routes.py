@@ -13,7 +13,7 @@ from sandbox.org.auth.sessions import Sessions
 from sandbox.org.errors import SalesforceError
 from sandbox.org.rest.service import RestService
 from sandbox.org.rest.versions import checked_version
-from sandbox.org.soap import describes, handlers, queries, writes
+from sandbox.org.soap import describes, handlers, merges, queries, writes
 from sandbox.org.soap.call import APIS, Api, Results, SoapCall, SoapHandler, request_of
 from sandbox.org.soap.errors import PARTNER_FAULTS, SoapError, fault_body, not_built
 from sandbox.org.soap.xml import elements, parsed
@@ -37,6 +37,7 @@ HANDLERS: Mapping[str, SoapHandler] = {
     "upsert": writes.upsert,
     "delete": writes.delete,
     "undelete": writes.undelete,
+    "merge": merges.merge,
     "emptyRecycleBin": writes.empty_recycle_bin,
     "describeGlobal": describes.describe_global,
     "describeSObject": describes.describe_sobject,

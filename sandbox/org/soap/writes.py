@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 from sandbox.org.errors import SalesforceError
 from sandbox.org.soap.call import Results, SoapCall
 from sandbox.org.soap.errors import SoapError
-from sandbox.org.soap.xml import NIL, XSI_TYPE, Pairs, element, local, text, texts
+from sandbox.org.soap.xml import NIL, XSI_TYPE, Pairs, child, element, local, text, texts
 from sandbox.org.state.dml import Outcome, Verb, Write
 from schemas.salesforce.limits import COLLECTION_MAX_ROWS
 
@@ -19,19 +19,30 @@ _RESERVED = frozenset({"type", "fieldsToNull"})
 async def create(call: SoapCall) -> Results:
     """Makes records (SOAP API Developer Guide, "create()")."""
     return await _written(
-        call, [Write("insert", *_record(each)[:2]) for each in _records(call)], _save_result
+        call, [Write("insert", *sobject(each)[:2]) for each in _records(call)], _save_result
     )
 
 
 async def update(call: SoapCall) -> Results:
-    """Changes records by id (SOAP API Developer Guide, "update()")."""
-    rows = []
+    """Changes records by id; an account's new owner takes over what the OwnerChangeOptions say
+    (SOAP API Developer Guide, "update()").
+    """
+    rows, options = [], owner_options(call)
     for each in _records(call):
-        name, fields, record_id = _record(each)
+        name, fields, record_id = sobject(each)
         if not record_id:
             raise SoapError("MISSING_ARGUMENT", "Id not specified in an update call")
-        rows.append(Write("update", name, fields, record_id))
+        rows.append(Write("update", name, fields, record_id, owner_options=options))
     return await _written(call, rows, _save_result)
+
+
+def owner_options(call: SoapCall) -> list[str]:
+    """The owner change options that are to be carried out (SOAP API Developer Guide,
+    "OwnerChangeOptions").
+    """
+    header = child(call.request.header, "OwnerChangeOptions")
+    given = [each for each in header or () if local(each) == "options"]
+    return [text(each, "type") for each in given if text(each, "execute").lower() in ("true", "1")]
 
 
 async def upsert(call: SoapCall) -> Results:
@@ -41,7 +52,7 @@ async def upsert(call: SoapCall) -> Results:
     key = text(call.request.body, "externalIDFieldName") or "Id"
     rows = []
     for each in _records(call):
-        name, fields, record_id = _record(each)
+        name, fields, record_id = sobject(each)
         found = call.service.dml.entity(name).by_lower_name.get(key.lower())
         if found is None or not (found.kind == "id" or (found.spec is not None and found.spec.external_id)):
             raise SoapError("INVALID_FIELD", f"Field name provided, {key} is not an External ID for {name}")
@@ -109,14 +120,14 @@ async def _written(
 def _save_result(outcome: Outcome) -> Pairs:
     if outcome.error is None:
         return [("id", outcome.record_id), ("success", True)]
-    return [("errors", _error(outcome.error)), ("id", None), ("success", False)]
+    return [("errors", error_pairs(outcome.error)), ("id", None), ("success", False)]
 
 
 def _upsert_result(outcome: Outcome) -> Pairs:
     return [("created", outcome.created), *_save_result(outcome)]
 
 
-def _error(error: SalesforceError) -> Pairs:
+def error_pairs(error: SalesforceError) -> Pairs:
     """A record that is not there is an invalid reference, as in every result of a row."""
     is_missing = error.code == "NOT_FOUND"
     code = "INVALID_CROSS_REFERENCE_KEY" if is_missing else error.code
@@ -128,7 +139,7 @@ def _records(call: SoapCall) -> list[ElementTree.Element]:
     return [each for each in call.request.body if local(each) == "sObjects"]
 
 
-def _record(given: ElementTree.Element) -> tuple[str, dict[str, Any], str]:
+def sobject(given: ElementTree.Element) -> tuple[str, dict[str, Any], str]:
     """Object, fields and Id of an sObject. What is empty or nil changes nothing; `fieldsToNull`
     names what is to be emptied (SOAP API Developer Guide, "Null Values").
     """
@@ -144,7 +155,7 @@ def _record(given: ElementTree.Element) -> tuple[str, dict[str, Any], str]:
         if field.lower() == "id":
             record_id = (each.text or "").strip()
         elif len(each):
-            fields[field] = _record(each)[1] if text(each, "type") or each.get(XSI_TYPE) else _parts(each)
+            fields[field] = sobject(each)[1] if text(each, "type") or each.get(XSI_TYPE) else _parts(each)
         elif each.text:
             fields[field] = each.text
     return name, fields, record_id

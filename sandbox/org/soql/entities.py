@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from sandbox.org.schema.objects import OrgField, compound_of, org_object
+from sandbox.org.schema.objects import MASTER, OrgField, compound_of, org_object
 from sandbox.org.schema.persons import FULL_NAME
 from sandbox.org.schema.setup import Calculated, load_setup
 from schemas.catalogue import IDS, TEXTS, FieldType, ObjectSpec
@@ -259,7 +259,8 @@ def _relationship(name: str) -> str | None:
 
 
 def _child_name(child: Entity, reference: Field, parent: Entity) -> str | None:
-    if "User" in reference.references or (child.name, reference.name) in _UNNAMED:
+    is_untold = reference.name == MASTER or (child.name, reference.name) in _UNNAMED
+    if "User" in reference.references or is_untold:
         return None
     if child.name == parent.name and child.name in ("Account", "Campaign"):
         return f"Child{child.name}s"

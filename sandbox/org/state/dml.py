@@ -7,7 +7,7 @@ records is the same for all of them.
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from sandbox.org.soql.entities import DECIMAL_KINDS, Entity, Field
 from sandbox.org.soql.literals import full_id
 from sandbox.org.state.org import Org
 from sandbox.org.state.transaction import Transaction
+from sandbox.org.state.transfers import OWNER, Transfer, Transfers
 
 Verb = Literal["insert", "update", "upsert", "delete", "undelete", "hardDelete"]
 
@@ -36,6 +37,8 @@ class Write:
     """15 or 18 characters; None for an insert and for an upsert by another key."""
     key: str | None = None
     """The external id field of an upsert; its value is in `fields`."""
+    owner_options: Collection[str] = ()
+    """What goes along when the record gets another owner, of `transfers.OPTIONS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +191,7 @@ class Dml:
                 values[found.name if found else name] = value
         return values
 
-    def _checked(self, entity: Entity, body: Mapping[str, Any]) -> dict[str, object]:
+    def checked(self, entity: Entity, body: Mapping[str, Any]) -> dict[str, object]:
         """`values`, once every reference in them leads to a record that exists; the ids in their
         long form.
         """
@@ -264,12 +267,12 @@ class Dml:
     def _perform(self, tx: Transaction, row: Write) -> Outcome:
         entity = self.writable(row.object_name)
         if row.verb == "insert":
-            return Outcome(tx.create(entity.name, self._checked(entity, row.fields)), created=True)
+            return Outcome(tx.create(entity.name, self.checked(entity, row.fields)), created=True)
         if row.verb == "upsert":
             return self._upsert(tx, entity, row)
         record_id = row.record_id or ""
         if row.verb == "update":
-            tx.update(entity.name, record_id, self._checked(entity, row.fields))
+            self._update(tx, entity.name, row, self.checked(entity, row.fields))
         elif row.verb == "undelete":
             tx.undelete(entity.name, record_id)
         elif row.verb == "hardDelete":
@@ -278,11 +281,21 @@ class Dml:
             tx.delete(entity.name, record_id)
         return Outcome(full_id(record_id))
 
+    def _update(self, tx: Transaction, name: str, row: Write, values: Mapping[str, object]) -> None:
+        """Change a record; with options, what belongs to it follows to its new owner."""
+        owner, record_id = values.get(OWNER), row.record_id or ""
+        if owner and row.owner_options:
+            with tx.whole():
+                Transfers(self._org, tx).transfer(Transfer(name, str(owner), [record_id], row.owner_options))
+                tx.update(name, record_id, values)
+        else:
+            tx.update(name, record_id, values)
+
     def _upsert(self, tx: Transaction, entity: Entity, row: Write) -> Outcome:
         key = entity.by_lower_name.get((row.key or "").lower())
         if key is None:
             raise not_found()
-        values = self._checked(entity, row.fields)
+        values = self.checked(entity, row.fields)
         value = values.get(key.name)
         if value in (None, ""):
             if key.name == "Id":

@@ -237,7 +237,7 @@ class Org:
         """Empty the org and end its faults. Identity, sessions, clock and used-up ids stay."""
         connection = self.store.connection
         with self.batch():
-            for table in (*self.records, *_EMPTIED):
+            for table in (*self.records, *_EMPTIED, "RecordType"):
                 connection.execute(f'DELETE FROM "{table}"')
             self.store.restore_schema()
             self.store.seed()

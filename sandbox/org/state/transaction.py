@@ -18,6 +18,7 @@ from sandbox.org.errors import SalesforceError, entity_is_deleted
 from sandbox.org.faults.clock import Moment
 from sandbox.org.faults.dials import Dials
 from sandbox.org.schema.fields import Value
+from sandbox.org.schema.objects import MASTER
 from sandbox.org.schema.persons import (
     ACCOUNT,
     CONTACT,
@@ -137,6 +138,30 @@ class Transaction:
         if contact is not None:
             self.update(CONTACT, *contact)
 
+    def touch(self, object_name: str, record_id: str) -> None:
+        """Tell an update of a record that changes nothing but who modified it last and when."""
+        records = self._org.records_of(object_name)
+        row, _, modified_by = records.fetch(record_id, ())
+        now = self._stamp(records, record_id)
+        values: dict[str, Value] = {"LastModifiedDate": now}
+        if modified_by != self.user:
+            values["LastModifiedById"] = self.user
+        records.write(row, values, now)
+        body = records.shape.changed(values, {})
+        self.operations.append(Operation(records.shape, "UPDATE", record_id, body, tuple(values)))
+
+    def move(self, object_name: str, record_id: str, fields: Mapping[str, Value]) -> None:
+        """Store values of a record without an event: SystemModstamp moves, LastModifiedDate stays."""
+        records = self._org.records_of(object_name)
+        row, *_ = records.fetch(record_id, ())
+        records.write(row, fields, self._stamp(records, record_id))
+
+    def bin(self, object_name: str, record_id: str) -> None:
+        """Move one record to the recycle bin and leave its children where they are."""
+        records = self._org.records_of(object_name)
+        records.mark(record_id, self._stamp(records, record_id), deleted=True)
+        self.operations.append(Operation(records.shape, "DELETE", record_id, b"{}", ()))
+
     def delete(self, object_name: str, record_id: str) -> None:
         """Move a record to the recycle bin. LastModifiedDate stays as it is; SystemModstamp
         moves.
@@ -150,8 +175,7 @@ class Transaction:
             self._delete_children(object_name, record_id)
             if records.has_persons and (contact_id := self._person(records, record_id)[CONTACT_ID]):
                 self._delete_along(record_id, CONTACT, str(contact_id))
-            records.mark(record_id, self._stamp(records, record_id), deleted=True)
-            self.operations.append(Operation(records.shape, "DELETE", record_id, b"{}", ()))
+            self.bin(object_name, record_id)
 
     def hard_delete(self, object_name: str, record_id: str) -> None:
         """Forget a record, whether or not it is in the recycle bin; one that was has had its event.
@@ -188,7 +212,10 @@ class Transaction:
         with self._whole(object_name):
             now = self._stamp(records, record_id)
             records.mark(record_id, now, deleted=False)
-            records.write(row, {"LastModifiedDate": now, "LastModifiedById": self.user}, now)
+            modified: dict[str, Value] = {"LastModifiedDate": now, "LastModifiedById": self.user}
+            if MASTER in records.spec.fields:
+                modified[MASTER] = None
+            records.write(row, modified, now)
             values = records.shape.from_row(records.whole(record_id))
             self._emit(records, "UNDELETE", record_id, values)
             if object_name in self._org.child_rules or records.has_persons:
@@ -215,6 +242,10 @@ class Transaction:
         if self._org.records[child].is_binned(child_id):
             return
         self.delete(child, child_id)
+        self.remember(record_id, child, child_id)
+
+    def remember(self, record_id: str, child: str, child_id: str) -> None:
+        """Let an undelete of a record bring back a child, which went to the recycle bin with it."""
         self._org.store.connection.execute(
             "INSERT OR IGNORE INTO sandbox_cascades VALUES (?, ?, ?)", (record_id, child, child_id)
         )
@@ -289,12 +320,18 @@ class Transaction:
 
     @contextmanager
     def _whole(self, object_name: str) -> Iterator[None]:
-        """Let an operation that takes children along happen as a whole, or not at all when one of
-        them refuses.
-        """
+        """Let an operation that may take children along happen as a whole."""
         if object_name not in self._org.child_rules and not self._org.records[object_name].has_persons:
             yield
             return
+        with self.whole():
+            yield
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Let an operation on several records happen as a whole, or not at all when one of them
+        refuses.
+        """
         execute = self._org.store.connection.execute
         operations, gone = len(self.operations), len(self._batch.gone)
         execute("SAVEPOINT operation")
