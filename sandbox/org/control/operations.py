@@ -106,10 +106,10 @@ class OperationHandles:
         return self._dml.checked(self._dml.writable(object_name), fields)
 
     def _transferred(self, wanted: TransferRecords) -> int:
-        self._checked(wanted.object, {OWNER: wanted.owner})
+        owner = str(self._checked(wanted.object, {OWNER: wanted.owner})[OWNER])
         with self._org.transaction(wanted.user) as tx:
             transfers = Transfers(self._org, tx)
             ids = list(wanted.record_ids)
             if wanted.from_owner is not None:
                 ids += transfers.owned(wanted.object, wanted.from_owner)
-            return transfers.transfer(Transfer(wanted.object, wanted.owner, ids, wanted.options))
+            return transfers.transfer(Transfer(wanted.object, owner, ids, wanted.options))
