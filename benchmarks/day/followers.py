@@ -89,7 +89,7 @@ class Follower:
             self.credits += self.leases.try_take(Budget.DELIVERED_EVENTS, LeaseClass.POLLING, more)
         if not self.credits:
             return replay
-        events, position = self.org.channels.read(channel, replay, self.credits, 10**7)
+        events, position = self.org.channels.read(channel, replay, (self.credits, 10**7))
         self.credits -= len(events)
         now = self.now()
         for _ in events:

@@ -49,6 +49,15 @@ def entity_is_deleted() -> SalesforceError:
     return SalesforceError("ENTITY_IS_DELETED", "entity is deleted", 404)
 
 
+def unwritable(name: str) -> SalesforceError:
+    """A field that the user, or anybody, may read and not write."""
+    message = (
+        f"Unable to create/update fields: {name}. Please check the security settings of this field and verify that it "
+        "is read/write for your profile or permission set."
+    )
+    return SalesforceError("INVALID_FIELD_FOR_INSERT_UPDATE", message, fields=[name])
+
+
 def wrong_type(name: str, wanted: str, value: object) -> SalesforceError:
     """A value that its field cannot have, of whatever content."""
     return SalesforceError(

@@ -98,9 +98,7 @@ def deliver(office: Office, cuts: Sequence[int], chance: Random) -> None:
         chance.shuffle(events)
     edges = sorted({0, len(events), *(cut for cut in cuts if cut < len(events))})
     items = [
-        item
-        for first, end in itertools.pairwise(edges)
-        for item in staged(office.road, events[first:end])
+        item for first, end in itertools.pairwise(edges) for item in staged(office.road, events[first:end])
     ]
     chance.shuffle(items)
     for item in [*items, *chance.sample(items, min(2, len(items)))]:

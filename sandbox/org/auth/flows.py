@@ -8,14 +8,16 @@ import hmac
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from sandbox.org.auth.errors import OAuthError
-from sandbox.org.auth.grants import Grants, password_is_right
-from sandbox.org.data.identity import COMMAND_LINE, Identity
+from sandbox.org.auth.grants import Grants, user_of
+from sandbox.org.data.identity import COMMAND_LINE
+from sandbox.org.state.org import Org
 from schemas.errors import SettingsError
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -24,11 +26,21 @@ _LOGIN_HOSTS = ("login.salesforce.com", "test.salesforce.com")
 _AUDIENCES = ("https://login.salesforce.com", "https://test.salesforce.com")
 
 
+class Granted(NamedTuple):
+    """A grant that is good."""
+
+    client_id: str
+    """Of the app that asked."""
+    user_id: str
+    """Whom the token will stand for."""
+
+
 class Flows:
     """The grant types that the org honours for its one connected app."""
 
-    def __init__(self, identity: Identity, grants: Grants) -> None:
-        self._identity = identity
+    def __init__(self, org: Org, grants: Grants) -> None:
+        self._org = org
+        self._identity = identity = org.identity
         self._grants = grants
         public_key = _public_key(Path(identity.private_key_file).read_bytes())
         if public_key is None:
@@ -36,7 +48,7 @@ class Flows:
                 f"{identity.private_key_file} holds no RSA key. Delete the org's folder to make it again."
             )
         self._public_key = public_key
-        self._by_grant: dict[str, Callable[[Mapping[str, str], str], str]] = {
+        self._by_grant: dict[str, Callable[[Mapping[str, str], str], Granted]] = {
             "client_credentials": self._client_credentials,
             "password": self._password,
             "refresh_token": self._refresh_token,
@@ -48,9 +60,9 @@ class Flows:
         """Raise `OAuthError` unless the connected app itself asks."""
         self._check_client({**form, **_basic_credentials(basic)}, needs_secret=True)
 
-    def check(self, form: Mapping[str, str], basic: str | None, own_url: str) -> str:
-        """The client id of the app that asks; raises `OAuthError` unless the grant in `form` is
-        good.
+    def check(self, form: Mapping[str, str], basic: str | None, own_url: str) -> Granted:
+        """The app that asks and the user whom it asks for; raises `OAuthError` unless the grant in
+        `form` is good.
 
         Args:
             form: The request's form fields.
@@ -65,30 +77,31 @@ class Flows:
             raise OAuthError("unsupported_grant_type", "grant type not supported")
         return flow({**form, **_basic_credentials(basic)}, own_url)
 
-    def _client_credentials(self, form: Mapping[str, str], own_url: str) -> str:
+    def _client_credentials(self, form: Mapping[str, str], own_url: str) -> Granted:
         if own_url.partition("://")[2].split(":")[0] in _LOGIN_HOSTS:
             raise OAuthError("invalid_grant", "request not supported on this domain")
-        return self._check_client(form, needs_secret=True)
+        return Granted(self._check_client(form, needs_secret=True), self._identity.user_id)
 
-    def _password(self, form: Mapping[str, str], _own_url: str) -> str:
+    def _password(self, form: Mapping[str, str], _own_url: str) -> Granted:
         client_id = self._check_client(form, needs_secret=True)
-        if not password_is_right(self._identity, form.get("username", ""), form.get("password", "")):
+        user = user_of(self._org, form.get("username", ""), form.get("password", ""))
+        if user is None:
             raise OAuthError("invalid_grant", "authentication failure")
-        return client_id
+        return Granted(client_id, user)
 
-    def _refresh_token(self, form: Mapping[str, str], _own_url: str) -> str:
+    def _refresh_token(self, form: Mapping[str, str], _own_url: str) -> Granted:
         client_id = self._check_client(form, needs_secret=False)
         self._grants.grant_of(form.get("refresh_token", ""))
-        return client_id
+        return Granted(client_id, self._identity.user_id)
 
-    def _authorization_code(self, form: Mapping[str, str], _own_url: str) -> str:
+    def _authorization_code(self, form: Mapping[str, str], _own_url: str) -> Granted:
         client_id = self._check_client(form, needs_secret=False)
         self._grants.exchange(
             form.get("code", ""), form.get("redirect_uri", ""), form.get("code_verifier", "")
         )
-        return client_id
+        return Granted(client_id, self._identity.user_id)
 
-    def _jwt_bearer(self, form: Mapping[str, str], own_url: str) -> str:
+    def _jwt_bearer(self, form: Mapping[str, str], own_url: str) -> Granted:
         # `exp` is not compared with the clock: real clients send it as text, as "now" and in
         # milliseconds.
         options = {"verify_exp": False, "verify_aud": False, "verify_iat": False, "verify_nbf": False}
@@ -105,11 +118,17 @@ class Flows:
             raise OAuthError("invalid_client_id", "client identifier invalid")
         if str(claims.get("aud", "")).rstrip("/") not in (*_AUDIENCES, own_url):
             raise OAuthError("invalid_grant", "audience is invalid")
-        if claims.get("sub") != self._identity.username:
+        user = self._user_named(str(claims.get("sub")))
+        if user is None:
             raise OAuthError("invalid_grant", "user hasn't approved this consumer")
         if not str(claims.get("exp", "")).split(".")[0].isdigit():
             raise OAuthError("invalid_grant", "invalid assertion")
-        return self._identity.client_id
+        return Granted(self._identity.client_id, user)
+
+    def _user_named(self, username: str) -> str | None:
+        """Id of a user who may log in."""
+        users = self._org.permissions.users()
+        return next((each.id for each in users if each.username == username and each.may_log_in), None)
 
     def _check_client(self, form: Mapping[str, str], *, needs_secret: bool) -> str:
         """The app's client id. The command line's own app has no secret, and so no grant that needs

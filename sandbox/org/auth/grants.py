@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 from sandbox.org.auth.errors import OAuthError
 from sandbox.org.auth.sessions import Sessions
-from sandbox.org.data.identity import Identity
 from sandbox.org.state.org import Org
 
 CODE_SECONDS = 900
@@ -131,11 +130,16 @@ class Grants:
         )
 
 
-def password_is_right(identity: Identity, username: str, password: str) -> bool:
-    """Whether a login is the integration user's. A client may append a security token: this org has
-    none, and takes any.
+def user_of(org: Org, username: str, password: str) -> str | None:
+    """Id of the user who logs in so; None for a wrong pair. A client may append a security token:
+    this org has none, and takes any.
     """
-    own = identity.password
+    row = org.store.connection.execute(
+        'SELECT Id FROM "User" WHERE Username = ? COLLATE NOCASE AND IsActive = 1', (username,)
+    ).fetchone()
+    own = org.permissions.password_of(str(row[0])) if row else None
+    if own is None:
+        return None
     right = hmac.compare_digest(password[: len(own)].encode(), own.encode())
     token = password[len(own) :]
-    return right and (not token or token.isalnum()) and username.lower() == identity.username
+    return str(row[0]) if right and (not token or token.isalnum()) else None

@@ -18,7 +18,7 @@ from sandbox.org.auth.flows import Flows
 from sandbox.org.auth.frontdoor import FrontDoor
 from sandbox.org.auth.grants import Grants
 from sandbox.org.auth.identities import BAD_TOKEN, identity, user_info, wrong_identity
-from sandbox.org.auth.sessions import Sessions, authenticate
+from sandbox.org.auth.sessions import Session, Sessions, authenticate
 from sandbox.org.errors import SalesforceError
 from sandbox.org.state.org import Org
 
@@ -26,7 +26,7 @@ from sandbox.org.state.org import Org
 def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
     """The OAuth endpoints of `org`."""
     grants = Grants(org, sessions)
-    flows = Flows(org.identity, grants)
+    flows = Flows(org, grants)
 
     async def token(request: Request) -> Response:
         """Gives an access token for a grant (Salesforce Help, "OAuth 2.0 Token Endpoint" of
@@ -35,11 +35,11 @@ def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
         form = dict(request.query_params) | await _form(request)
         try:
             _check_app(org)
-            client_id = flows.check(form, request.headers.get("authorization"), own_url(request))
+            granted = flows.check(form, request.headers.get("authorization"), own_url(request))
         except OAuthError as error:
             return _refused(error)
-        session = sessions.open(org.identity.user_id, client_id)
-        body = _granted(org, session.token, own_url(request), with_scope=form["grant_type"] != "password")
+        session = sessions.open(granted.user_id, granted.client_id)
+        body = _granted(org, session, own_url(request), with_scope=form["grant_type"] != "password")
         if form["grant_type"] == "authorization_code":
             grant_id = secrets.token_hex(8)
             grants.bind(session.token, grant_id)
@@ -159,14 +159,14 @@ async def _form(request: Request) -> dict[str, str]:
     return dict(parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True))
 
 
-def _granted(org: Org, token: str, url: str, *, with_scope: bool) -> dict[str, str]:
-    id_url = f"{url}/id/{org.identity.org_id}/{org.identity.user_id}"
+def _granted(org: Org, session: Session, url: str, *, with_scope: bool) -> dict[str, str]:
+    id_url = f"{url}/id/{org.identity.org_id}/{session.user_id}"
     issued_at = str(org.clock.now().epoch_ms)
     signature = hmac.digest(
         org.identity.client_secret.encode(), (id_url + issued_at).encode(), hashlib.sha256
     )
     body = {
-        "access_token": token,
+        "access_token": session.token,
         "instance_url": url,
         "id": id_url,
         "token_type": "Bearer",

@@ -70,9 +70,8 @@ class ChunkWriter:
 class IngestWork:
     """Does the work of ingest jobs."""
 
-    def __init__(self, org: Org, dml: Dml, jobs: Jobs) -> None:
+    def __init__(self, org: Org, jobs: Jobs) -> None:
         self._org = org
-        self._dml = dml
         self._jobs = jobs
 
     async def __call__(self, run: Run) -> None:
@@ -97,13 +96,15 @@ class IngestWork:
     def _opened(self, job: Job) -> tuple[Upload, RowMaker]:
         """The job's file, checked, and what makes its rows; raises `InvalidBatchError`."""
         upload = open_upload(self._jobs.folder(job.id) / UPLOAD_FILE, job.separator, job.line_ending)
-        entity = self._dml.writable(job.object_name)
+        entity = Dml(self._org, job.user_id).writable(job.object_name)
         verb = VERBS[job.operation]
-        return upload, RowMaker(self._org.entities, entity, verb, job.external_id, upload.header)
+        return upload, RowMaker(
+            self._org.view(job.user_id).entities, entity, verb, job.external_id, upload.header
+        )
 
     async def _batches(self, run: Run, upload: Upload, maker: RowMaker, files: OutcomeFiles) -> None:
         job, meters = run.job, self._org.meters
-        writer = ChunkWriter(self._org, self._dml, user=job.user_id, origin=job.origin)
+        writer = ChunkWriter(self._org, Dml(self._org, job.user_id), user=job.user_id, origin=job.origin)
         fail_after = upload.rows // 2
         for number in _order(job, len(upload.starts)):
             if number in job.batches_done:

@@ -140,7 +140,7 @@ def _job(call: Call) -> Job:
 
 def _new_job(call: Call, bulk: Bulk, body: dict[str, Any]) -> Job:
     known_only(body, _FIELDS)
-    entity = call.org.entities.find(text(body, "object"))
+    entity = call.service.entities.find(text(body, "object"))
     if entity is None:
         raise invalid_job(f"Unable to find object: {body['object']}")
     operation = chosen(body, "operation", tuple(VERBS))

@@ -40,7 +40,7 @@ async def create(call: Call) -> Response:
     soql, now = text(body, "query"), bulk.jobs.now_ms()
     delimiter, line_ending = csv_dialect(body)
     # In a thread: a list of 4,000 ids takes 0.2 s to parse.
-    compiled = await asyncio.to_thread(bulk_query, soql, call.org.entities, operation, created_ms=now)
+    compiled = await asyncio.to_thread(bulk_query, soql, call.service.entities, operation, created_ms=now)
     call.org.meters.bulk_query_jobs.count()
     job = Job(
         bulk.jobs.new_id(),

@@ -26,9 +26,7 @@ class Bulk:
         self.dml = Dml(org)
         self.readers = Readers(org)
         """Apart from REST's, so that large exports leave its queries alone."""
-        self.runner = Runner(
-            org, self.jobs, {"V2Query": self._query, "V2Ingest": IngestWork(org, self.dml, self.jobs)}
-        )
+        self.runner = Runner(org, self.jobs, {"V2Query": self._query, "V2Ingest": IngestWork(org, self.jobs)})
 
     def start(self) -> None:
         """Take up what was at work when the org last ended."""
@@ -54,7 +52,11 @@ class Bulk:
     async def _query(self, run: Run) -> None:
         job = run.job
         compiled = await asyncio.to_thread(
-            bulk_query, job.soql, self.org.entities, job.operation, created_ms=job.created_ms
+            bulk_query,
+            job.soql,
+            self.org.view(job.user_id).entities,
+            job.operation,
+            created_ms=job.created_ms,
         )
         target = self.result(job.id)
         await self.readers.run(lambda connection: target.write(connection, compiled, job, run.stop))

@@ -36,7 +36,7 @@ async def create_job(call: AsyncCall) -> Response:
     """Make a job; 201. (Bulk API 2.0 and Bulk API Developer Guide, "Bulk API: Create a Job")."""
     body = request_object(call.request, await call.request.body())
     operation, content_type = _operation(body), _content_type(body)
-    entity = call.org.entities.find(str(body.get("object") or ""))
+    entity = call.org.view(call.user_id).entities.find(str(body.get("object") or ""))
     if entity is None:
         raise invalid_job(f"Unable to find object: {told(body.get('object'))}")
     key = None

@@ -34,9 +34,8 @@ _STOP_SECONDS = 2
 class ClassicRunner:
     """The jobs whose batches are at work."""
 
-    def __init__(self, org: Org, dml: Dml, readers: Readers, jobs: ClassicJobs) -> None:
+    def __init__(self, org: Org, readers: Readers, jobs: ClassicJobs) -> None:
         self._org = org
-        self._dml = dml
         self._readers = readers
         self._jobs = jobs
         self._at_work: dict[str, tuple[Event, asyncio.Task[None]]] = {}
@@ -110,7 +109,11 @@ class ClassicRunner:
         soql = await asyncio.to_thread(self._jobs.request_file(job, batch).read_text)
         try:
             compiled = await asyncio.to_thread(
-                bulk_query, soql, self._org.entities, job.operation, created_ms=batch.created_ms
+                bulk_query,
+                soql,
+                self._org.view(job.user_id).entities,
+                job.operation,
+                created_ms=batch.created_ms,
             )
         except SalesforceError as error:
             raise InvalidBatchError(f"Failed to process query: {error.code}: {error.message}") from None
@@ -140,9 +143,9 @@ class ClassicRunner:
         batch.state = "NotProcessed"
 
     async def _ingest(self, job: ClassicJob, batch: Batch, stop: Event, fault: FaultRule | None) -> None:
-        entity = self._dml.writable(job.object_name)
+        entity = Dml(self._org, job.user_id).writable(job.object_name)
         rows = await asyncio.to_thread(
-            batch_rows, job, self._jobs.request_file(job, batch), self._org.entities, entity
+            batch_rows, job, self._jobs.request_file(job, batch), self._org.view(job.user_id).entities, entity
         )
         if not batch.chunks_done:
             self._org.meters.bulk_rows.count(len(rows))
@@ -152,7 +155,7 @@ class ClassicRunner:
             # What was written after the job was last written down belongs to a chunk that is done
             # again.
             file.truncate(batch.outcome_bytes)
-        writer = ChunkWriter(self._org, self._dml, user=job.user_id, origin=job.origin)
+        writer = ChunkWriter(self._org, Dml(self._org, job.user_id), user=job.user_id, origin=job.origin)
         for start in range(batch.chunks_done * DML_CHUNK_ROWS, len(rows), DML_CHUNK_ROWS):
             if stop.is_set():
                 raise StoppedError

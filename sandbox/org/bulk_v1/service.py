@@ -13,7 +13,7 @@ class ClassicBulk:
     def __init__(self, bulk: Bulk) -> None:
         self.jobs = ClassicJobs(bulk.jobs)
         self.dml = bulk.dml
-        self.runner = ClassicRunner(bulk.org, bulk.dml, bulk.readers, self.jobs)
+        self.runner = ClassicRunner(bulk.org, bulk.readers, self.jobs)
 
     def start(self) -> None:
         """Take up what was at work when the org last ended."""

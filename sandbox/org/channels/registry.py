@@ -18,6 +18,7 @@ from sandbox.org.data.store import Store
 from sandbox.org.errors import SalesforceError
 from sandbox.org.events.comparisons import Place
 from sandbox.org.events.event_schema import EventCodec, event_schema, schema_id
+from sandbox.org.faults.dials import EventDials
 from sandbox.org.faults.faults import Faults
 from sandbox.org.limits.meters import Meters
 from sandbox.org.permissions.model import Permissions
@@ -55,6 +56,7 @@ class ChannelAccess(NamedTuple):
     permissions: Permissions
     meters: Meters
     faults: Faults
+    dials: EventDials
 
 
 class Channels:
@@ -75,10 +77,12 @@ class Channels:
         self._permissions = access.permissions
         self._meters = access.meters
         self._faults = access.faults
+        self._events = access.dials
         self._codecs: dict[str, EventCodec] = {}
         self._connection.executescript(_TABLES)
         self.by_event_name = {store.objects[name].event_name: name for name in records}
         """Object by the name of its change event: CaseChangeEvent -> Case."""
+        self._of_one_object = {f"/data/{event}" for event in self.by_event_name}
         self.schema_ids: dict[str, str] = {}
         """The current event schema's id by object."""
         for name in records:
@@ -165,11 +169,15 @@ class Channels:
         """
         return entity in self._selected
 
-    def may_follow(self, channel: Channel) -> bool:
-        """True when the integration user may subscribe: it may view all records of every object
-        whose events the channel carries.
+    def may_follow(self, channel: Channel, user: str | None = None) -> bool:
+        """True when a user (None: the integration user) may subscribe: he may view all records of
+        every object whose events the channel carries. By a dial that counts for the channels of one
+        object alone: others are open to everybody, and carry to each what he may view.
         """
-        return self._permissions.may_follow(self._selected if channel.entities is None else channel.entities)
+        if self._events.enforced_at == "delivery" and channel.name not in self._of_one_object:
+            return True
+        carried = self._selected if channel.entities is None else channel.entities
+        return self._permissions.may_follow(carried, user)
 
     def deselect(self, entity: str) -> None:
         """Take the object off the standard channel until it is made a member of it again."""
@@ -216,23 +224,29 @@ class Channels:
         return found
 
     def read(
-        self, channel: Channel, after: int, max_events: int, max_bytes: int
+        self, channel: Channel, after: int, most: tuple[int, int], user: str | None = None
     ) -> tuple[list[Delivery], int]:
         """A channel's next events after a position, counted as delivered, and the position that was
-        then read through.
+        then read through. `most`: events and bytes.
         """
+        max_events, max_bytes = most
         if channel.members:
             max_events = min(max_events, _LOOKED_INTO)
         rows, position = self.bus.read(after, channel.entities, max_events, max_bytes)
-        return self.hand_out(channel, rows), position
+        return self.hand_out(channel, rows, user), position
 
-    def hand_out(self, channel: Channel, rows: Sequence[Row]) -> list[Delivery]:
+    def hand_out(self, channel: Channel, rows: Sequence[Row], user: str | None = None) -> list[Delivery]:
         """A subscriber's messages for these rows, counted against the org's allocation of delivered
-        events.
+        events. An object whose records the user may not all view has no events for him; sharing of
+        single records has no say (Change Data Capture Developer Guide, "Required Permissions for
+        Change Event Subscribers").
         """
+        rights = self._permissions.of(user) if user else self._permissions.rights
+        if not (rights.view_all_data or rights.modify_all_data):
+            rows = [row for row in rows if rights.sees_all(row[1]) or row[1] not in self._records]
         found = channel.delivered(rows, self._current_values)
-        if self._permissions.rights.hidden_fields:
-            found = self._without_hidden(rows, found)
+        if rights.hidden_fields:
+            found = self._without_hidden(rows, found, user)
         if self._faults.has("event"):
             found = self._disturbed(rows, found)
         if found:
@@ -257,12 +271,14 @@ class Channels:
                 disturbed.append(event)
         return disturbed
 
-    def _without_hidden(self, rows: Sequence[Row], found: Sequence[Delivery]) -> list[Delivery]:
+    def _without_hidden(
+        self, rows: Sequence[Row], found: Sequence[Delivery], user: str | None
+    ) -> list[Delivery]:
         """Field-level security of the subscriber removes fields from events."""
         entities = {row[0]: row[1] for row in rows}
         return [
             event._replace(
-                data=without_fields(event.data, self._permissions.hidden(entities[event.replay_id]))
+                data=without_fields(event.data, self._permissions.hidden(entities[event.replay_id], user))
             )
             for event in found
         ]

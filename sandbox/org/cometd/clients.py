@@ -30,6 +30,8 @@ class Client:
     client_id: str
     last_seen: float
     """Monotonic seconds of the last answer."""
+    user: str | None = None
+    """Whose session the latest message came with: the rights that count for its events."""
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     """By channel name."""
     has_connected: bool = False

@@ -66,7 +66,7 @@ class Handlers:
     async def answer(self, message: Message, caller: Caller) -> bytes:
         """The answer to one message: JSON objects joined by commas."""
         channel = message.get("channel")
-        refusal = self._authentication_error(caller.authorization)
+        user, refusal = self._authenticated(caller.authorization)
         if channel == "/meta/handshake":
             return self._handshake(message, refusal)
         if refusal is not None:
@@ -76,6 +76,7 @@ class Handlers:
         client = self._clients.find(message["clientId"])
         if client is None:
             return _refused(message, errors.UNKNOWN_CLIENT, {"interval": 0, "reconnect": "handshake"})
+        client.user = user
         if channel == "/meta/connect":
             return await self._connect(client, message, caller)
         handler = self._by_channel.get(channel)
@@ -85,14 +86,14 @@ class Handlers:
         client.last_seen = time.monotonic()
         return answer
 
-    def _authentication_error(self, authorization: str | None) -> str | None:
+    def _authenticated(self, authorization: str | None) -> tuple[str | None, str | None]:
+        """Who sends a message, and the error for a sender without a session."""
         if authorization is None:
-            return errors.NO_AUTHENTICATION
+            return None, errors.NO_AUTHENTICATION
         try:
-            self._sessions.use(bearer_token(authorization))
+            return self._sessions.use(bearer_token(authorization)).user_id, None
         except SalesforceError:
-            return errors.BAD_AUTHENTICATION
-        return None
+            return None, errors.BAD_AUTHENTICATION
 
     def _handshake(self, message: Message, refusal: str | None) -> bytes:
         """Knows a new client, unless the org has too many (Streaming API Developer Guide,
@@ -198,8 +199,9 @@ class Handlers:
         for channel, subscription in client.subscriptions.items():
             if len(taken) >= _MAX_EVENTS or size >= _MAX_BYTES:
                 break
+            room = _MAX_EVENTS - len(taken), _MAX_BYTES - size
             found, subscription.position = self._channels.read(
-                subscription.channel, subscription.position, _MAX_EVENTS - len(taken), _MAX_BYTES - size
+                subscription.channel, subscription.position, room, client.user
             )
             tail = b',"channel":%b}' % orjson.dumps(channel)
             bodies = [event.data for event in found]
@@ -233,7 +235,7 @@ class Handlers:
         followed = self._channels.find(channel)
         if followed is None:
             return errors.unknown_channel(channel)
-        if not self._channels.may_follow(followed):
+        if not self._channels.may_follow(followed, client.user):
             return errors.NOT_ALLOWED
         if self._channels.is_exhausted:
             return errors.EVENTS_SPENT

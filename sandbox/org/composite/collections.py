@@ -73,7 +73,7 @@ async def delete(call: Call) -> Response:
     ids = _listed(call, "ids")
     if len(ids) > COLLECTION_MAX_ROWS:
         raise too_many_records(COLLECTION_MAX_ROWS)
-    by_prefix = {entity.key_prefix: entity.name for entity in call.org.entities}
+    by_prefix = {entity.key_prefix: entity.name for entity in call.service.entities}
     rows = []
     for text in ids:
         if full_id(text) is None or text[:3] not in by_prefix:

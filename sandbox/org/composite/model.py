@@ -64,7 +64,7 @@ def type_of(call: Call, record: Mapping[str, Any]) -> Entity:
     name = attributes.get("type") if isinstance(attributes, dict) else None
     if not isinstance(name, str):
         raise missing_type()
-    entity = call.org.entities.find(name)
+    entity = call.service.entities.find(name)
     if entity is None:
         raise unsupported_type(name)
     return entity

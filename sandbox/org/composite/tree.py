@@ -98,9 +98,9 @@ def _nodes(
 
 
 def _relationship(call: Call, parent: Entity, name: str) -> tuple[Entity, str]:
-    for found in call.org.entities.children(parent):
+    for found in call.service.entities.children(parent):
         if (found.name or "").lower() == name.lower():
-            return call.org.entities.all[found.child], found.field
+            return call.service.entities.all[found.child], found.field
     raise SalesforceError(
         "INVALID_FIELD", f"No such relation '{name}' on entity '{parent.name}'", fields=[name]
     )

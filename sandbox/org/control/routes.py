@@ -53,6 +53,8 @@ def routes(parts: Parts) -> list[BaseRoute]:
             methods=["GET", "POST", "PATCH", "DELETE"],
         ),
         Route("/sandbox/permissions", answering_errors(permissions.permissions), methods=["GET", "PATCH"]),
+        Route("/sandbox/users", answering_errors(permissions.users), methods=["GET", "POST"]),
+        Route("/sandbox/sharing", answering_errors(permissions.sharing), methods=["GET", "PATCH", "POST"]),
         Route("/sandbox/operations", answering_errors(operations.operations), methods=["POST"]),
         Route("/sandbox/reset", answering_errors(handles.reset), methods=["POST"]),
         Route("/sandbox/disconnect", handlers.disconnect, methods=["POST"]),

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 
 from sandbox.org.data.store import Store, collation, is_unique
-from sandbox.org.errors import WRONG_TYPE, SalesforceError, not_found
+from sandbox.org.errors import WRONG_TYPE, SalesforceError, not_found, unwritable
 from sandbox.org.events.changes import EventShape
 from sandbox.org.schema.fields import NUMBERS, Value, checker, is_text, number_limit, restricted_picklist
 from sandbox.org.schema.ids import IdMaker, normalised
@@ -319,12 +319,7 @@ class Records:
         if check is not None:
             return None if value is None else check(value)
         if name in self.spec.fields or name in self._calculated or name in SYSTEM_FIELDS:
-            raise SalesforceError(
-                "INVALID_FIELD_FOR_INSERT_UPDATE",
-                f"Unable to create/update fields: {name}. Please check the security settings of this field and verify that it "
-                "is read/write for your profile or permission set.",
-                fields=[name],
-            )
+            raise unwritable(name)
         raise SalesforceError(
             "INVALID_FIELD", f"No such column '{name}' on sobject of type {self.spec.name}", fields=[name]
         )

@@ -4,6 +4,8 @@ The control plane reads and turns them (`/sandbox/dials`); a default is what an 
 in no hurry and under no faults.
 """
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -48,6 +50,10 @@ class EventDials(_Dials):
     calculated_fields: bool = False
     """True puts formula and roll-up fields into event bodies, as v66.0 does; older releases leave
     them out.
+    """
+    enforced_at: Literal["subscription", "delivery"] = "subscription"
+    """Where View All is asked for on a channel of several objects: at the subscription, which is then
+    refused, or at each delivery, so that events are silently left out (as v67.0's guide says).
     """
     reparented_children: bool = True
     """False moves the children of a merged record without events of their own, as merges fire no

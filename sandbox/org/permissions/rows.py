@@ -67,7 +67,7 @@ def providers(
             "PermissionsApiEnabled": rights.api_enabled,
             "PermissionsViewSetup": rights.view_setup,
             "PermissionsViewAllData": rights.view_all_data,
-            "PermissionsModifyAllData": False,
+            "PermissionsModifyAllData": rights.modify_all_data,
         }
         return [{"Id": "000000000000000AAA", **row}]
 
@@ -83,7 +83,7 @@ def providers(
                 "SobjectType": name,
                 "PermissionsRead": True,
                 "PermissionsViewAllRecords": permissions.may_follow([name]),
-                "PermissionsModifyAllRecords": False,
+                "PermissionsModifyAllRecords": permissions.rights.changes_all(name),
             }
             for number, name in enumerate(objects(), 1)
             if permissions.rights.objects.get(name) != "none"

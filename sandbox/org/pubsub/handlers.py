@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 
-from sandbox.org.auth.sessions import Sessions
+from sandbox.org.auth.sessions import Session, Sessions
 from sandbox.org.channels.bus import ReplayPositionError
 from sandbox.org.channels.model import Channel
 from sandbox.org.errors import SalesforceError
@@ -38,8 +38,8 @@ class PubSub(service.PubSubServicer):  # type: ignore[misc]
         """A topic and the present schema of its events (Pub/Sub API Guide, "GetTopic RPC
         Method").
         """
-        await self._token(context)
-        channel = await self._channel(request.topic_name, context)
+        session = await self._session(context)
+        channel = await self._channel(request.topic_name, context, session)
         entities = channel.entities or ()
         current = self._channels.schema_ids[next(iter(entities))] if len(entities) == 1 else ""
         return wire.TopicInfo(
@@ -53,7 +53,7 @@ class PubSub(service.PubSubServicer):  # type: ignore[misc]
 
     async def GetSchema(self, request: Any, context: Any) -> Any:
         """The Avro schema of an id, however old (Pub/Sub API Guide, "GetSchema RPC Method")."""
-        await self._token(context)
+        await self._session(context)
         schema = self._channels.schema_json(request.schema_id)
         if schema is None:
             await refuse(context, errors.NO_SCHEMA)
@@ -63,16 +63,16 @@ class PubSub(service.PubSubServicer):  # type: ignore[misc]
         """Events of a topic, as many as the client asks for (Pub/Sub API Guide, "Subscribe RPC
         Method").
         """
-        token = await self._token(context)
+        session = await self._session(context)
         first = await anext(aiter(requests), None)
         if first is None:
             return
-        channel = await self._channel(first.topic_name, context)
+        channel = await self._channel(first.topic_name, context, session)
         position = await self._position(first.replay_preset, first.replay_id, context)
-        stream = Stream(self._channels, channel, position, self._encoder)
+        stream = Stream(self._channels, channel, position, self._encoder, session.user_id)
         await self._ask(stream, first, context)
         async with self._reading(stream, requests, context) as reading:
-            async for events in self._served(stream, token, reading, context):
+            async for events in self._served(stream, session.token, reading, context):
                 yield wire.FetchResponse(
                     events=events,
                     latest_replay_id=replay_bytes(stream.position),
@@ -84,7 +84,7 @@ class PubSub(service.PubSubServicer):  # type: ignore[misc]
         """A subscription whose position the org keeps (Pub/Sub API Guide, "ManagedSubscribe RPC
         Method (Beta)").
         """
-        token = await self._token(context)
+        session = await self._session(context)
         first = await anext(aiter(requests), None)
         if first is None:
             return
@@ -93,14 +93,14 @@ class PubSub(service.PubSubServicer):  # type: ignore[misc]
             await refuse(context, errors.NO_SUBSCRIPTION)
         if not found.is_running:
             await refuse(context, errors.SUBSCRIPTION_STOPPED)
-        channel = await self._channel(found.topic, context)
-        stream = Stream(self._channels, channel, self._managed_start(found), self._encoder)
+        channel = await self._channel(found.topic, context, session)
+        stream = Stream(self._channels, channel, self._managed_start(found), self._encoder, session.user_id)
         await self._ask(stream, first, context)
         with self._managed.taken(found.subscription_id) as is_free:
             if not is_free:
                 await refuse(context, errors.SUBSCRIPTION_TAKEN)
             async with self._reading(stream, requests, context, found.subscription_id) as reading:
-                async for events in self._served(stream, token, reading, context):
+                async for events in self._served(stream, session.token, reading, context):
                     commit = reading.commits.pop() if reading.commits else None
                     reading.commits.clear()  # several requests may share one answer
                     yield wire.ManagedFetchResponse(
@@ -115,15 +115,15 @@ class PubSub(service.PubSubServicer):  # type: ignore[misc]
         """Refused: only Salesforce publishes change events (Pub/Sub API Guide, "Publish RPC
         Method").
         """
-        await self._token(context)
-        await self._channel(request.topic_name, context)
+        session = await self._session(context)
+        await self._channel(request.topic_name, context, session)
         await refuse(context, errors.NO_PUBLISHING)
 
     async def PublishStream(self, requests: Any, context: Any) -> AsyncIterator[Any]:
         """Refused, like Publish (Pub/Sub API Guide, "PublishStream RPC Method")."""
-        await self._token(context)
+        session = await self._session(context)
         async for request in requests:
-            await self._channel(request.topic_name, context)
+            await self._channel(request.topic_name, context, session)
             if not request.events:  # nothing to refuse: the client keeps its stream open
                 yield wire.PublishResponse(rpc_id=str(uuid.uuid4()))
                 continue
@@ -131,23 +131,22 @@ class PubSub(service.PubSubServicer):  # type: ignore[misc]
 
     # --- what they share
 
-    async def _token(self, context: Any) -> str:
+    async def _session(self, context: Any) -> Session:
         given = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
         org_id = self._org.identity.org_id[:_ORG_ID_CHARACTERS]
         token = given.get("accesstoken", "")
         if given.get("tenantid", "")[:_ORG_ID_CHARACTERS] != org_id or not given.get("instanceurl"):
             await refuse(context, errors.AUTH)
         try:
-            self._sessions.use(token)
+            return self._sessions.use(token)
         except SalesforceError:
             await refuse(context, errors.AUTH)
-        return token
 
-    async def _channel(self, name: str, context: Any) -> Channel:
+    async def _channel(self, name: str, context: Any, session: Session) -> Channel:
         found = self._channels.find(name)
         if found is None:
             await refuse(context, errors.NO_TOPIC)
-        if not self._channels.may_follow(found):
+        if not self._channels.may_follow(found, session.user_id):
             await refuse(context, errors.NOT_ALLOWED)
         return found
 

@@ -90,7 +90,9 @@ class Encoder:
 class Stream:
     """Demand, position and due events of one subscription."""
 
-    def __init__(self, channels: Channels, channel: Channel, position: int, encoder: Encoder) -> None:
+    def __init__(
+        self, channels: Channels, channel: Channel, position: int, encoder: Encoder, user: str
+    ) -> None:
         self.channel = channel
         self.position = position
         """The last replay id that was handed out or passed over."""
@@ -100,6 +102,7 @@ class Stream:
         """Set when the client has asked for more, or has gone."""
         self._channels = channels
         self._encoder = encoder
+        self._user = user
         self._due: deque[tuple[int, Any]] = deque()
 
     def ask(self, count: int) -> None:
@@ -130,7 +133,9 @@ class Stream:
         return bool(found)
 
     def _fetch(self) -> None:
-        found, position = self._channels.read(self.channel, self.position, self.demand, _MAX_BYTES)
+        found, position = self._channels.read(
+            self.channel, self.position, (self.demand, _MAX_BYTES), self._user
+        )
         self._due.extend((delivery.replay_id, self._encoder.encoded(delivery)) for delivery in found)
         if not self._due:
             self.position = position

@@ -169,13 +169,13 @@ def _accept(service: "RestService", request: Request) -> Call:
     _check_length(request)
     session = authenticate(request)
     service.org.count_call(session.client_id)
-    if not service.org.permissions.rights.api_enabled:
+    if not service.org.permissions.of(session.user_id).api_enabled:
         raise SalesforceError(
             "API_DISABLED_FOR_ORG", "API is not enabled for this Organization or Partner", 403
         )
     _check_accept(request)
     return Call(
-        service,
+        service.as_user(session.user_id),
         request,
         _version(request),
         session.user_id,

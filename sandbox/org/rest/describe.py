@@ -50,7 +50,7 @@ async def basic_information(call: Call) -> Response:
     """`GET /sobjects/X`: an object in short (REST API Developer Guide, "sObject Basic
     Information").
     """
-    if (event := event_entity(call.org, call.path("object"))) is not None:
+    if (event := event_entity(call.service, call.path("object"))) is not None:
         return json_response({"objectDescribe": _event_object(event.name, call.base), "recentItems": []})
     entity = call.service.entity(call.path("object"))
     writable = entity.name in call.org.store.tracked
@@ -61,7 +61,7 @@ async def describe(call: Call) -> Response:
     """`GET /sobjects/X/describe`: an object, or a change event object, and its fields (REST API
     Developer Guide, "sObject Describe").
     """
-    if (event := event_entity(call.org, call.path("object"))) is not None:
+    if (event := event_entity(call.service, call.path("object"))) is not None:
         return _unless_unmodified(call, describe_event(event, call.base))
     entity = call.service.entity(call.path("object"))
     writable, types = entity.name in call.org.store.tracked, RecordTypes(call.org).of(entity.name)

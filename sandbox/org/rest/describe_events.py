@@ -6,8 +6,8 @@ written).
 from typing import Any
 
 from sandbox.org.rest.describe_fields import describe_field
+from sandbox.org.rest.service import RestService
 from sandbox.org.soql.entities import Entity, Field
-from sandbox.org.state.org import Org
 
 _HEADER = "ChangeEventHeader"
 _READ_ONLY = dict.fromkeys(
@@ -16,13 +16,13 @@ _READ_ONLY = dict.fromkeys(
 )
 
 
-def event_entity(org: Org, name: str) -> Entity | None:
+def event_entity(service: RestService, name: str) -> Entity | None:
     """The change event object of that name, in any case, of an object that the user sees; None when
     there is none.
     """
-    for tracked in org.store.tracked:
-        event_name = org.store.objects[tracked].event_name
-        entity = org.entities.find(tracked)
+    for tracked in service.org.store.tracked:
+        event_name = service.org.store.objects[tracked].event_name
+        entity = service.entities.find(tracked)
         if event_name.lower() == name.lower() and entity is not None:
             return Entity(event_name, f"{entity.label} Change Event", "", _fields(entity))
     return None

@@ -44,7 +44,7 @@ async def limits(call: Call) -> Response:
     """`GET /limits`: `{"DailyApiRequests": {"Max": …, "Remaining": …}, …}` (REST API Developer
     Guide, "Limits").
     """
-    if not call.org.permissions.rights.view_setup:
+    if not call.org.permissions.of(call.user_id).view_setup:
         message = "View Setup and Configuration is needed for this resource"
         raise SalesforceError("INSUFFICIENT_ACCESS", message, 403)
     found: dict[str, object] = {name: _unused(maximum) for name, maximum in _EDITION_FREE.items()}

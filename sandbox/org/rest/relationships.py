@@ -26,7 +26,7 @@ async def related(call: Call) -> Response | None:
     reference = entity.by_relationship.get(name)
     if reference is not None:
         return await _parent(call, *_parent_of(call, entity, record_id, reference))
-    for child in call.org.entities.children(entity):
+    for child in call.service.entities.children(entity):
         if (child.name or "").lower() == name and call.request.method in ("GET", "HEAD"):
             return await _children(call, child.child, child.field, record_id)
     return None
@@ -40,7 +40,7 @@ def _parent_of(call: Call, entity: Entity, record_id: str, reference: Field) -> 
     """The object and Id of the parent; raises NOT_FOUND when there is none."""
     statement = f'SELECT "{reference.name}" FROM "{entity.name}" WHERE Id = ?'
     [parent_id] = call.org.store.connection.execute(statement, (record_id,)).fetchone()
-    targets = (call.org.entities.find(name) for name in reference.references)
+    targets = (call.service.entities.find(name) for name in reference.references)
     target = next((each for each in targets if each and str(parent_id).startswith(each.key_prefix)), None)
     if target is None:
         raise not_found()

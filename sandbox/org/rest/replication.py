@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from sandbox.org.errors import SalesforceError
 from sandbox.org.rest.call import Call, json_response
+from sandbox.org.soql.entities import Entity
 from sandbox.org.soql.literals import stored_datetime
 from sandbox.org.state.org import Org
 from schemas.salesforce.limits import DELETED_MAX_AGE, REPLICATION_MAX_IDS, UPDATED_MAX_AGE
@@ -36,7 +37,7 @@ async def updated(call: Call) -> Response:
     """
     entity = call.service.entity(call.path("object"))
     span = _asked_span(call, UPDATED_MAX_AGE)
-    rows = await call.read(lambda connection: changed_rows(connection, entity.name, span, deleted=False))
+    rows = await call.read(lambda connection: changed_rows(connection, entity, span, deleted=False))
     ids = [record_id for record_id, _ in rows]
     return json_response({"ids": ids, "latestDateCovered": _shown(span.latest_covered)})
 
@@ -47,7 +48,7 @@ async def deleted(call: Call) -> Response:
     """
     entity = call.service.entity(call.path("object"))
     span = _asked_span(call, DELETED_MAX_AGE)
-    rows = await call.read(lambda connection: changed_rows(connection, entity.name, span, deleted=True))
+    rows = await call.read(lambda connection: changed_rows(connection, entity, span, deleted=True))
     return json_response(
         {
             "deletedRecords": [{"id": record_id, "deletedDate": at[:-1] + "+0000"} for record_id, at in rows],
@@ -58,18 +59,18 @@ async def deleted(call: Call) -> Response:
 
 
 def changed_rows(
-    connection: sqlite3.Connection, object_name: str, span: Span, *, deleted: bool
+    connection: sqlite3.Connection, entity: Entity, span: Span, *, deleted: bool
 ) -> list[tuple[str, str]]:
     """Ids and times of the records that changed, or went, within the span."""
     statement = (
-        f'SELECT Id, SystemModstamp FROM "{object_name}" WHERE SystemModstamp >= ? AND SystemModstamp < ? '
+        f"SELECT Id, SystemModstamp FROM {entity.table} WHERE SystemModstamp >= ? AND SystemModstamp < ? "
         "AND IsDeleted = ? ORDER BY SystemModstamp, Id LIMIT ?"
     )
     bounds = (stored_datetime(span.start), stored_datetime(span.end), deleted, REPLICATION_MAX_IDS + 1)
     rows = connection.execute(statement, bounds).fetchall()
     if deleted:
         gone = "SELECT id, at FROM sandbox_hard_deletes WHERE object = ? AND at >= ? AND at < ?"
-        rows += connection.execute(gone, (object_name, *bounds[:2])).fetchall()
+        rows += connection.execute(gone, (entity.name, *bounds[:2])).fetchall()
         rows.sort(key=lambda row: (row[1], row[0]))
     if len(rows) > REPLICATION_MAX_IDS:
         message = f"exceeded the limit of {REPLICATION_MAX_IDS} ids; use a shorter span of time"

@@ -2,6 +2,7 @@
 quota.
 """
 
+import copy
 import re
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -29,6 +30,7 @@ class RestService:
 
     def __init__(self, org: Org) -> None:
         self.org = org
+        self._user: str | None = None
         self.dml = Dml(org)
         self.readers = Readers(org)
         # An all-or-none composite runs its queries on the writer's connection.
@@ -44,8 +46,16 @@ class RestService:
 
     @property
     def entities(self) -> Entities:
-        """Every object as the API shows it now."""
-        return self.org.entities
+        """Every object as the API shows it to the user now."""
+        return self.org.view(self._user).entities
+
+    def as_user(self, user: str) -> "RestService":
+        """The service as a user has it: what is shared stays shared, and the user's rights count."""
+        if user == self.org.identity.user_id:
+            return self
+        own = copy.copy(self)
+        own._user, own.dml = user, Dml(self.org, user)
+        return own
 
     def entity(self, name: str) -> Entity:
         """The object of that name in a path; raises NOT_FOUND."""
@@ -66,9 +76,11 @@ class RestService:
 
     def _find_schema_change(self) -> datetime:
         store = self.org.store
-        described = {name: spec.model_dump(mode="json") for name, spec in store.objects.items()}
-        described["permissions"] = self.org.permissions.rights.model_dump(mode="json")
-        described["types"] = {name: [each.id for each in RecordTypes(self.org).of(name)] for name in store.tracked}
+        described: dict[str, object] = {name: spec.model_dump(mode="json") for name, spec in store.objects.items()}
+        described["permissions"] = self.org.permissions.everything()
+        described["types"] = {
+            name: [each.id for each in RecordTypes(self.org).of(name)] for name in store.tracked
+        }
         checksum = zlib.crc32(orjson.dumps(described, option=orjson.OPT_SORT_KEYS))
         if store.meta("schema_checksum", -1) != checksum:
             # A second has one schema: a client that has seen it must hear of the next.

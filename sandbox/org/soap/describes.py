@@ -46,7 +46,7 @@ def _pages(call: SoapCall, key_prefix: str) -> dict[str, str]:
 def _described(call: SoapCall, names: list[str]) -> Results:
     found = []
     for name in names:
-        if (event := event_entity(call.org, name)) is not None:
+        if (event := event_entity(call.service, name)) is not None:
             found.append(element("result", of_mapping(describe_event(event, call.base), _OF_REST)))
             continue
         entity = call.service.entities.find(name)

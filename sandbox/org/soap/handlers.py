@@ -7,8 +7,7 @@ namespace prefixes, because others find them by a regular expression (SOAP API D
 
 from datetime import UTC, datetime
 
-from sandbox.org.auth.grants import password_is_right
-from sandbox.org.data.setup_objects import PROFILE_ID
+from sandbox.org.auth.grants import user_of
 from sandbox.org.soap.call import Results, SoapCall
 from sandbox.org.soap.errors import SoapError
 from sandbox.org.soap.xml import Pairs, element, text
@@ -17,10 +16,11 @@ from sandbox.org.soap.xml import Pairs, element, text
 async def login(call: SoapCall) -> Results:
     """Opens a session (SOAP API Developer Guide, "login()")."""
     identity, given = call.org.identity, call.request.body
-    if not password_is_right(identity, text(given, "username"), text(given, "password")):
+    user_id = user_of(call.org, text(given, "username"), text(given, "password"))
+    if user_id is None:
         message = "Invalid username, password, security token; or user locked out."
         raise SoapError("INVALID_LOGIN", message)
-    session = call.sessions.open(identity.user_id, identity.client_id)
+    session = call.sessions.open(user_id, identity.client_id)
     base, version, short_id = call.instance_url, f"{call.version:.1f}", identity.org_id[:15]
     pairs: Pairs = [
         ("metadataServerUrl", f"{base}/services/Soap/m/{version}/{short_id}"),
@@ -28,8 +28,8 @@ async def login(call: SoapCall) -> Results:
         ("sandbox", True),
         ("serverUrl", f"{base}/services/Soap/{call.api.letter}/{version}/{short_id}"),
         ("sessionId", session.token),
-        ("userId", identity.user_id),
-        ("userInfo", _user_info(call, identity.user_id)),
+        ("userId", user_id),
+        ("userInfo", _user_info(call, user_id)),
     ]
     return [element("result", pairs)]
 
@@ -54,8 +54,8 @@ async def get_server_timestamp(call: SoapCall) -> Results:
 
 def _user_info(call: SoapCall, user_id: str) -> Pairs:
     org = call.org
-    name, username, email = org.store.connection.execute(
-        'SELECT Name, Username, Email FROM "User" WHERE Id = ?', (user_id,)
+    name, username, email, profile = org.store.connection.execute(
+        'SELECT Name, Username, Email, ProfileId FROM "User" WHERE Id = ?', (user_id,)
     ).fetchone()
     return [
         ("accessibilityMode", False),
@@ -69,7 +69,7 @@ def _user_info(call: SoapCall, user_id: str) -> Pairs:
         ("organizationId", org.identity.org_id),
         ("organizationMultiCurrency", False),
         ("organizationName", "Tidegate sandbox"),
-        ("profileId", PROFILE_ID),
+        ("profileId", profile),
         ("roleId", None),
         ("sessionSecondsValid", str(int(call.sessions.life_seconds))),
         ("userDefaultCurrencyIsoCode", None),

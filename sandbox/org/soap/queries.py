@@ -71,7 +71,7 @@ async def get_updated(call: SoapCall) -> Results:
     entity = call.service.dml.entity(text(body, "sObjectType"))
     span = span_of(call.org, text(body, "startDate"), text(body, "endDate"), UPDATED_MAX_AGE)
     rows = await call.service.readers.run(
-        lambda connection: changed_rows(connection, entity.name, span, deleted=False)
+        lambda connection: changed_rows(connection, entity, span, deleted=False)
     )
     pairs: list[tuple[str, object]] = [("ids", record_id) for record_id, _ in rows]
     return [element("result", [*pairs, ("latestDateCovered", _shown(span.latest_covered))])]
@@ -83,7 +83,7 @@ async def get_deleted(call: SoapCall) -> Results:
     entity = call.service.dml.entity(text(body, "sObjectType"))
     span = span_of(call.org, text(body, "startDate"), text(body, "endDate"), DELETED_MAX_AGE)
     rows = await call.service.readers.run(
-        lambda connection: changed_rows(connection, entity.name, span, deleted=True)
+        lambda connection: changed_rows(connection, entity, span, deleted=True)
     )
     pairs: list[tuple[str, object]] = [
         ("deletedRecords", [("deletedDate", at), ("id", record_id)]) for record_id, at in rows

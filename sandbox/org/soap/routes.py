@@ -3,6 +3,7 @@
 import logging
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -85,7 +86,8 @@ async def _answered(service: RestService, sessions: Sessions, api: Api, request:
     if asked.operation != "login":
         session = call.session()
         service.org.count_call(session.client_id)
-        if not service.org.permissions.rights.api_enabled:
+        call = replace(call, service=service.as_user(session.user_id))
+        if not service.org.permissions.of(session.user_id).api_enabled:
             raise SoapError("API_DISABLED_FOR_ORG", "API is not enabled for this Organization or Partner")
     results = await handler(call)
     return Response(_answer(call, results, told=asked.operation != "login"), media_type=_XML)

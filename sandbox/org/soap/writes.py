@@ -79,7 +79,7 @@ async def empty_recycle_bin(call: SoapCall) -> Results:
 
 
 async def _by_ids(call: SoapCall, verb: Verb) -> Results:
-    by_prefix = {entity.key_prefix: entity for entity in call.org.entities}
+    by_prefix = {entity.key_prefix: entity for entity in call.service.entities}
     rows: list[Write | Outcome] = []
     # `id` is not in the WSDL; beatbox and its descendants send it all the same.
     for record_id in texts(call.request.body, "ids") or texts(call.request.body, "id"):

@@ -130,10 +130,17 @@ class Entity:
     key_prefix: str
     fields: Mapping[str, Field]
     """By name, in describe's order."""
+    rows: str | None = None
+    """SQL over the table's columns that holds for the rows that the user sees; None: for all."""
 
     @property
     def is_custom(self) -> bool:
         return self.name.endswith("__c")
+
+    @property
+    def table(self) -> str:
+        """The SQL of the rows to read."""
+        return f'"{self.name}"' if self.rows is None else f'(SELECT * FROM "{self.name}" WHERE {self.rows})'
 
     @cached_property
     def by_lower_name(self) -> dict[str, Field]:

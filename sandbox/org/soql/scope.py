@@ -96,7 +96,7 @@ class Scope:
     @property
     def from_sql(self) -> str:
         joins = "".join(f" {parent.join_sql}" for parent in self.parents.values())
-        return f'"{self.entity.name}" AS {self.source}{joins}'
+        return f"{self.entity.table} AS {self.source}{joins}"
 
     def resolve(self, path: FieldPath) -> ResolvedField:
         """The field at the end of `path`; raises INVALID_FIELD when a step of it does not exist."""
@@ -190,6 +190,6 @@ class Scope:
     def _join(self, reached: tuple[str, ...], target: Entity, id_sql: str) -> Parent:
         if reached not in self.parents:
             alias = f"{self.prefix}{len(self.parents) + 1}"
-            join = f'LEFT JOIN "{target.name}" AS {alias} ON {alias}."Id" = {id_sql}'
+            join = f'LEFT JOIN {target.table} AS {alias} ON {alias}."Id" = {id_sql}'
             self.parents[reached] = Parent(target, alias, join)
         return self.parents[reached]

@@ -13,7 +13,8 @@ from functools import cached_property
 from typing import Any, Literal
 
 from sandbox.org.data.locks import unable_to_lock
-from sandbox.org.errors import SalesforceError, entity_is_deleted, not_found
+from sandbox.org.errors import SalesforceError, entity_is_deleted, not_found, unwritable
+from sandbox.org.permissions.views import View
 from sandbox.org.schema.exact import known
 from sandbox.org.soql.entities import DECIMAL_KINDS, Entity, Field
 from sandbox.org.soql.literals import full_id
@@ -68,8 +69,15 @@ class Dml:
     (see `Org.locks`).
     """
 
-    def __init__(self, org: Org) -> None:
+    def __init__(self, org: Org, user: str | None = None) -> None:
+        """`user`: Id of the user whose rights count; None: the integration user."""
         self._org = org
+        self._user = user
+
+    @property
+    def view(self) -> View:
+        """The org as the user sees it now."""
+        return self._org.view(self._user)
 
     def write(
         self, rows: Sequence[Write], *, user: str, origin: str, all_or_none: bool = False
@@ -122,7 +130,7 @@ class Dml:
         """Locks of a row: its record, the masters of that, and every record that it points to;
         users are never locked.
         """
-        entity = self._org.entities.find(row.object_name)
+        entity = self.view.entities.find(row.object_name)
         if entity is None or entity.name not in self._org.records:
             return set()
         try:
@@ -159,7 +167,7 @@ class Dml:
 
     def entity(self, name: str) -> Entity:
         """The object of that name; raises NOT_FOUND."""
-        found = self._org.entities.find(name)
+        found = self.view.entities.find(name)
         if found is None:
             raise not_found()
         return found
@@ -185,7 +193,7 @@ class Dml:
                 values[reference.name] = self._parent_id(reference, value)
             else:
                 found = entity.by_lower_name.get(name.lower())
-                if found is None and name in self._org.permissions.hidden(entity.name):
+                if found is None and name in self.view.hidden(entity.name):
                     message = f"No such column '{name}' on sobject of type {entity.name}"
                     raise SalesforceError("INVALID_FIELD", message)
                 values[found.name if found else name] = value
@@ -196,6 +204,8 @@ class Dml:
         long form.
         """
         values = self.values(entity, body)
+        if frozen := values.keys() & self.view.frozen(entity.name):
+            raise unwritable(sorted(frozen)[0])
         for name, value in values.items():
             field = entity.fields.get(name)
             if field is None or not field.references or not isinstance(value, str) or not value:
@@ -211,7 +221,7 @@ class Dml:
         return values
 
     def _exists(self, field: Field, record_id: str) -> bool:
-        targets = (self._org.entities.find(name) for name in field.references)
+        targets = (self.view.entities.find(name) for name in field.references)
         target = next((each for each in targets if each and record_id.startswith(each.key_prefix)), None)
         return target is not None and self.is_deleted(target, record_id) is False
 
@@ -226,7 +236,7 @@ class Dml:
         if field is None or field.spec is None or not field.spec.external_id:
             raise not_found()
         statement = (
-            f'SELECT Id FROM "{entity.name}" WHERE "{field.name}" = ? COLLATE NOCASE AND IsDeleted = 0 '
+            f'SELECT Id FROM {entity.table} WHERE "{field.name}" = ? COLLATE NOCASE AND IsDeleted = 0 '
             "ORDER BY Id LIMIT 3"
         )
         key = known(value) if field.kind in DECIMAL_KINDS else value
@@ -249,7 +259,7 @@ class Dml:
 
     def is_deleted(self, entity: Entity, record_id: str) -> bool | None:
         """None when there is no such record."""
-        statement = f'SELECT IsDeleted FROM "{entity.name}" WHERE Id = ?'
+        statement = f"SELECT IsDeleted FROM {entity.table} WHERE Id = ?"
         row = self._org.store.connection.execute(statement, (record_id,)).fetchone()
         return None if row is None else bool(row[0])
 
@@ -266,11 +276,13 @@ class Dml:
 
     def _perform(self, tx: Transaction, row: Write) -> Outcome:
         entity = self.writable(row.object_name)
+        self._require_access(entity)
         if row.verb == "insert":
             return Outcome(tx.create(entity.name, self.checked(entity, row.fields)), created=True)
         if row.verb == "upsert":
             return self._upsert(tx, entity, row)
         record_id = row.record_id or ""
+        self._require_edit(entity, record_id)
         if row.verb == "update":
             self._update(tx, entity.name, row, self.checked(entity, row.fields))
         elif row.verb == "undelete":
@@ -290,6 +302,24 @@ class Dml:
                 tx.update(name, record_id, values)
         else:
             tx.update(name, record_id, values)
+
+    def _require_access(self, entity: Entity) -> None:
+        """Raise when the user may read the object's records and not write them."""
+        if not self.view.may_write(entity.name):
+            message = f"entity type cannot be written by the user: {entity.name}"
+            raise SalesforceError("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message)
+
+    def _require_edit(self, entity: Entity, record_id: str) -> None:
+        """Raise when sharing gives the user no right to change the record."""
+        condition = self.view.edited(entity.name)
+        if condition is None:
+            return
+        statement = f'SELECT ({condition}) FROM "{entity.name}" WHERE Id = ?'
+        row = self._org.store.connection.execute(statement, (full_id(record_id),)).fetchone()
+        if row is not None and not row[0]:
+            raise SalesforceError(
+                "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id"
+            )
 
     def _upsert(self, tx: Transaction, entity: Entity, row: Write) -> Outcome:
         key = entity.by_lower_name.get((row.key or "").lower())
@@ -312,6 +342,7 @@ class Dml:
                 raise not_found()
         if not matches:
             return Outcome(tx.create(entity.name, values), created=True)
+        self._require_edit(entity, matches[0])
         tx.update(entity.name, matches[0], values)
         return Outcome(matches[0])
 
@@ -320,7 +351,7 @@ class Dml:
         none.
         """
         pairs = [(name, value) for name, value in key.items() if name != "attributes"]
-        target = self._org.entities.target(reference)
+        target = self.view.entities.target(reference)
         if target is not None and len(pairs) == 1:
             name, value = pairs[0]
             matches = self.ids_by_key(target, name, str(value))

@@ -25,7 +25,9 @@ from sandbox.org.faults.clock import Clock
 from sandbox.org.faults.dials import Dials
 from sandbox.org.faults.faults import Faults
 from sandbox.org.limits.meters import Meters
-from sandbox.org.permissions.model import Permissions, Rights
+from sandbox.org.permissions.model import Permissions
+from sandbox.org.permissions.rights import ADMINISTRATOR, Rights
+from sandbox.org.permissions.views import View, view_of
 from sandbox.org.schema.setup import OnDelete, load_setup
 from sandbox.org.soql.entities import Entities, build_entities
 from sandbox.org.state.batch import Batch
@@ -41,7 +43,10 @@ _EMPTIED = (
     "sandbox_channels",
     "sandbox_channel_members",
     "sandbox_deselected",
-    "sandbox_permissions",
+    "sandbox_profiles",
+    "sandbox_passwords",
+    "sandbox_sharing",
+    "sandbox_shares",
     "sandbox_managed_subscriptions",
     "sandbox_refresh_tokens",
     "sandbox_grant_sessions",
@@ -63,16 +68,12 @@ class Org:
         self.clock = Clock(store.meta("clock_ms", 0), store.meta("clock_ahead_ms", 0))
         store.seconds = self.clock.seconds
         self.meters = Meters(store, edition, self.clock.seconds)
-        self.permissions = Permissions(store)
-        """Of the integration user, as whom everybody comes in."""
-        everything = build_entities(store.objects)
-        self.entities: Entities = self.permissions.visible(everything)
-        """Every object as the APIs show it; another one after the schema or the permissions have
-        changed.
-        """
+        self.permissions = Permissions(store, identity)
+        self._everything = everything = build_entities(store.objects)
+        self._views: dict[str, View] = {}
         self.schema_revision = 0
         """Counts the changes of the schema since this process started."""
-        access = ChannelAccess(everything, self.permissions, self.meters, self.faults)
+        access = ChannelAccess(everything, self.permissions, self.meters, self.faults, self.dials.events)
         self.channels = Channels(store, self.bus, self.records, access)
         self.event_metadata = EventMetadata(store, self.channels)
         """Custom channels, their members and managed subscriptions."""
@@ -241,7 +242,8 @@ class Org:
                 connection.execute(f'DELETE FROM "{table}"')
             self.store.restore_schema()
             self.store.seed()
-        self.permissions.reload()
+        self.permissions.reset()
+        self.look_again()
         for name in self.records:
             self.take_schema(name)
         self.bus.forget_all()
@@ -261,20 +263,39 @@ class Org:
         """Go by the store's fields of the object from now on, everywhere."""
         store, spec = self.store, self.store.objects[object_name]
         self.records[object_name].take(spec, store.defaults.get(object_name, {}))
-        everything = build_entities(store.objects)
-        self.entities = self.permissions.visible(everything)
+        self._everything = everything = build_entities(store.objects)
+        self._views.clear()
         self.channels.take(spec, everything)
         self.calculated = _calculated(store, everything)
         self.child_rules = _child_rules(store)
         self.schema_revision += 1
 
-    def give_rights(self, rights: Rights) -> None:
-        """Let the integration user have these permissions from now on; raises `SalesforceError` for
-        one that makes no sense.
+    def give_rights(self, rights: Rights, profile: str = ADMINISTRATOR) -> None:
+        """Let the users of a profile have these permissions from now on; raises `SalesforceError`
+        for one that makes no sense. The integration user is an administrator.
         """
-        self.permissions.give(rights)
-        self.entities = self.permissions.visible(build_entities(self.store.objects))
+        self.permissions.give(rights, profile)
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Go by the rights, the profiles and the sharing as they are now."""
+        self._views.clear()
         self.schema_revision += 1
+
+    @property
+    def entities(self) -> Entities:
+        """Every object as the APIs show it to the integration user; another one after the schema or
+        the permissions have changed.
+        """
+        return self.view().entities
+
+    def view(self, user: str | None = None) -> View:
+        """The org as a user sees it, None: the integration user."""
+        name = user or self.identity.user_id
+        found = self._views.get(name)
+        if found is None:
+            found = self._views[name] = view_of(name, self._everything, self.permissions)
+        return found
 
     @property
     def has_persons(self) -> bool:

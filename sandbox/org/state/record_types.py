@@ -44,7 +44,7 @@ class RecordTypes:
             f'SELECT Id, Name, DeveloperName FROM "{RECORD_TYPE}" WHERE SobjectType = ? ORDER BY Id',
             (object_name,),
         )
-        return [RecordType(*row, is_default=row[0] == default) for row in rows]
+        return [RecordType(each, name, called, each == default) for each, name, called in rows]
 
     def make(self, object_name: str, name: str, developer_name: str, *, is_default: bool = False) -> str:
         """Make a record type; returns its id. Raises DUPLICATE_DEVELOPER_NAME.

@@ -120,6 +120,9 @@ class Transaction:
                 del values[name]
         if not values:
             return
+        if "OwnerId" in values:
+            # What an owner shared by hand ends with him (Salesforce Help, "Sharing a Record").
+            self._org.store.connection.execute("DELETE FROM sandbox_shares WHERE record_id = ?", (record_id,))
         now = self._stamp(records, record_id)
         values["LastModifiedDate"] = now
         if modified_by != self.user:

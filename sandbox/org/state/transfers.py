@@ -70,9 +70,7 @@ class Transfers:
         """Ids of the live records of an owner, for a transfer of all of them."""
         return self._org.records_of(object_name).children(OWNER, owner)
 
-    def _along(
-        self, account: str, before: object, options: Collection[str]
-    ) -> Iterator[tuple[str, str]]:
+    def _along(self, account: str, before: object, options: Collection[str]) -> Iterator[tuple[str, str]]:
         """Object and id of what an account's new owner takes over."""
         if CONTACTS in options:
             yield from ((CONTACT, each) for each in self._children(CONTACT, account))

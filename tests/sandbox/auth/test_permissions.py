@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from sandbox.org.permissions.model import Rights
+from sandbox.org.permissions.rights import Rights
 from sandbox.org.state.org import Org
 from schemas.errors import CredentialsRejectedError
 from tests.sandbox.org_in_process import client_of

@@ -34,9 +34,18 @@ def owner(org, name, record_id):
 async def test_each_request_of_a_merge_has_a_result_of_its_own(http, org):
     winner, loser, other = (org.create("Account", {"Name": name}) for name in "ABC")
     contact = org.create("Contact", {"LastName": "C", "AccountId": loser})
-    asked = request(winner, loser[:15], fields="<Phone>1</Phone>") + request(winner, winner) + request(winner, other)
+    asked = (
+        request(winner, loser[:15], fields="<Phone>1</Phone>")
+        + request(winner, winner)
+        + request(winner, other)
+    )
     done, refused, last = await results(http, "merge", asked)
-    assert [child.tag.removeprefix(P) for child in done] == ["id", "mergedRecordIds", "success", "updatedRelatedIds"]
+    assert [child.tag.removeprefix(P) for child in done] == [
+        "id",
+        "mergedRecordIds",
+        "success",
+        "updatedRelatedIds",
+    ]
     assert [child.text for child in done] == [winner, loser, "true", contact]
     assert refused.findtext(f"{P}errors/{P}statusCode") == "DUPLICATE_VALUE"
     assert (refused.find(f"{P}id").get(NIL), last.findtext(f"{P}success")) == ("true", "true")
@@ -81,7 +90,9 @@ async def test_a_new_owner_of_an_account_takes_over_what_the_options_say(http, o
         stage: org.create("Opportunity", {**grant, "StageName": stage})
         for stage in ("Prospecting", "Closed Won")
     }
-    asked = f"<sObjects><type>Account</type><Id>{account}</Id><OwnerId>{new}</OwnerId><Phone>1</Phone></sObjects>"
+    asked = (
+        f"<sObjects><type>Account</type><Id>{account}</Id><OwnerId>{new}</OwnerId><Phone>1</Phone></sObjects>"
+    )
     chosen = options("TransferContacts", "TransferOwnedOpenCases", "TransferOwnedOpenOpportunities")
     [result] = await results(http, "update", asked, header=chosen)
     assert result.findtext(f"{P}success") == "true"
@@ -94,7 +105,9 @@ async def test_a_new_owner_of_an_account_takes_over_what_the_options_say(http, o
 
 async def test_an_option_without_the_one_that_it_needs_changes_nothing(http, org):
     account = org.create("Account", {"Name": "A"})
-    asked = f"<sObjects><type>Account</type><Id>{account}</Id><OwnerId>005Tg0000000002IAA</OwnerId></sObjects>"
+    asked = (
+        f"<sObjects><type>Account</type><Id>{account}</Id><OwnerId>005Tg0000000002IAA</OwnerId></sObjects>"
+    )
     [result] = await results(http, "update", asked, header=options("TransferAllOwnedCases"))
     assert result.findtext(f"{P}success") == "false"
     assert owner(org, "Account", account) == org.identity.user_id

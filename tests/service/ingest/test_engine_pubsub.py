@@ -87,7 +87,7 @@ def over_cometd(org: Org, channel: str) -> list[dict[str, Any]]:
     assert found is not None
     deliveries, position = [], org.bus.purged_through
     while position < org.bus.newest:
-        some, position = org.channels.read(found, position, 1_000, 10**8)
+        some, position = org.channels.read(found, position, (1_000, 10**8))
         deliveries += some
     return [orjson.loads(each.data) for each in deliveries]
 
