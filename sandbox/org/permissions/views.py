@@ -47,18 +47,20 @@ def view_of(user: str, everything: Entities, permissions: Permissions) -> View:
     """The org's objects as a user sees them."""
     rights = permissions.of(user)
     view = View(user, rights, everything, permissions)
-    if not rights.objects and not rights.hidden_fields and not permissions.sharing.defaults:
+    if rights == Rights(view_all_data=rights.view_all_data) and not permissions.sharing.defaults:
         return view
     seen = [entity for entity in everything if rights.objects.get(entity.name) != "none"]
     return replace(view, entities=Entities({entity.name: _visible(view, entity) for entity in seen}))
 
 
 def _visible(view: View, entity: Entity) -> Entity:
-    hidden = view.hidden(entity.name)
+    hidden, frozen = view.hidden(entity.name), view.frozen(entity.name)
     rows = None
     if OWNER in entity.fields and not view.rights.sees_all(entity.name):
         rows = view.permissions.sharing.seen(entity.name, view.user)
-    if not hidden and rows is None:
-        return entity
-    fields = {name: field for name, field in entity.fields.items() if name not in hidden}
-    return replace(entity, fields=fields, rows=rows)
+    fields = {
+        name: replace(field, read_only=True) if name in frozen else field
+        for name, field in entity.fields.items()
+        if name not in hidden
+    }
+    return replace(entity, fields=fields, rows=rows, read_only=not view.may_write(entity.name))

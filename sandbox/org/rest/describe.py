@@ -82,7 +82,7 @@ def _name(described: dict[str, Any]) -> str:
 
 def summary(entity: Entity, base: str, *, writable: bool) -> dict[str, Any]:
     """An object as describe global lists it."""
-    here = f"{base}/sobjects/{entity.name}"
+    here, writable = f"{base}/sobjects/{entity.name}", writable and not entity.read_only
     urls = {"sobject": here, "describe": f"{here}/describe", "rowTemplate": f"{here}/{{ID}}"}
     own = {
         "createable": writable,

@@ -110,7 +110,7 @@ def _rights(entity: Entity, field: Field) -> dict[str, Any]:
     """
     is_number = field.name == f"{entity.name}Number"
     is_own = field.is_system or field.name in READ_ONLY
-    writable = not (is_own or field.is_compound or is_number or field.is_calculated)
+    writable = not (field.read_only or is_own or field.is_compound or is_number or field.is_calculated)
     required = bool(field.spec and field.spec.required) and writable
     external = bool(field.spec and field.spec.external_id)
     unique = external or bool(field.spec and field.spec.is_unique)

@@ -76,7 +76,9 @@ class RestService:
 
     def _find_schema_change(self) -> datetime:
         store = self.org.store
-        described: dict[str, object] = {name: spec.model_dump(mode="json") for name, spec in store.objects.items()}
+        described: dict[str, object] = {
+            name: spec.model_dump(mode="json") for name, spec in store.objects.items()
+        }
         described["permissions"] = self.org.permissions.everything()
         described["types"] = {
             name: [each.id for each in RecordTypes(self.org).of(name)] for name in store.tracked

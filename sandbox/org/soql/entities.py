@@ -67,6 +67,8 @@ class Field:
     """Of a calculated field, as describe shows it."""
     compound: str | None = None
     """Of a compound, its kind: `name`, `address` or `location`."""
+    read_only: bool = False
+    """True for a field that the user sees and may not write."""
 
     @property
     def is_calculated(self) -> bool:
@@ -132,6 +134,8 @@ class Entity:
     """By name, in describe's order."""
     rows: str | None = None
     """SQL over the table's columns that holds for the rows that the user sees; None: for all."""
+    read_only: bool = False
+    """True for an object whose records the user may read at most."""
 
     @property
     def is_custom(self) -> bool:
@@ -140,7 +144,11 @@ class Entity:
     @property
     def table(self) -> str:
         """The SQL of the rows to read."""
-        return f'"{self.name}"' if self.rows is None else f'(SELECT * FROM "{self.name}" WHERE {self.rows})'
+        return (
+            f'"{self.name}"'
+            if self.rows is None
+            else f'(SELECT rowid, * FROM "{self.name}" WHERE {self.rows})'
+        )
 
     @cached_property
     def by_lower_name(self) -> dict[str, Field]:
