@@ -10,7 +10,7 @@ import asyncio
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -128,8 +128,11 @@ def held_by_org(office: Office) -> Held:
 
 
 def in_time(field: Any, value: Any) -> Any:
-    is_time = field.type is FieldType.DATETIME and value is not None
-    return datetime.fromisoformat(value).astimezone(UTC) if is_time else value
+    if value is None or field.type not in (FieldType.DATETIME, FieldType.DATE):
+        return value
+    if field.type is FieldType.DATE:
+        return date.fromisoformat(value)
+    return datetime.fromisoformat(value).astimezone(UTC)
 
 
 def held_by_warehouse(office: Office) -> Held:

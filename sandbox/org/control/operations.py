@@ -1,5 +1,5 @@
 """The handle by which tests and people do to the org what its users do on pages that have no API:
-merge, transfer, make a record type.
+merge, convert, transfer, make a record type.
 """
 
 from typing import Annotated, Any, Literal
@@ -13,6 +13,7 @@ from sandbox.org.control.responses import JsonResponse
 from sandbox.org.errors import SalesforceError
 from sandbox.org.schema.exact import loads
 from sandbox.org.state.dml import Dml
+from sandbox.org.state.lead_conversion import LeadConvert, LeadConverter
 from sandbox.org.state.merges import Merge, Merger
 from sandbox.org.state.org import Org
 from sandbox.org.state.record_types import RecordTypes
@@ -60,8 +61,32 @@ class MakeRecordType(_Operation):
     """True makes it the type of new records."""
 
 
-Operation = Annotated[MergeRecords | TransferRecords | MakeRecordType, Field(discriminator="operation")]
-_ADAPTER: TypeAdapter[MergeRecords | TransferRecords | MakeRecordType] = TypeAdapter(Operation)
+class ConvertLead(_Operation):
+    """Make an account, a contact and, unless it is not wanted, an opportunity of a lead."""
+
+    operation: Literal["convert_lead"]
+    lead: str
+    converted_status: str = "Closed - Converted"
+    account: str | None = None
+    contact: str | None = None
+    owner: str | None = None
+    with_opportunity: bool = True
+
+    def request(self) -> LeadConvert:
+        return LeadConvert(
+            self.lead,
+            self.converted_status,
+            self.account,
+            self.contact,
+            owner_id=self.owner,
+            do_not_create_opportunity=not self.with_opportunity,
+        )
+
+
+Operation = Annotated[
+    MergeRecords | TransferRecords | MakeRecordType | ConvertLead, Field(discriminator="operation")
+]
+_ADAPTER: TypeAdapter[MergeRecords | TransferRecords | MakeRecordType | ConvertLead] = TypeAdapter(Operation)
 
 
 class OperationHandles:
@@ -73,7 +98,7 @@ class OperationHandles:
         self._dml = Dml(org)
 
     async def operations(self, request: Request) -> Response:
-        """Merges records, transfers them to another owner, or makes a record type, as
+        """Merges records, converts a lead, transfers records to another owner, or makes a record type, as
         `{"operation": "merge", "object": "Account", "winner": "001...", "losers": ["001..."]}`.
         """
         try:
@@ -86,7 +111,7 @@ class OperationHandles:
         except SalesforceError as error:
             raise ControlError(f"{error.code}: {error.message}") from error
 
-    def _done(self, wanted: MergeRecords | TransferRecords | MakeRecordType) -> dict[str, Any]:
+    def _done(self, wanted: MergeRecords | TransferRecords | MakeRecordType | ConvertLead) -> dict[str, Any]:
         match wanted:
             case MergeRecords():
                 fields = self._checked(wanted.object, wanted.fields)
@@ -94,6 +119,15 @@ class OperationHandles:
                 with self._org.transaction(wanted.user) as tx:
                     merged = Merger(self._org, tx).merge(merge)
                 return {"winner": merged.winner, "losers": merged.losers, "moved": merged.moved}
+            case ConvertLead():
+                with self._org.transaction(wanted.user) as tx:
+                    done = LeadConverter(self._org, tx).convert(wanted.request())
+                return {
+                    "lead": done.lead,
+                    "account": done.account,
+                    "contact": done.contact,
+                    "opportunity": done.opportunity,
+                }
             case TransferRecords():
                 return {"transferred": self._transferred(wanted)}
             case MakeRecordType():

@@ -14,7 +14,7 @@ from sandbox.org.auth.sessions import Sessions
 from sandbox.org.errors import SalesforceError
 from sandbox.org.rest.service import RestService
 from sandbox.org.rest.versions import checked_version
-from sandbox.org.soap import describes, handlers, merges, queries, writes
+from sandbox.org.soap import conversions, describes, handlers, merges, queries, writes
 from sandbox.org.soap.call import APIS, Api, Results, SoapCall, SoapHandler, request_of
 from sandbox.org.soap.errors import PARTNER_FAULTS, SoapError, fault_body, not_built
 from sandbox.org.soap.xml import elements, parsed
@@ -38,6 +38,7 @@ HANDLERS: Mapping[str, SoapHandler] = {
     "upsert": writes.upsert,
     "delete": writes.delete,
     "undelete": writes.undelete,
+    "convertLead": conversions.convert_lead,
     "merge": merges.merge,
     "emptyRecycleBin": writes.empty_recycle_bin,
     "describeGlobal": describes.describe_global,

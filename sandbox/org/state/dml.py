@@ -18,6 +18,7 @@ from sandbox.org.permissions.views import View
 from sandbox.org.schema.exact import known
 from sandbox.org.soql.entities import DECIMAL_KINDS, Entity, Field
 from sandbox.org.soql.literals import full_id
+from sandbox.org.state.lead_conversion import LEAD, LeadConverter
 from sandbox.org.state.org import Org
 from sandbox.org.state.transaction import Transaction
 from sandbox.org.state.transfers import OWNER, Transfer, Transfers
@@ -296,6 +297,8 @@ class Dml:
     def _update(self, tx: Transaction, name: str, row: Write, values: Mapping[str, object]) -> None:
         """Change a record; with options, what belongs to it follows to its new owner."""
         owner, record_id = values.get(OWNER), row.record_id or ""
+        if name == LEAD:
+            LeadConverter(self._org, tx).require_open(record_id)
         if owner and row.owner_options:
             with tx.whole():
                 Transfers(self._org, tx).transfer(Transfer(name, str(owner), [record_id], row.owner_options))

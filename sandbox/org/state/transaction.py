@@ -141,17 +141,19 @@ class Transaction:
         if contact is not None:
             self.update(CONTACT, *contact)
 
-    def touch(self, object_name: str, record_id: str) -> None:
-        """Tell an update of a record that changes nothing but who modified it last and when."""
+    def touch(self, object_name: str, record_id: str, values: Mapping[str, Value] | None = None) -> None:
+        """Tell an update of a record, though it may change nothing but who modified it last and
+        when. `values`: of fields that only the org writes, unchecked.
+        """
         records = self._org.records_of(object_name)
         row, _, modified_by = records.fetch(record_id, ())
         now = self._stamp(records, record_id)
-        values: dict[str, Value] = {"LastModifiedDate": now}
+        changed: dict[str, Value] = {**(values or {}), "LastModifiedDate": now}
         if modified_by != self.user:
-            values["LastModifiedById"] = self.user
-        records.write(row, values, now)
-        body = records.shape.changed(values, {})
-        self.operations.append(Operation(records.shape, "UPDATE", record_id, body, tuple(values)))
+            changed["LastModifiedById"] = self.user
+        records.write(row, changed, now)
+        body = records.shape.changed(changed, {})
+        self.operations.append(Operation(records.shape, "UPDATE", record_id, body, tuple(changed)))
 
     def move(self, object_name: str, record_id: str, fields: Mapping[str, Value]) -> None:
         """Store values of a record without an event: SystemModstamp moves, LastModifiedDate stays."""

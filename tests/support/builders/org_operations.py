@@ -9,6 +9,7 @@ from random import Random
 import yaml
 
 from sandbox.org.errors import SalesforceError
+from sandbox.org.state.lead_conversion import LeadConvert, LeadConverter
 from sandbox.org.state.merges import Merge, Merger
 from sandbox.org.state.org import Org
 from sandbox.org.state.record_types import RecordTypes
@@ -48,6 +49,12 @@ CATALOGUE = {
             "Cases", "500", Subject=_TEXT, Status=_TEXT, AccountId=_to("Account"), ContactId=_to("Contact"),
             RecordTypeId=_to("RecordType"),
         ),
+        "Lead": _object(
+            "Leads", "00Q", Company={**_TEXT, "required": True}, Phone=_TEXT, Title=_TEXT, Status=_TEXT,
+            IsConverted={"type": "boolean"}, ConvertedDate={"type": "date"}, ConvertedAccountId=_to("Account"),
+            ConvertedContactId=_to("Contact"), ConvertedOpportunityId=_to("Opportunity"),
+            MasterRecordId={**_to("Lead"), "ignore": True},
+        ),
         "Opportunity": _object("Grants", "006", Name=_TEXT, StageName=_TEXT, AccountId=_to("Account")),
         "ServiceRequest__c": _object("Requests", "a01", Name=_TEXT, Account__c=_to("Account")),
         "Payment__c": _object(
@@ -57,7 +64,7 @@ CATALOGUE = {
 }  # fmt: skip
 """A few fields of each object: what moves, and what is edited."""
 _TEXTS = {
-    "Account": "Phone", "Contact": "Title", "Case": "Subject", "Opportunity": "Name",
+    "Account": "Phone", "Contact": "Title", "Case": "Subject", "Opportunity": "Name", "Lead": "Phone",
     "ServiceRequest__c": "Name", "Payment__c": "Name",
 }  # fmt: skip
 
@@ -101,6 +108,7 @@ class Users:
             account = tx.create("Account", {"Name": self._word(), "ParentId": above, "OwnerId": self._user()})
             contact = tx.create("Contact", {"Title": self._word(), "AccountId": account})
             tx.create("Case", {"Status": "New", "AccountId": account, "ContactId": contact})
+            tx.create("Lead", {"Company": self._word(), "Phone": self._word(), "Title": self._word()})
             tx.create("Opportunity", {"StageName": "Prospecting", "AccountId": account})
             request = tx.create("ServiceRequest__c", {"Account__c": account})
             for _ in range(self._chance.randint(0, 2)):
@@ -120,12 +128,28 @@ class Users:
         self._org.undelete(*self._any(binned=True))
 
     def merge(self) -> None:
-        """Up to three accounts or contacts become one."""
-        name = self._chance.choice(["Account", "Contact"])
+        """Up to three accounts, contacts or leads become one."""
+        name = self._chance.choice(["Account", "Contact", "Lead"])
         ids = self._several(name, self._chance.randint(2, 3))
         values = {_TEXTS[name]: self._word()} if self._chance.random() < 0.5 else {}
         with self._org.transaction(self._user()) as tx:
             Merger(self._org, tx).merge(Merge(name, ids[0], ids[1:], values))
+
+    def convert(self) -> None:
+        """A lead becomes an account with a contact, or joins one that is there."""
+        lead = self._some("Lead")
+        if lead is None:
+            return
+        account = self._some("Account") if self._chance.random() < 0.4 else None
+        with self._org.transaction(self._user()) as tx:
+            LeadConverter(self._org, tx).convert(
+                LeadConvert(
+                    lead,
+                    "Closed - Converted",
+                    account,
+                    do_not_create_opportunity=self._chance.random() < 0.3,
+                )
+            )
 
     def transfer(self) -> None:
         """Records get another owner: an account with what goes along, or all of somebody's cases."""
@@ -175,5 +199,5 @@ class Users:
         return f"{self._chance.getrandbits(32):08x}"
 
 
-OPERATIONS = ("arrive", "edit", "delete", "undelete", "merge", "transfer", "change_type")
+OPERATIONS = ("arrive", "edit", "delete", "undelete", "merge", "convert", "transfer", "change_type")
 """Names of the operations of `Users`."""
