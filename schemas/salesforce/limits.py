@@ -50,6 +50,10 @@ record.
 DAILY_API_REQUESTS = {"developer": 15_000, "enterprise": 100_000, "unlimited": 100_000}
 """Calls a rolling 24 h without licences; a licence adds 1,000 (enterprise) or 5,000 (unlimited)."""
 DAILY_API_REQUESTS_PER_LICENCE = {"developer": 0, "enterprise": 1_000, "unlimited": 5_000}
+HOURLY_PUBLISHED_EVENTS = 250_000
+"""Platform events that an org may publish in an hour (Platform Events Developer Guide, "Platform
+Event Allocations").
+"""
 DAILY_DELIVERED_EVENTS = {"developer": 10_000, "enterprise": 25_000, "unlimited": 50_000}
 """Delivered events a rolling 24 h over all subscribers (Change Data Capture Developer Guide,
 "Allocations").

@@ -58,10 +58,10 @@ def office(tmp_path: Path, warehouse: PostgresWarehouse, store: ObjectStore) -> 
     org.store.close()
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    names=st.lists(st.sampled_from(OPERATIONS), min_size=4, max_size=24),
-    cuts=st.lists(st.integers(0, 60), max_size=6),
+    names=st.lists(st.sampled_from(OPERATIONS), min_size=4, max_size=18),
+    cuts=st.lists(st.integers(0, 60), max_size=4),
     seed=st.integers(0, 2**16),
 )
 def test_the_events_of_whole_transactions_give_the_records_of_the_org(

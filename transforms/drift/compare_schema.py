@@ -239,7 +239,8 @@ def _other_type(
 
 def _held(spec: ObjectSpec, name: str, entry: FieldSpec, kind: DriftKind, now: str) -> FieldDrift:
     advice = (
-        "Its column and values stay. Take it out of the catalogue when nobody needs them."
+        "Its column and values stay. When field-level security hides it from the integration user, make it "
+        "visible again: it is read and filled by itself. When the org has it no more, take it out of the catalogue."
         if kind is DriftKind.REMOVED
         else "Its column and values stay as they were. Convert the column and correct the catalogue to take the new type."
     )

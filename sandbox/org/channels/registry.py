@@ -5,7 +5,7 @@ org's SQLite file; so do the schemas of events, because an event keeps the schem
 written with.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -18,6 +18,7 @@ from sandbox.org.data.store import Store
 from sandbox.org.errors import SalesforceError
 from sandbox.org.events.comparisons import Place
 from sandbox.org.events.event_schema import EventCodec, event_schema, schema_id
+from sandbox.org.events.platform_events import PlatformEvent
 from sandbox.org.faults.dials import EventDials
 from sandbox.org.faults.faults import Faults
 from sandbox.org.limits.meters import Meters
@@ -90,6 +91,8 @@ class Channels:
         self._unselected = store.unselected
         self._standard: dict[str, Channel] = {}
         self._selected: frozenset[str] = frozenset()
+        self.platform_events: Iterable[PlatformEvent] = ()
+        """Those that are defined; each has a channel of its own."""
         self._custom: dict[str, Channel] = {}
         self.reload()
 
@@ -130,18 +133,23 @@ class Channels:
         for event, name in self.by_event_name.items():
             self._standard[f"/data/{event}"] = Channel(f"/data/{event}", selected & {name})
         rows = self._connection.execute("SELECT name FROM sandbox_channels").fetchall()
-        self._custom = {}
+        self._custom = {
+            each.channel: Channel(each.channel, frozenset({each.name})) for each in self.platform_events
+        }
         for (name,) in rows:
             members = self._members(name)
             entities = frozenset(member.entity for member in members)
             self._custom[f"/data/{name}"] = Channel(f"/data/{name}", entities, _special(members))
-        self._selected = selected.union(*(channel.entities or () for channel in self._custom.values()))
+        carried_elsewhere = (channel.entities or () for channel in self._custom.values())
+        self._selected = selected.union(*carried_elsewhere) & self._records.keys()
         if self._selected & self._unselected:
             self._store.set_meta(_SELECTED_MORE, 1)
         is_all = selected == self._records.keys() or (
             selected == self._records.keys() - self._unselected and not self._store.meta(_SELECTED_MORE, 0)
         )
-        carried = None if is_all else selected
+        # The org's whole bus is no data channel once platform events are on it, too.
+        names = {each.name for each in self.platform_events}
+        carried = None if is_all and not names else selected
         self._standard[ALL_EVENTS_CHANNEL] = Channel(ALL_EVENTS_CHANNEL, carried, _special(members))
 
     def member(self, entity: str, expression: str | None, enriched: Sequence[str]) -> Member:
@@ -176,7 +184,7 @@ class Channels:
         """
         if self._events.enforced_at == "delivery" and channel.name not in self._of_one_object:
             return True
-        carried = self._selected if channel.entities is None else channel.entities
+        carried = self._selected if channel.entities is None else channel.entities & self._records.keys()
         return self._permissions.may_follow(carried, user)
 
     def deselect(self, entity: str) -> None:

@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from sandbox.org.control.errors import ControlError, answering_errors
+from sandbox.org.control.events import EventHandles
 from sandbox.org.control.export import RecordExport
 from sandbox.org.control.fields import FieldHandles
 from sandbox.org.control.handlers import Handles, Parts
@@ -33,6 +34,7 @@ def routes(parts: Parts) -> list[BaseRoute]:
     fields = FieldHandles(parts.org)
     permissions = PermissionHandles(parts.org)
     operations = OperationHandles(parts.org)
+    events = EventHandles(parts.org)
     return [
         Route("/sandbox", handlers.page),
         Route("/sandbox/health", handlers.health),
@@ -53,6 +55,7 @@ def routes(parts: Parts) -> list[BaseRoute]:
             methods=["GET", "POST", "PATCH", "DELETE"],
         ),
         Route("/sandbox/permissions", answering_errors(permissions.permissions), methods=["GET", "PATCH"]),
+        Route("/sandbox/platform-events", answering_errors(events.platform_events), methods=["GET", "POST"]),
         Route("/sandbox/users", answering_errors(permissions.users), methods=["GET", "POST"]),
         Route("/sandbox/sharing", answering_errors(permissions.sharing), methods=["GET", "PATCH", "POST"]),
         Route("/sandbox/operations", answering_errors(operations.operations), methods=["POST"]),

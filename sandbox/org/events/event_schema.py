@@ -97,6 +97,11 @@ def event_schema(spec: ObjectSpec) -> str:
     ).decode()
 
 
+def avro_type(kind: FieldType) -> str:
+    """The Avro type of a plain field's values."""
+    return _AVRO.get(kind, "string")
+
+
 def _optional(name: str, *kinds: object) -> dict[str, Any]:
     return {"name": name, "type": ["null", *kinds], "default": None}
 
@@ -171,7 +176,7 @@ class EventCodec:
                 diffed.add(place)
                 record[name] = value.get("diff")
             else:
-                record[name] = _converted(kind, value)
+                record[name] = converted(kind, value)
         record[HEADER] = _header(payload[HEADER], changed, nulled, diffed)
         out = io.BytesIO()
         fastavro.schemaless_writer(out, self._schema, record)
@@ -183,7 +188,7 @@ class EventCodec:
     ) -> dict[str, Any]:
         nulled.add_parts(place, kinds, [name for name, part in value.items() if part is None])
         return {
-            name: _converted(kinds[name], part)
+            name: converted(kinds[name], part)
             for name, part in value.items()
             if part is not None and name in kinds
         }
@@ -250,7 +255,8 @@ def _kind(field: Mapping[str, Any]) -> Any:
     return kind
 
 
-def _converted(kind: Any, value: Any) -> Any:
+def converted(kind: Any, value: Any) -> Any:
+    """A value of CometD's JSON as Avro's type has it."""
     convert = _text if isinstance(kind, dict) else _CONVERSIONS.get(kind)
     return value if convert is None else convert(value)
 

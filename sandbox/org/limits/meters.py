@@ -17,6 +17,7 @@ from schemas.salesforce.limits import (
     DAILY_API_REQUESTS,
     DAILY_API_REQUESTS_PER_LICENCE,
     DAILY_DELIVERED_EVENTS,
+    HOURLY_PUBLISHED_EVENTS,
     LONG_CALL,
     LONG_CALLS_AT_ONCE,
 )
@@ -27,7 +28,7 @@ _SAVE_EVERY_SECONDS = 1.0
 
 
 class RollingCount:
-    """A count over the last 24 hours, in buckets of an hour.
+    """A count over the last hours, in buckets of one.
 
     Args:
         store: Where the buckets are kept.
@@ -35,11 +36,19 @@ class RollingCount:
         maximum: What is allowed; a test or the control plane may set another.
         clock: Seconds since the epoch.
         refusal: What `count` raises beyond the maximum.
+        hours: How many are counted, the present one included.
     """
 
     def __init__(
-        self, store: Store, name: str, maximum: int, clock: Callable[[], float], refusal: SalesforceError
+        self,
+        store: Store,
+        name: str,
+        maximum: int,
+        clock: Callable[[], float],
+        refusal: SalesforceError,
+        hours: int = WINDOW_HOURS,
     ) -> None:
+        self._hours = hours
         self._store = store
         self._name = name
         self._clock = clock
@@ -90,9 +99,8 @@ class RollingCount:
     def _hour(self) -> int:
         return int(self._clock() // _HOUR_SECONDS)
 
-    @staticmethod
-    def _window(hour: int) -> range:
-        return range(hour - WINDOW_HOURS + 1, hour + 1)
+    def _window(self, hour: int) -> range:
+        return range(hour - self._hours + 1, hour + 1)
 
 
 class LongCalls:
@@ -159,6 +167,12 @@ class Meters:
             403,
         )
         """Events handed out, summed over all subscribers of CometD and Pub/Sub."""
+        message = "Organization hourly platform event publishing limit exceeded"
+        beyond = SalesforceError("LIMIT_EXCEEDED", message, 403)
+        self.published_events = RollingCount(
+            store, "published_events", HOURLY_PUBLISHED_EVENTS, clock, beyond, hours=1
+        )
+        """Platform events published in this hour, by whatever API."""
         self.bulk_query_jobs = counted(
             "bulk_query_jobs", BULK_QUERY_JOBS, "LIMIT_EXCEEDED", "Max bulk v2 query jobs per day exceeded"
         )

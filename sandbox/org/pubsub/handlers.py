@@ -12,6 +12,8 @@ from sandbox.org.auth.sessions import Session, Sessions
 from sandbox.org.channels.bus import ReplayPositionError
 from sandbox.org.channels.model import Channel
 from sandbox.org.errors import SalesforceError
+from sandbox.org.events.event_schema import schema_id
+from sandbox.org.events.platform_events import PREFIX, PlatformEvent, decoded
 from sandbox.org.pubsub import errors
 from sandbox.org.pubsub.errors import refuse
 from sandbox.org.pubsub.managed import Managed
@@ -41,11 +43,13 @@ class PubSub(service.PubSubServicer):  # type: ignore[misc]
         session = await self._session(context)
         channel = await self._channel(request.topic_name, context, session)
         entities = channel.entities or ()
-        current = self._channels.schema_ids[next(iter(entities))] if len(entities) == 1 else ""
+        event = self._org.platform_events.find(channel.name.removeprefix(PREFIX))
+        current = self._channels.schema_ids[next(iter(entities))] if len(entities) == 1 and not event else ""
+        current = schema_id(event.avro_schema()) if event else current
         return wire.TopicInfo(
             topic_name=channel.name,
             tenant_guid=f"core/sandbox/{self._org.identity.org_id}",
-            can_publish=False,
+            can_publish=event is not None,
             can_subscribe=True,
             schema_id=current,
             rpc_id=str(uuid.uuid4()),
@@ -112,22 +116,47 @@ class PubSub(service.PubSubServicer):  # type: ignore[misc]
                     )
 
     async def Publish(self, request: Any, context: Any) -> Any:
-        """Refused: only Salesforce publishes change events (Pub/Sub API Guide, "Publish RPC
+        """Publishes platform events, each with a result of its own; only Salesforce publishes change
+        events (Pub/Sub API Guide, "Publish RPC Method").
+        """
+        session = await self._session(context)
+        return await self._published(request, context, session)
+
+    async def PublishStream(self, requests: Any, context: Any) -> AsyncIterator[Any]:
+        """As Publish, request by request on one stream (Pub/Sub API Guide, "PublishStream RPC
         Method").
         """
         session = await self._session(context)
-        await self._channel(request.topic_name, context, session)
-        await refuse(context, errors.NO_PUBLISHING)
-
-    async def PublishStream(self, requests: Any, context: Any) -> AsyncIterator[Any]:
-        """Refused, like Publish (Pub/Sub API Guide, "PublishStream RPC Method")."""
-        session = await self._session(context)
         async for request in requests:
-            await self._channel(request.topic_name, context, session)
-            if not request.events:  # nothing to refuse: the client keeps its stream open
+            if request.events:
+                yield await self._published(request, context, session)
+            else:  # nothing to publish: the client keeps its stream open
+                await self._channel(request.topic_name, context, session)
                 yield wire.PublishResponse(rpc_id=str(uuid.uuid4()))
-                continue
+
+    async def _published(self, request: Any, context: Any, session: Session) -> Any:
+        channel = await self._channel(request.topic_name, context, session)
+        event = self._org.platform_events.find(channel.name.removeprefix(PREFIX))
+        if event is None:
             await refuse(context, errors.NO_PUBLISHING)
+        current = schema_id(event.avro_schema())
+        results = [self._publish_one(event, current, each) for each in request.events]
+        return wire.PublishResponse(results=results, schema_id=current, rpc_id=str(uuid.uuid4()))
+
+    def _publish_one(self, event: PlatformEvent, current: str, given: Any) -> Any:
+        """The result of one event: its replay id, or why it was not published."""
+        key = {"correlation_key": given.id}
+        schema = self._channels.schema_json(given.schema_id) if given.schema_id == current else None
+        if schema is None:
+            return _unpublished(f"{given.schema_id} is not the schema of {event.name}", key)
+        try:
+            record = decoded(schema, given.payload)
+            replay_id = self._org.platform_events.publish_avro(event, record)
+        except SalesforceError as error:
+            return _unpublished(error.message, key)
+        except Exception as error:
+            return _unpublished(f"The payload cannot be decoded: {error}", key)
+        return wire.PublishResult(replay_id=replay_bytes(replay_id), **key)
 
     # --- what they share
 
@@ -305,3 +334,8 @@ class _Reading:
             self.refusal = errors.BAD_DEMAND
         else:
             self._stream.ask(request.num_requested)
+
+
+def _unpublished(reason: str, key: dict[str, str]) -> Any:
+    """The result of an event that was not published."""
+    return wire.PublishResult(error=wire.Error(code=wire.ErrorCode.PUBLISH, msg=reason), **key)

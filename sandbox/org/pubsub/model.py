@@ -12,6 +12,7 @@ import orjson
 from sandbox.org.channels.model import Channel, Delivery
 from sandbox.org.channels.registry import Channels
 from sandbox.org.events.event_schema import HEADER
+from sandbox.org.events.platform_events import encoded
 from schemas.eventbus import pubsub_api_pb2 as wire
 from schemas.salesforce.limits import PUBSUB_MAX_OUTSTANDING
 
@@ -51,6 +52,8 @@ class Encoder:
     def _encode(self, delivery: Delivery) -> Any:
         try:
             event = orjson.loads(delivery.data)
+            if HEADER not in event["payload"] and "EventUuid" in event["event"]:
+                return self._platform_event(event, delivery)
             header = event["payload"][HEADER]
             schema_id, payload = self._payload(event, delivery)
             transaction = header.get("transactionKey", "")
@@ -59,6 +62,17 @@ class Encoder:
             transaction, schema_id, payload = "", _UNKNOWN_SCHEMA, delivery.data
         producer = wire.ProducerEvent(
             id=f"{transaction}-{delivery.replay_id}", schema_id=schema_id, payload=payload
+        )
+        return wire.ConsumerEvent(event=producer, replay_id=replay_bytes(delivery.replay_id))
+
+    def _platform_event(self, event: dict[str, Any], delivery: Delivery) -> Any | None:
+        schema = self._channels.schema_json(event["schema"])
+        if schema is None:
+            return None
+        producer = wire.ProducerEvent(
+            id=event["event"]["EventUuid"],
+            schema_id=event["schema"],
+            payload=encoded(schema, event["payload"]),
         )
         return wire.ConsumerEvent(event=producer, replay_id=replay_bytes(delivery.replay_id))
 

@@ -10,6 +10,7 @@ import orjson
 from starlette.responses import Response
 
 from sandbox.org.errors import SalesforceError, not_found
+from sandbox.org.events.event_schema import schema_id
 from sandbox.org.rest.call import Call, json_response
 
 _FORMATS_FROM = 43.0
@@ -28,19 +29,21 @@ async def by_name(call: Call) -> Response:
     "Platform Event Schema by Event Name").
     """
     channels = call.org.channels
+    if (event := call.org.platform_events.find(call.path("object"))) is not None:
+        return _schema(call, schema_id(event.avro_schema()))
     entity = channels.by_event_name.get(call.path("object"))
     if entity is None:
         raise not_found()
     return _schema(call, channels.schema_ids[entity])
 
 
-def _schema(call: Call, schema_id: str) -> Response:
+def _schema(call: Call, wanted: str) -> Response:
     is_expanded = _is_expanded(call)
-    found = call.org.channels.schema_json(schema_id)
+    found = call.org.channels.schema_json(wanted)
     if found is None:
         raise not_found()
     schema = orjson.loads(found)
-    return json_response(_expanded(schema, schema_id) if is_expanded else {**schema, "uuid": schema_id})
+    return json_response(_expanded(schema, wanted) if is_expanded else {**schema, "uuid": wanted})
 
 
 def _is_expanded(call: Call) -> bool:
@@ -50,7 +53,7 @@ def _is_expanded(call: Call) -> bool:
     return call.version >= _FORMATS_FROM if given is None else given == "EXPANDED"
 
 
-def _expanded(schema: Mapping[str, Any], schema_id: str) -> dict[str, Any]:
+def _expanded(schema: Mapping[str, Any], wanted: str) -> dict[str, Any]:
     """The form of a CometD message: the event's fields inside `data.payload`, its replay id beside
     them.
     """
@@ -69,5 +72,5 @@ def _expanded(schema: Mapping[str, Any], schema_id: str) -> dict[str, Any]:
             {"name": "data", "type": {"type": "record", "name": "Data", "namespace": "", "fields": data}},
             {"name": "channel", "type": "string"},
         ],
-        "uuid": schema_id,
+        "uuid": wanted,
     }

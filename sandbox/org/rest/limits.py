@@ -32,7 +32,7 @@ _EDITION_FREE = {
     "DailyStandardVolumePlatformEvents": 10_000, "DailyStreamingApiEvents": 10_000, "DailyWorkflowEmails": 100_000,
     "DataStorageMB": 1_024, "FileStorageMB": 1_024, "HourlyAsyncReportRuns": 1_200, "HourlyDashboardRefreshes": 200,
     "HourlyDashboardResults": 5_000, "HourlyDashboardStatuses": 999_999_999, "HourlyLongTermIdMapping": 100_000,
-    "HourlyManagedContentPublicRequests": 50_000, "HourlyODataCallout": 20_000, "HourlyPublishedPlatformEvents": 250_000,
+    "HourlyManagedContentPublicRequests": 50_000, "HourlyODataCallout": 20_000,
     "HourlyPublishedStandardVolumePlatformEvents": 1_000, "HourlyShortTermIdMapping": 100_000, "HourlySyncReportRuns": 500,
     "HourlyTimeBasedWorkflow": 1_000, "MassEmail": 5_000, "MonthlyEinsteinDiscoveryStoryCreation": 500,
     "Package2VersionCreates": 6, "Package2VersionCreatesWithoutValidation": 500,
@@ -56,6 +56,7 @@ async def limits(call: Call) -> Response:
     found |= {
         "DailyApiRequests": _metered(meters.api_calls) | apps,
         "DailyDeliveredPlatformEvents": _metered(meters.delivered_events),
+        "HourlyPublishedPlatformEvents": _metered(meters.published_events),
         "DailyBulkV2QueryJobs": _metered(meters.bulk_query_jobs),
         batches: _metered(meters.bulk_batches),
         "DurableStreamingApiConcurrentClients": streaming,

@@ -12,6 +12,7 @@ from typing import Any
 from starlette.responses import Response
 
 from sandbox.org.errors import SalesforceError
+from sandbox.org.events.platform_events import PlatformEvent
 from sandbox.org.queries.rows import row_renderer
 from sandbox.org.rest.call import Call, json_response
 from sandbox.org.rest.conditional import (
@@ -30,14 +31,28 @@ from sandbox.org.soql.errors import PlacedSoqlError
 from sandbox.org.soql.nodes import FieldPath, Query, SelectItem
 from sandbox.org.state.dml import Outcome, Write
 
+_EVENT_ID = "e00xx0000000001AAA"
+"""Of every published message: it stands for none."""
+
 
 async def create(call: Call) -> Response:
     """`POST /sobjects/X`: 201 with the new id (REST API Developer Guide, "sObject Basic
     Information").
     """
+    if (event := call.org.platform_events.find(call.path("object"))) is not None:
+        return await _published(call, event)
     entity = call.service.entity(call.path("object"))
     outcome = await write(call, Write("insert", entity.name, await call.json_object()))
     return created(call, entity, outcome)
+
+
+async def _published(call: Call, event: PlatformEvent) -> Response:
+    """A platform event is made like a record; it is on its way once that is answered (Platform
+    Events Developer Guide, "Publish Event Messages with Salesforce APIs").
+    """
+    _, message_id = call.org.platform_events.publish(event, await call.json_object(), call.user_id)
+    told = {"statusCode": "OPERATION_ENQUEUED", "message": message_id, "fields": []}
+    return json_response({"id": _EVENT_ID, "success": True, "errors": [told]}, 201)
 
 
 async def retrieve(call: Call) -> Response:

@@ -6,12 +6,13 @@ SQLite transaction (a *batch*), which is what makes a surge affordable. Events b
 only after their SQLite transaction has committed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from random import Random
 
 from sandbox.org.channels.bus import Bus
 from sandbox.org.channels.metadata import EventMetadata
+from sandbox.org.channels.platform_events import PlatformEvents
 from sandbox.org.channels.registry import ChannelAccess, Channels
 from sandbox.org.data.calculated import CalculatedFields
 from sandbox.org.data.identity import CONNECTED_APP, Identity
@@ -43,6 +44,7 @@ _EMPTIED = (
     "sandbox_channels",
     "sandbox_channel_members",
     "sandbox_deselected",
+    "sandbox_platform_events",
     "sandbox_profiles",
     "sandbox_passwords",
     "sandbox_sharing",
@@ -75,6 +77,11 @@ class Org:
         """Counts the changes of the schema since this process started."""
         access = ChannelAccess(everything, self.permissions, self.meters, self.faults, self.dials.events)
         self.channels = Channels(store, self.bus, self.records, access)
+        self.platform_events = PlatformEvents(
+            store, self.meters, self.publish_message, lambda: self.clock.now().stored
+        )
+        self.channels.platform_events = self.platform_events
+        self.channels.reload()
         self.event_metadata = EventMetadata(store, self.channels)
         """Custom channels, their members and managed subscriptions."""
         self.calculated = _calculated(store, everything)
@@ -257,6 +264,7 @@ class Org:
                 setattr(getattr(self.dials, family), name, value)
         for meter in self.meters.by_name().values():
             meter.set_used(0)
+        self.platform_events.reload()
         self.channels.reload()
 
     def take_schema(self, object_name: str) -> None:
@@ -328,6 +336,13 @@ class Org:
         """
         self.clock.advance(seconds)
         self.store.set_meta("clock_ahead_ms", self.clock.ahead_ms)
+
+    def publish_message(self, entity: str, message: Callable[[int], bytes]) -> int:
+        """Put a message on the bus that is made for its replay id, which is returned."""
+        with self.batch() as batch:
+            replay_id = self.take_replay_id()
+            batch.rows.append((replay_id, entity, batch.moment.epoch_ms, message(replay_id)))
+        return replay_id
 
     def publish_raw(self, entity: str, data: bytes) -> int:
         """Put `data` on the bus exactly as given, but for `$REPLAY_ID`, which becomes the event's
