@@ -205,9 +205,11 @@ _GAPS = """## Known gaps
   subtotals of no record (here no row), gRPC reflection (here UNIMPLEMENTED). `DISTANCE` is along a globe of 6,371 km.
 - Standard objects beyond the catalogue have the fields that tools ask for, not all of theirs; `IsClosed` and `IsWon` follow the stage,
   `Probability` does not.
-- Everybody comes in as the one integration user. Profiles, roles, queues and stages can be read and have no effect.
-- By SOAP, `merge`, `convertLead` and `search` are refused; the metadata, Apex and Tooling APIs refuse everything.
-- Platform events cannot be published; change event topics are the only ones.
+- A user's rights are those of one profile, which stands for permission sets, too. Roles, queues and teams share nothing.
+- Tooling queries answer as for the integration user. A merge and a conversion ask for no permission beyond the session.
+- By SOAP, `search` is refused; the metadata, Apex and Tooling APIs refuse everything.
+- Platform events are published by `/sobjects/X__e` and by Pub/Sub alone, are not described, and ask for no permission.
+- What a transaction does to one record several times is told as several events, where Salesforce tells one.
 - Formulas are of three kinds (a parent's field, days since, a roll-up), set up in `sandbox/org/schema/setup.yaml`, and stay out of events.
 - `DailyBulkV2QueryFileStorageMB` is reported and not enforced, nor is the day that an ingest job may stay open.
 - `TODAY()`-like fields count by the machine's clock, not by the org's when that is ahead."""
