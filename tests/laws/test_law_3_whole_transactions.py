@@ -1,9 +1,10 @@
 """Law 3 over an org's own transactions: whatever its users did, merges, transfers and cascades
 included, its events in any order, number and cut give the records that the org has.
 
-The org is the sandbox's and tells its changes as Salesforce documents them: a merge is a delete of the
-losers, an update of each child that moved and one of the winner (Apex Developer Guide, "Triggers and
-Merge Statements"; Change Data Capture Developer Guide, "Change Event Message Structure").
+The org is the sandbox's and tells its changes as Salesforce documents them: a merge is a delete
+of the losers, an update of each child that moved and one of the winner (Apex Developer Guide,
+"Triggers and Merge Statements"; Change Data Capture Developer Guide, "Change Event Message
+Structure").
 """
 
 import asyncio
@@ -78,7 +79,9 @@ def test_the_events_of_whole_transactions_give_the_records_of_the_org(
 
 @pytest.mark.parametrize("name", [name for name in OPERATIONS if name != "arrive"])
 def test_every_operation_tells_something_that_counts(office: Office, name: str) -> None:
-    """The generator does each of them: a law over operations that are all refused holds anything."""
+    """The generator does each of them: a law over operations that are all refused holds
+    anything.
+    """
     users = Users(office.org, Random(5))
     before = ["delete"] * 4 if name == "undelete" else []
     for each in ("arrive", "arrive", "arrive", *before):
@@ -91,7 +94,9 @@ def test_every_operation_tells_something_that_counts(office: Office, name: str) 
 
 
 def deliver(office: Office, cuts: Sequence[int], chance: Random) -> None:
-    """Every event at least once, in any order, in batches of any size, some of them applied again."""
+    """Every event at least once, in any order, in batches of any size, some of them applied
+    again.
+    """
     events = office.events()
     events += chance.sample(events, min(3, len(events)))
     if chance.random() < 0.7:
@@ -107,7 +112,8 @@ def deliver(office: Office, cuts: Sequence[int], chance: Random) -> None:
 
 
 def staged(road: Road, events: Sequence[dict[str, Any]]) -> list[Any]:
-    # A delivery has a replay id of its own, whatever the event's: no two batches begin at one place.
+    # A delivery has a replay id of its own, whatever the event's: no two batches begin at one
+    # place.
     first = 0 if road.position == ORIGIN else int(road.position)
     sent = [event | {"event": {"replayId": first + n}} for n, event in enumerate(events, 1)]
     return list(asyncio.run(road.stage(road.land(sent))).values())

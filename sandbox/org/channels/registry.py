@@ -92,7 +92,7 @@ class Channels:
         self._standard: dict[str, Channel] = {}
         self._selected: frozenset[str] = frozenset()
         self.platform_events: Iterable[PlatformEvent] = ()
-        """Those that are defined; each has a channel of its own."""
+        """The defined ones; each has a channel of its own."""
         self._custom: dict[str, Channel] = {}
         self.reload()
 

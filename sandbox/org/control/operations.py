@@ -90,7 +90,7 @@ _ADAPTER: TypeAdapter[MergeRecords | TransferRecords | MakeRecordType | ConvertL
 
 
 class OperationHandles:
-    """What users do in one org."""
+    """Operations of the users of one org."""
 
     def __init__(self, org: Org) -> None:
         self._org = org
@@ -98,8 +98,9 @@ class OperationHandles:
         self._dml = Dml(org)
 
     async def operations(self, request: Request) -> Response:
-        """Merges records, converts a lead, transfers records to another owner, or makes a record type, as
-        `{"operation": "merge", "object": "Account", "winner": "001...", "losers": ["001..."]}`.
+        """Merges records, converts a lead, transfers records to another owner, or makes a record
+        type, as `{"operation": "merge", "object": "Account", "winner": "001...", "losers":
+        ["001..."]}`.
         """
         try:
             wanted = _ADAPTER.validate_python(loads(await request.body() or b"{}"))

@@ -83,7 +83,7 @@ class PermissionHandles:
         return JsonResponse(permissions.sharing.model_dump(mode="json"))
 
     async def _merged(self, request: Request, present: Any) -> Any:
-        """What is there, with the values that the request names."""
+        """The present values, with those that the request names."""
         wanted = orjson.loads(await request.body() or b"{}")
         if not isinstance(wanted, dict):
             raise ControlError("send a JSON object")
@@ -97,7 +97,7 @@ class PermissionHandles:
 
     @staticmethod
     def _taken(change: Any) -> Any:
-        """Make a change; what the org refuses is told in its words."""
+        """Make a change; a refusal comes in the org's words."""
         try:
             return change()
         except SalesforceError as error:

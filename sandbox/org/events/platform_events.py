@@ -114,7 +114,9 @@ def encoded(schema_json: str, payload: Mapping[str, Any]) -> bytes:
 
 
 def decoded(schema_json: str, payload: bytes) -> dict[str, Any]:
-    """A payload that a client publishes; raises what fastavro raises for bytes of another schema."""
+    """A payload that a client publishes; raises what fastavro raises for bytes of another
+    schema.
+    """
     found = fastavro.schemaless_reader(
         io.BytesIO(payload), fastavro.parse_schema(orjson.loads(schema_json)), None
     )

@@ -52,8 +52,9 @@ class EventDials(_Dials):
     them out.
     """
     enforced_at: Literal["subscription", "delivery"] = "subscription"
-    """Where View All is asked for on a channel of several objects: at the subscription, which is then
-    refused, or at each delivery, so that events are silently left out (as v67.0's guide says).
+    """Where View All is asked for on a channel of several objects: at the subscription, which is
+    then refused, or at each delivery, so that events are silently left out (as v67.0's guide
+    says).
     """
     reparented_children: bool = True
     """False moves the children of a merged record without events of their own, as merges fire no

@@ -1,6 +1,6 @@
-"""The users' permissions: profiles with their system permissions, object permissions and field-level
-security, and how records are shared (Salesforce Help, "User Permissions and Access", "Sharing
-Settings").
+"""The users' permissions: profiles with their system permissions, object permissions and
+field-level security, and how records are shared (Salesforce Help, "User Permissions and Access",
+"Sharing Settings").
 """
 
 import json
@@ -140,7 +140,7 @@ class Permissions:
         ]
 
     def share(self, sharing: Sharing) -> None:
-        """Let records be shared so from now on; sharing is worked out anew at every reading."""
+        """Let records be shared so from now on; sharing is worked out at every reading."""
         for name in (*sharing.defaults, *(rule.object for rule in sharing.rules)):
             self._object(name)
         self._store.connection.execute(

@@ -16,7 +16,7 @@ OWNER = "OwnerId"
 
 @dataclass(frozen=True)
 class View:
-    """What one user sees and may do; it stays as it was when rights change."""
+    """The sight and the rights of one user; it stays as it was when rights change."""
 
     user: str
     rights: Rights

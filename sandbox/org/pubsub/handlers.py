@@ -116,8 +116,8 @@ class PubSub(service.PubSubServicer):  # type: ignore[misc]
                     )
 
     async def Publish(self, request: Any, context: Any) -> Any:
-        """Publishes platform events, each with a result of its own; only Salesforce publishes change
-        events (Pub/Sub API Guide, "Publish RPC Method").
+        """Publishes platform events, each with a result of its own; only Salesforce publishes
+        change events (Pub/Sub API Guide, "Publish RPC Method").
         """
         session = await self._session(context)
         return await self._published(request, context, session)

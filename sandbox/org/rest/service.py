@@ -50,7 +50,9 @@ class RestService:
         return self.org.view(self._user).entities
 
     def as_user(self, user: str) -> "RestService":
-        """The service as a user has it: what is shared stays shared, and the user's rights count."""
+        """The service as a user has it: what is shared stays shared, and the user's rights
+        count.
+        """
         if user == self.org.identity.user_id:
             return self
         own = copy.copy(self)

@@ -19,9 +19,9 @@ SYSTEM_FIELDS = ("Id", "IsDeleted", "SystemModstamp")
 """Fields that every object has in addition."""
 SEPARATOR = "__"
 MASTER = "MasterRecordId"
-"""Of a record that lost a merge: the one that it was merged into. No change event carries it, as the
-page "Change Events for Lead Conversion" of the Change Data Capture Developer Guide shows of Account
-and Contact.
+"""Of a record that lost a merge: the one that it was merged into. No change event carries it, as
+the page "Change Events for Lead Conversion" of the Change Data Capture Developer Guide shows of
+Account and Contact.
 """
 
 

@@ -40,7 +40,7 @@ class Write:
     key: str | None = None
     """The external id field of an upsert; its value is in `fields`."""
     owner_options: Collection[str] = ()
-    """What goes along when the record gets another owner, of `transfers.OPTIONS`."""
+    """Records that go along to the record's new owner, by `transfers.OPTIONS`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
-"""Lead conversion: a lead becomes an account, a contact and, unless it is not wanted, an opportunity
-(SOAP API Developer Guide, "convertLead()").
+"""Lead conversion: a lead becomes an account, a contact and, unless it is not wanted, an
+opportunity (SOAP API Developer Guide, "convertLead()").
 
-Its events come in that order, and an update of the lead last (Change Data Capture Developer Guide,
-"Change Events for Lead Conversion"). That page says that the update lacks LastModifiedDate, and its
-example has it: here it has it.
+Its events come in that order, and an update of the lead last (Change Data Capture Developer
+Guide, "Change Events for Lead Conversion"). That page says that the update lacks
+LastModifiedDate, and its example has it: here it has it.
 """
 
 from calendar import monthrange
@@ -80,7 +80,9 @@ class LeadConverter:
         self._tx = tx
 
     def convert(self, wanted: LeadConvert) -> Converted:
-        """Carry out a conversion as a whole. Raises `SalesforceError`, and has done nothing then."""
+        """Carry out a conversion as a whole. Raises `SalesforceError`, and has done nothing
+        then.
+        """
         records = self._org.records_of(LEAD)
         lead_id = records.normalised(wanted.lead_id)
         lead = self._lead(records, lead_id)

@@ -1,7 +1,7 @@
 """Record types: kinds of one object's records, each with a name (Object Reference, "RecordType").
 
-The first one of an object brings the field RecordTypeId. A record that changes its type is an update
-like any other (Metadata API Developer Guide, "RecordType").
+The first one of an object brings the field RecordTypeId. A record that changes its type is an
+update like any other (Metadata API Developer Guide, "RecordType").
 """
 
 from dataclasses import dataclass

@@ -156,7 +156,9 @@ class Transaction:
         self.operations.append(Operation(records.shape, "UPDATE", record_id, body, tuple(changed)))
 
     def move(self, object_name: str, record_id: str, fields: Mapping[str, Value]) -> None:
-        """Store values of a record without an event: SystemModstamp moves, LastModifiedDate stays."""
+        """Store values of a record without an event: SystemModstamp moves, LastModifiedDate
+        stays.
+        """
         records = self._org.records_of(object_name)
         row, *_ = records.fetch(record_id, ())
         records.write(row, fields, self._stamp(records, record_id))

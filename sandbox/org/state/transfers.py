@@ -1,8 +1,9 @@
 """Changes of owners: one record's, with what goes along, and those of a mass transfer.
 
-A new owner of an account takes over its contacts, cases and opportunities as the caller wishes (SOAP
-API Developer Guide, "OwnerChangeOptions"). Each record that gets another owner is an update like any
-other. Sharing follows at once: it is worked out from the owner whenever a row is read.
+A new owner of an account takes over its contacts, cases and opportunities as the caller wishes
+(SOAP API Developer Guide, "OwnerChangeOptions"). Each record that gets another owner is an
+update like any other. Sharing follows at once: it is worked out from the owner whenever a row is
+read.
 """
 
 from collections.abc import Collection, Iterator, Sequence

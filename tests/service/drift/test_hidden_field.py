@@ -1,6 +1,6 @@
-"""Field-level security takes a field away from the integration user while traffic runs, and gives it
-back (Salesforce Help, "Field-Level Security"; Change Data Capture Developer Guide, "Field-Level
-Security").
+"""Field-level security takes a field away from the integration user while traffic runs, and gives
+it back (Salesforce Help, "Field-Level Security"; Change Data Capture Developer Guide,
+"Field-Level Security").
 """
 
 import uuid

@@ -1,5 +1,6 @@
-"""What a merge does without telling: a reconciliation finds the children that moved, and the records
-that lost (Apex Developer Guide, "Triggers and Merge Statements": reparented children fire nothing).
+"""What a merge does without telling: a reconciliation finds the children that moved, and the
+records that lost (Apex Developer Guide, "Triggers and Merge Statements": reparented children
+fire nothing).
 """
 
 from collections.abc import AsyncIterator

@@ -152,7 +152,9 @@ class Users:
             )
 
     def transfer(self) -> None:
-        """Records get another owner: an account with what goes along, or all of somebody's cases."""
+        """Records get another owner: an account with what goes along, or all of somebody's
+        cases.
+        """
         with self._org.transaction(self._user()) as tx:
             transfers = Transfers(self._org, tx)
             if self._chance.random() < 0.5:
