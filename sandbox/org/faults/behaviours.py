@@ -125,7 +125,7 @@ BEHAVIOURS = (
     Behaviour("Broken JSON is refused in the words of Jackson", "seen in orgs", "test_a_broken_body_is_refused_in_jacksons_words"),
     Behaviour("An object that no channel selects emits no events", "Change Data Capture Developer Guide, Select Objects for Change Notifications",
               "test_a_deselected_object_emits_no_event_until_it_is_selected_again"),
-    Behaviour("A merge deletes the losers, moves their children and updates the winner; each is told",
+    Behaviour("A merge deletes the losers, moves their children and updates the winner, each with events",
               "Apex Developer Guide, Triggers and Merge Statements; SOAP API Developer Guide, merge()",
               "test_a_merge_is_a_delete_of_the_losers_and_an_update_of_the_winner"),
     Behaviour("A merge may move children without events (dial reparented_children)",

@@ -1,4 +1,4 @@
-"""What a profile gives its users, and how records are shared among them."""
+"""The rights of a profile, and how records are shared among users."""
 
 from collections.abc import Mapping
 from typing import Literal

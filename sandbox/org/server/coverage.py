@@ -209,7 +209,7 @@ _GAPS = """## Known gaps
 - Tooling queries answer as for the integration user. A merge and a conversion ask for no permission beyond the session.
 - By SOAP, `search` is refused; the metadata, Apex and Tooling APIs refuse everything.
 - Platform events are published by `/sobjects/X__e` and by Pub/Sub alone, are not described, and ask for no permission.
-- What a transaction does to one record several times is told as several events, where Salesforce tells one.
+- A transaction that changes one record several times emits several events, where Salesforce emits one.
 - Formulas are of three kinds (a parent's field, days since, a roll-up), set up in `sandbox/org/schema/setup.yaml`, and stay out of events.
 - `DailyBulkV2QueryFileStorageMB` is reported and not enforced, nor is the day that an ingest job may stay open.
 - `TODAY()`-like fields count by the machine's clock, not by the org's when that is ahead."""

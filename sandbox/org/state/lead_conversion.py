@@ -149,7 +149,7 @@ class LeadConverter:
         self, name: str, record_id: str | None, lead: Mapping[str, Value], own: Mapping[str, Value]
     ) -> str:
         """A new record with the lead's values, or an existing one with its empty fields filled;
-        returns its id. `own`: what a new one gets besides.
+        returns its id. `own`: the further values of a new one.
         """
         records = self._org.records_of(name)
         fields = records.spec.fields

@@ -35,7 +35,7 @@ class Merge:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What a merge did; ids have 18 characters."""
+    """The outcome of a merge; ids have 18 characters."""
 
     winner: str
     losers: list[str]

@@ -21,7 +21,7 @@ _OPEN_CASES, _ALL_CASES = "TransferOwnedOpenCases", "TransferAllOwnedCases"
 _OPEN, _CLOSED = "TransferOwnedOpenOpportunities", "TransferOwnedClosedOpportunities"
 _OTHERS = "TransferOthersOpenOpportunities"
 OPTIONS = frozenset({CONTACTS, _OPEN_CASES, _ALL_CASES, _OPEN, _CLOSED, _OTHERS})
-"""What goes along with an account; Salesforce has more, about objects that this org lacks."""
+"""Options that are built; Salesforce has more, about objects that this org lacks."""
 _NEEDS = {_ALL_CASES: _OPEN_CASES, _OTHERS: _OPEN}
 _CLOSED_CASES = frozenset({"Closed"})
 _CLOSED_STAGES = frozenset({"Closed Won", "Closed Lost"})

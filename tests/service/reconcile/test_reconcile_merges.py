@@ -1,6 +1,5 @@
-"""What a merge does without telling: a reconciliation finds the children that moved, and the
-records that lost (Apex Developer Guide, "Triggers and Merge Statements": reparented children
-fire nothing).
+"""A merge moves children silently: a reconciliation finds them, and the records that lost
+(Apex Developer Guide, "Triggers and Merge Statements": reparented children fire nothing).
 """
 
 from collections.abc import AsyncIterator
