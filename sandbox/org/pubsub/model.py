@@ -65,10 +65,10 @@ class Encoder:
         )
         return wire.ConsumerEvent(event=producer, replay_id=replay_bytes(delivery.replay_id))
 
-    def _platform_event(self, event: dict[str, Any], delivery: Delivery) -> Any | None:
+    def _platform_event(self, event: dict[str, Any], delivery: Delivery) -> Any:
         schema = self._channels.schema_json(event["schema"])
         if schema is None:
-            return None
+            raise KeyError(event["schema"])
         producer = wire.ProducerEvent(
             id=event["event"]["EventUuid"],
             schema_id=event["schema"],
