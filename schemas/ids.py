@@ -61,6 +61,11 @@ def writeback_batch_id(org: str, object_name: str, batch: str) -> str:
     return f"writeback/{org}/{object_name}/{batch}"
 
 
+def webhook_workflow_id(org: str, name: str) -> str:
+    """The workflow that has a webhook's changes delivered while it is active."""
+    return f"webhook/{org}/{name}"
+
+
 def preview_workflow_id(org: str, name: str) -> str:
     """A dry run of writebacks."""
     return f"preview/{org}/{name}"

@@ -26,6 +26,7 @@ ERASURE_WORKFLOW: Final = "erasure"
 RETENTION_WORKFLOW: Final = "retention"
 ROTATE_KEYS_WORKFLOW: Final = "rotate-keys"
 MODEL_WORKFLOW: Final = "model"
+WEBHOOK_WORKFLOW: Final = "webhook"
 
 # Activities
 FOLLOW_LANE: Final = "follow_lane"
@@ -80,6 +81,7 @@ BEGIN_ROTATION: Final = "begin_rotation"
 REENCRYPT_TABLES: Final = "reencrypt_tables"
 REENCRYPT_LOG: Final = "reencrypt_log"
 BUILD_MODEL: Final = "build_model"
+DELIVER_CHANGES: Final = "deliver_changes"
 
 # Signals, updates and queries
 PAUSE: Final = "pause"
@@ -111,6 +113,7 @@ REPLAY_QUEUE: Final = "tidegate-replay"
 RECONCILE_QUEUE: Final = "tidegate-reconcile"
 WRITEBACK_QUEUE: Final = "tidegate-writebacks"
 ERASURE_QUEUE: Final = "tidegate-erasure"
+WEBHOOK_QUEUE: Final = "tidegate-webhooks"
 
 # Keys of memos
 LANE_MEMO: Final = "Lane"

@@ -11,7 +11,7 @@ from temporalio.worker import Worker
 
 from clients.temporal.connection import connect, following_credentials
 from workers.addresses import operational_address, temporal_address
-from workers.clients import following, open_clients, spoken_with
+from workers.clients import ProcessClients, following, open_clients, spoken_with
 from workers.deployment.acts import become_first
 from workers.deployment.version import deployment_config
 from workers.metrics.serve import sdk_runtime
@@ -22,7 +22,8 @@ from workers.security.keys import following_keys
 from workers.security.origins import proving_acts_of_workflows
 from workers.settings import Settings
 
-if TYPE_CHECKING:  # a role that has neither does not import it
+if TYPE_CHECKING:  # a role that has none of these does not import it
+    from activities.webhook.parts import WebhookParts
     from clients.writeback.store import WritebackStore
     from workers.salesforce import Org
 
@@ -48,8 +49,8 @@ async def run_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIterato
         if role.includes(Role.BATCHES):
             workers.append(workflow_worker(client, deployment))
             await stack.enter_async_context(workers[-1])
-        org, store = await _own_parts(stack, client, settings, role)
-        of_activities = activity_workers(Process(parts, parts.clients(client), org, store), role)
+        org, store, hooks = await _own_parts(stack, client, parts, role)
+        of_activities = activity_workers(Process(parts, parts.clients(client), org, store, hooks), role)
         for worker in of_activities:
             await stack.enter_async_context(worker)
         workers += of_activities
@@ -62,9 +63,12 @@ async def run_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIterato
                 each.client = client
 
         await stack.enter_async_context(following_credentials(client, where, spoken, renewed))
-        if org is not None and store is not None:
+        if org is not None and store is not None and hooks is not None:
+            from workers.webhook.deliver import keeping_webhooks
             from workers.writeback import keeping_describes, keeping_queues
 
+            of_org = settings.salesforce.org_id
+            await stack.enter_async_context(keeping_webhooks(client, of_org, hooks.deliveries))
             await stack.enter_async_context(keeping_queues(client, settings, store))
             await stack.enter_async_context(keeping_describes(org, parts.store, parts.catalogue))
         yield client
@@ -78,21 +82,24 @@ async def _stop_together(workers: Sequence[Worker]) -> None:
 
 
 async def _own_parts(
-    stack: AsyncExitStack, client: Client, settings: Settings, role: Role
-) -> tuple["Org | None", "WritebackStore | None"]:
-    """The org and the writeback store, open until the stack is left; None where the role has no use
-    for it.
+    stack: AsyncExitStack, client: Client, parts: ProcessClients, role: Role
+) -> tuple["Org | None", "WritebackStore | None", "WebhookParts | None"]:
+    """The org, the writeback store and the webhooks, open until the stack is left; None where the
+    role has no use for it.
 
     A role imports its own parts only: they are a large part of what its start costs.
     """
-    org = store = None
+    settings = parts.settings
+    org = store = hooks = None
     if role is not Role.BATCHES:
         from workers.salesforce import open_org
 
         org = await stack.enter_async_context(open_org(client, settings))
     if role.includes(Role.WRITEBACKS):
         from clients.writeback.store import WritebackStore
+        from workers.webhook.deliver import open_webhooks
 
         store = WritebackStore(operational_address(settings.operational))
         stack.callback(store.close)
-    return org, store
+        hooks = await stack.enter_async_context(open_webhooks(parts))
+    return org, store, hooks

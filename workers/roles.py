@@ -2,8 +2,8 @@
 
 Four roles, because their work waits for different things: `lanes` reads streams and must never
 be late for a long poll; `batches` decodes and loads, and is busy; `backfill` reads millions of
-rows, or replays what was landed, and may be late; `writebacks` writes into the org, and has
-deadlines. One process may have all.
+rows, or replays what was landed, and may be late; `writebacks` writes into the org and posts to
+webhooks, and has deadlines. One process may have all.
 """
 
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from activities.runtime.log_interceptor import LogFieldsInterceptor
 from activities.runtime.org_interceptor import OrgGuardInterceptor
 from activities.runtime.span_interceptor import SpanInterceptor
 from schemas import names
+from schemas.webhook.limits import MOST_WEBHOOKS
 from workers.deployment.version import build_of, deployment_config
 from workers.queues import Activities, Process
 from workflows import WORKFLOWS, GovernorWorkflow, PlannerWorkflow
@@ -76,6 +77,8 @@ SERVED = (
     ServedQueue(Role.BACKFILL, names.BACKFILL_QUEUE, 8, "backfill:backfill_activities"),
     ServedQueue(Role.BACKFILL, names.RECONCILE_QUEUE, 4, "backfill:reconcile_activities"),
     ServedQueue(Role.WRITEBACKS, names.WRITEBACK_QUEUE, 20, "writebacks:writeback_activities"),
+    # One for each webhook, so that a receiver that hangs takes nobody's place. They wait, mostly.
+    ServedQueue(Role.WRITEBACKS, names.WEBHOOK_QUEUE, MOST_WEBHOOKS, "writebacks:webhook_activities"),
 )
 """In the order in which workers start. They stop together: a process drains once, whatever the
 number of its queues.

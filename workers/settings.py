@@ -46,6 +46,7 @@ from schemas.settings.services import (
     WarehouseSettings,
 )
 from schemas.settings.telemetry import TelemetrySettings
+from schemas.settings.webhook import WebhookSettings
 from schemas.settings.writeback import WritebackSettings
 
 DEFAULT_FILE = Path("var/settings.json")
@@ -97,6 +98,7 @@ class Settings(_Loaded):
     backfill: BackfillSettings = BackfillSettings()
     reconciliation: ReconciliationSettings = ReconciliationSettings()
     writeback: WritebackSettings = WritebackSettings()
+    webhook: WebhookSettings = WebhookSettings()
     drift: DriftSettings = DriftSettings()
     quality: QualitySettings = QualitySettings()
     erasure: ErasureSettings = ErasureSettings()

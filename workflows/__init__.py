@@ -14,6 +14,7 @@ from workflows.repair import RepairWorkflow
 from workflows.replay import ReplayWorkflow
 from workflows.retention import RetentionWorkflow
 from workflows.rotate_keys import RotateKeysWorkflow
+from workflows.webhook import WebhookWorkflow
 from workflows.writeback_batch import WritebackBatchWorkflow
 from workflows.writeback_preview import WritebackPreviewWorkflow
 from workflows.writeback_queue import WritebackQueueWorkflow
@@ -36,6 +37,7 @@ WORKFLOWS = [
     ErasureWorkflow,
     RotateKeysWorkflow,
     ModelWorkflow,
+    WebhookWorkflow,
 ]
 """Every workflow type that a worker serves."""
 
@@ -55,6 +57,7 @@ __all__ = [
     "ReplayWorkflow",
     "RetentionWorkflow",
     "RotateKeysWorkflow",
+    "WebhookWorkflow",
     "WritebackBatchWorkflow",
     "WritebackPreviewWorkflow",
     "WritebackQueueWorkflow",

@@ -15,6 +15,7 @@ WRITEBACK_BUCKETS: Final = (1, 2, 5, 10, 20, 30, 60, 120, 180, 240, 300, 600, 18
 """Seconds. 300 is the promise."""
 _STEP_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 _CALL_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 60, 120, 600)
+_LATENCY_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1800, 3600)
 _SHORT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _COUNT_BUCKETS = (1, 10, 100, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000)
 
@@ -132,6 +133,26 @@ WRITEBACK_OUTCOMES = Counter(
     "tidegate_writeback_outcomes",
     "Attempts of writebacks by the state that they led to. `code` is a known error code, or other.",
     ["object", "outcome", "code"],
+    registry=REGISTRY,
+)
+WEBHOOK_MESSAGES = Counter(
+    "tidegate_webhook_messages",
+    "Messages that were posted to a receiver, by outcome: taken, failed, busy or gone.",
+    ["webhook", "outcome"],
+    registry=REGISTRY,
+)
+WEBHOOK_SECONDS = Histogram(
+    "tidegate_webhook_request_seconds",
+    "Duration of a request to a receiver.",
+    ["webhook"],
+    buckets=_CALL_BUCKETS,
+    registry=REGISTRY,
+)
+WEBHOOK_LATENCY = Histogram(
+    "tidegate_webhook_latency_seconds",
+    "Commit in the warehouse until the receiver has taken the change.",
+    ["webhook"],
+    buckets=_LATENCY_BUCKETS,
     registry=REGISTRY,
 )
 OBJECT_STORE_SECONDS = Histogram(

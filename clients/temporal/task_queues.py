@@ -26,6 +26,7 @@ QUEUES: Mapping[str, tuple[int, str]] = {
     names.ERASURE_QUEUE: (_STEPS, "backfill"),
     names.RECONCILE_QUEUE: (_STEPS, "backfill"),
     names.WRITEBACK_QUEUE: (_STEPS, "writebacks"),
+    names.WEBHOOK_QUEUE: (_STEPS, "writebacks"),
 }
 """Task queue -> the kind of task there, and the role of `tidegate worker` that polls it."""
 EMPTIES_QUEUES: Final = "tidegate deployment move"

@@ -221,7 +221,7 @@ class StatementError(TerminalError):
 
 
 class ActRefusedError(TerminalError):
-    """A workflow refuses what an operator asks of it; the workflow's own sentence says what to
+    """A workflow or a store refuses what an operator asks of it; its own sentence says what to
     do.
     """
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from clients.dependencies import Clients
 from workers.clients import ProcessClients
 
-if TYPE_CHECKING:  # a role that has neither does not import it
+if TYPE_CHECKING:  # a role that has none of these does not import it
+    from activities.webhook.parts import WebhookParts
     from clients.writeback.store import WritebackStore
     from workers.salesforce import Org
 
@@ -26,6 +27,8 @@ class Process:
     """None in a process of the role `batches`, which never calls the org."""
     opened_writebacks: "WritebackStore | None" = None
     """None in a process that does not write back."""
+    opened_webhooks: "WebhookParts | None" = None
+    """None likewise."""
 
     @property
     def org(self) -> "Org":
@@ -38,3 +41,9 @@ class Process:
         """Where writebacks wait, for a queue whose role sends them."""
         assert self.opened_writebacks is not None, "this role sends no writebacks"  # noqa: S101 -- as above
         return self.opened_writebacks
+
+    @property
+    def webhooks(self) -> "WebhookParts":
+        """What deliveries to webhooks use, for a queue whose role sends them."""
+        assert self.opened_webhooks is not None, "this role delivers to no webhook"  # noqa: S101 -- as above
+        return self.opened_webhooks

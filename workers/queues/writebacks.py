@@ -1,6 +1,6 @@
-"""Activities of the role `writebacks`."""
+"""Activities of the role `writebacks`: what leaves for other systems."""
 
-from activities import writeback
+from activities import webhook, writeback
 from activities.writeback.bulk import BulkJobConfig
 from activities.writeback.config import WritebackConfig
 from transforms.writeback.batching import BatchingConfig
@@ -22,3 +22,8 @@ def writeback_activities(process: Process) -> Activities:
         ),
         jobs=BulkJobConfig(patience=settings.job_stall_timeout),
     )
+
+
+def webhook_activities(process: Process) -> Activities:
+    """Deliver changes to webhooks."""
+    return webhook.activities(process.webhooks)

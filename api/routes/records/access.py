@@ -12,9 +12,9 @@ from pydantic import Field
 
 from api.dependencies import CalledBy, Dependencies, Parts
 from api.problems import ProblemError, invalid
-from api.routes.records.shown import Shown
 from clients.warehouse.records.feed import ChangeFeed
 from clients.warehouse.records.reader import RecordReader
+from clients.warehouse.records.shown import Shown
 from schemas.catalogue import ObjectSpec
 from schemas.security.access import Caller
 

@@ -9,8 +9,8 @@ import orjson
 from fastapi import Path, Response
 
 from api.problems import invalid
-from api.routes.records.shown import Shown, etag_of, freshness
 from clients.warehouse.records.reader import Fresh, RecordRow
+from clients.warehouse.records.shown import Shown, etag_of, freshness
 from schemas.salesforce.record_ids import whole_id
 
 ObjectName = Annotated[str, Path(max_length=80, description="API name of the object.")]

@@ -17,12 +17,11 @@ from api.problems import ProblemError, invalid
 from api.routes.records.access import READS, Asking
 from api.routes.records.answers import answer
 from api.routes.records.models import Changes
-from api.routes.records.shown import Shown, freshness, names_of, plain_value
-from clients.warehouse.records.feed import ChangeFeed, FeedChange, FeedPage, Place
+from clients.warehouse.records.feed import ChangeFeed, FeedPage, Place
+from clients.warehouse.records.shown import Shown, freshness
 from schemas.catalogue import ObjectSpec
 from schemas.errors import TidegateError
 from schemas.security.access import CallerRole
-from transforms.writeback.echo import batch_of_origin
 
 router = APIRouter(prefix="/v1/changes", tags=["changes"])
 LATEST = "latest"
@@ -74,7 +73,7 @@ async def changes(ask: Asking, asked: Annotated[Poll, Query()]) -> Response:
     page = await _page(feed, spec, after, asked.limit)
     if not page.changes and asked.wait and await feed.wait(spec, page.fresh, asked.wait):
         page = await _page(feed, spec, after, asked.limit)
-    told = [_shown(spec, each) for each in page.changes]
+    told = [Shown(spec).change(each) for each in page.changes]
     return answer({"changes": told, "next": str(page.next), "has_more": page.has_more}, page.fresh, None)
 
 
@@ -110,7 +109,9 @@ async def _events(
     yield f"retry: {_RETRY_MS}\n\n".encode()
     while time.monotonic() < ends and await goes_on():
         if page.changes:
-            yield b"".join(_event("change", _shown(spec, each), str(each.place)) for each in page.changes)
+            yield b"".join(
+                _event("change", Shown(spec).change(each), str(each.place)) for each in page.changes
+            )
         try:
             if not page.has_more and not await feed.wait(spec, page.fresh, _QUIET_SECONDS):
                 yield _event("fresh", freshness(page.fresh), str(page.next))
@@ -142,25 +143,3 @@ async def _page(feed: ChangeFeed, spec: ObjectSpec, after: Place, count: int) ->
             "this cursor. Read the records again by /v1/records, then go on with `after=latest` from before that.",
         )
     return found
-
-
-def _shown(spec: ObjectSpec, change: FeedChange) -> dict[str, Any]:
-    shown = Shown(spec)
-    fields, withheld = shown.values(change.carried)
-    diffs, more = shown.values(change.diffs)
-    batch = batch_of_origin(change.change_origin or "")
-    return {
-        "cursor": str(change.place),
-        "object": spec.name,
-        "id": change.place.record_id,
-        "change_type": change.change_type,
-        "change_order": change.place.change_order,
-        "changed_at": plain_value(change.changed_at),
-        "applied_at": plain_value(change.place.applied_at),
-        "fields": fields,
-        "diffs": diffs,
-        "withheld": withheld + more,
-        "unknown": names_of(spec, change.isolated),
-        "commit_user": change.commit_user,
-        "own_writeback": None if batch is None else {"batch": batch},
-    }

@@ -8,6 +8,7 @@ object's commits increase in the order in which the commits become visible
 import asyncio
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -112,6 +113,16 @@ class ChangeFeed:
         changes = [_change(row, spec) for row in rows[:count]]
         behind = changes[-1].place if changes else after
         return FeedPage(changes, behind, len(rows) > count, fresh_of(told))
+
+    async def changes_of(
+        self, spec: ObjectSpec, record_id: str, orders: Sequence[str]
+    ) -> dict[str, FeedChange]:
+        """The changes of a record with these `change_order`; one that has left the warehouse is not
+        there.
+        """
+        rows = await self._sessions.fetch(sql.find_changes(spec), (record_id, list(orders)))
+        found = (_change(row, spec) for row in rows)
+        return {each.place.change_order: each for each in found}
 
     async def wait(self, spec: ObjectSpec, seen: Fresh, seconds: float) -> bool:
         """Wait until the object has a later commit than `seen`; False = it has none after so many

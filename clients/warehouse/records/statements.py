@@ -103,6 +103,15 @@ def list_changes(spec: ObjectSpec, count: int) -> str:
     return f"SELECT {names} FROM {change_table(spec)} AS c WHERE {after} {order}"
 
 
+def find_changes(spec: ObjectSpec) -> str:
+    """Some changes of a record in their order, without their freshness; parameters: the record's
+    id, an array of their `change_order`.
+    """
+    names = _names(change_columns(spec))
+    where = "WHERE c.record_id = %s AND c.change_order = ANY(%s) ORDER BY c.change_order"
+    return f"SELECT {names} FROM {change_table(spec)} AS c {where}"
+
+
 def _current(spec: ObjectSpec) -> str:
     return f"SELECT {_FRESH}, {_names(current_columns(spec))} FROM {current_table(spec)} AS c"
 

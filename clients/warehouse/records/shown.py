@@ -1,4 +1,6 @@
-"""Rows of records as the API shows them."""
+"""Rows of records and changes of the feed as callers of the API and receivers of webhooks see
+them.
+"""
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable
@@ -9,8 +11,10 @@ from typing import Any
 
 import orjson
 
+from clients.warehouse.records.feed import FeedChange
 from clients.warehouse.records.reader import Fresh, RecordRow
 from schemas.catalogue import ObjectSpec
+from transforms.writeback.echo import batch_of_origin
 
 Open = Callable[[ObjectSpec, str, str], Any]
 """The value behind the token of a field, by the field's name."""
@@ -28,7 +32,7 @@ class Shown:
     """None: nothing is decrypted."""
 
     def record(self, row: RecordRow) -> dict[str, Any]:
-        """A record in the form of `models.Record`."""
+        """A record in the form of the API's `Record`."""
         fields, withheld = self.values(zip(self.spec.fields, row.values, strict=True))
         valid_to = {} if row.valid_to is None else {"valid_to": plain_value(row.valid_to)}
         return {
@@ -44,6 +48,29 @@ class Shown:
             "fields": fields,
             "withheld": withheld,
             "unknown": names_of(self.spec, row.unknown_fields),
+        }
+
+    def change(self, change: FeedChange) -> dict[str, Any]:
+        """A change in the form of the API's `Change`. Protected texts that came as diffs are never
+        shown: a diff alone tells little, and its text is in the record.
+        """
+        fields, withheld = self.values(change.carried)
+        diffs, more = Shown(self.spec).values(change.diffs)
+        batch = batch_of_origin(change.change_origin or "")
+        return {
+            "cursor": str(change.place),
+            "object": self.spec.name,
+            "id": change.place.record_id,
+            "change_type": change.change_type,
+            "change_order": change.place.change_order,
+            "changed_at": plain_value(change.changed_at),
+            "applied_at": plain_value(change.place.applied_at),
+            "fields": fields,
+            "diffs": diffs,
+            "withheld": withheld + more,
+            "unknown": names_of(self.spec, change.isolated),
+            "commit_user": change.commit_user,
+            "own_writeback": None if batch is None else {"batch": batch},
         }
 
     def values(self, pairs: Iterable[tuple[str, Any]]) -> tuple[dict[str, Any], list[str]]:
@@ -80,7 +107,7 @@ def plain_value(value: Any) -> Any:
 
 
 def freshness(fresh: Fresh) -> dict[str, Any]:
-    """In the form of `models.Freshness`."""
+    """In the form of the API's `Freshness`."""
     return {"commit": fresh.commit, "applied_at": plain_value(fresh.applied_at)}
 
 

@@ -1,0 +1,104 @@
+"""The half of a delivery that tries held changes again: of each record the first one, then those
+that wait behind it.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+
+from activities.webhook.shift import Shift
+from clients.warehouse.records.feed import Place
+from schemas.webhook.messages import HeldChange
+from transforms.webhook.answers import Answer, Outcome, wait_after
+
+_RECORDS_AT_ONCE = 4
+"""Records that may hang while the others pass."""
+_LOOK_SECONDS = 1.0
+_LEFT = "its change has left the warehouse for the archive"
+
+
+class RetryHeld:
+    """Tries the held changes of one webhook for one delivery."""
+
+    def __init__(self, shift: Shift) -> None:
+        self._shift = shift
+
+    async def run(self) -> None:
+        """Until the delivery ends."""
+        shift = self._shift
+        leaving = asyncio.ensure_future(shift.left())
+        try:
+            while not shift.stop.is_set():
+                trying = asyncio.ensure_future(self._look())
+                await asyncio.wait([trying, leaving], return_when=asyncio.FIRST_COMPLETED)
+                if not trying.done():  # the worker stops, and a request hangs: it counts for nothing
+                    trying.cancel()
+                    await asyncio.gather(trying, return_exceptions=True)
+                    return
+                if not trying.result():
+                    await shift.stopped_within(_LOOK_SECONDS)
+        finally:
+            leaving.cancel()
+
+    async def _look(self) -> bool:
+        """Try what is due; False = nothing is."""
+        shift = self._shift
+        if not shift.may_hold:
+            return False
+        parked = shift.parked
+        held = await asyncio.to_thread(shift.parts.deliveries.held, shift.name)
+        if not held and parked == shift.parked:
+            shift.may_hold = False
+        due = _due(held, datetime.now(UTC))
+        # The first of them alone, while the receiver fails.
+        await asyncio.gather(*map(self._record, due[: 1 if shift.is_tried else _RECORDS_AT_ONCE]))
+        return bool(due)
+
+    async def _record(self, held: Sequence[HeldChange]) -> None:
+        """Send a record's changes in their order, up to the first one that is not taken."""
+        shift = self._shift
+        deliveries = shift.parts.deliveries
+        spec = shift.parts.catalogue.object(held[0].object)
+        orders = [Place.parse(each.cursor).change_order for each in held]
+        found = await shift.feed.changes_of(spec, held[0].record_id, orders)
+        for each, order in zip(held, orders, strict=True):
+            if shift.stop.is_set():
+                return
+            change = found.get(order)
+            if change is None:
+                await asyncio.to_thread(deliveries.refused, shift.name, each, _LEFT, datetime.now(UTC), None)
+                continue
+            answer = await shift.post(await shift.shown(spec, [change]), change)
+            now = datetime.now(UTC)
+            if answer.outcome is not Outcome.TAKEN:
+                next_try_at = self._next_try(each, answer, now)
+                await asyncio.to_thread(deliveries.refused, shift.name, each, answer.reason, now, next_try_at)
+                return
+            await asyncio.to_thread(deliveries.taken, shift.name, each, now)
+
+    def _next_try(self, held: HeldChange, answer: Answer, now: datetime) -> datetime | None:
+        """None = it has been refused for long enough. To be busy is no refusal."""
+        shift = self._shift
+        first = held.failed_at or now
+        is_old = held.attempts > 0 and now - first >= shift.parts.settings.dead_after
+        if is_old and answer.outcome is Outcome.FAILED:
+            return None
+        usual = wait_after(held.attempts + 1, random.random())  # noqa: S311 -- spreads tries
+        return now + max(usual, shift.wait)
+
+
+def _due(held: Sequence[HeldChange], now: datetime) -> list[list[HeldChange]]:
+    """The records whose first held change is due, the longest due first."""
+    chains = [list(group) for _, group in groupby(sorted(held, key=_place), key=_record_of)]
+    due = [chain for chain in chains if chain[0].next_try_at <= now]
+    return sorted(due, key=lambda chain: chain[0].next_try_at)
+
+
+def _record_of(held: HeldChange) -> tuple[str, str]:
+    return held.object, held.record_id
+
+
+def _place(held: HeldChange) -> tuple[str, str, str]:
+    return held.object, held.record_id, held.cursor

@@ -1,0 +1,1 @@
+"""Webhooks: the store of hooks and held changes, secrets, and requests to receivers."""

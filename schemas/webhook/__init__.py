@@ -1,0 +1,1 @@
+"""Webhooks: what is stored of them, and the messages of their delivery."""

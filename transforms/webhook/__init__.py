@@ -1,0 +1,1 @@
+"""Pure parts of webhooks: messages and signatures, judging answers and addresses, waiting."""

@@ -1,0 +1,1 @@
+"""From settings to webhooks: their control, their deliveries, and that each active one runs."""
