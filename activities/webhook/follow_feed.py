@@ -1,10 +1,9 @@
 """The half of a delivery that follows the feeds: read a page, post it, settle it."""
 
 import asyncio
-import random
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from activities.webhook.post_page import PostedPage, post_page
 from activities.webhook.shift import Shift
@@ -13,7 +12,6 @@ from clients.warehouse.records.reader import Fresh
 from clients.webhook.deliveries import Left, Settled
 from schemas.catalogue import ObjectSpec
 from schemas.webhook.limits import MOST_HELD, PAGE_CHANGES
-from transforms.webhook.answers import wait_after
 
 _CHECK_SECONDS = 1.0
 """An operator's act is heard of within this time and one request's."""
@@ -116,8 +114,8 @@ class FollowFeed:
             if change.place in taken:
                 continue
             reason = reasons.pop(change.place.record_id, "")  # of its first change; later ones wait
-            usual = wait_after(1, random.random()) if reason else timedelta(0)  # noqa: S311 -- spreads tries
-            found.append(Left(change.place, int(bool(reason)), reason, now + max(usual, shift.wait)))
+            due = shift.next_try(1, now) if reason else now + shift.wait
+            found.append(Left(change.place, int(bool(reason)), reason, due))
         return found
 
     async def _held_records(self) -> list[tuple[str, str]]:

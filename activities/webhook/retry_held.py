@@ -3,7 +3,6 @@ that wait behind it.
 """
 
 import asyncio
-import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import groupby
@@ -11,7 +10,7 @@ from itertools import groupby
 from activities.webhook.shift import Shift
 from clients.warehouse.records.feed import Place
 from schemas.webhook.messages import HeldChange
-from transforms.webhook.answers import Answer, Outcome, wait_after
+from transforms.webhook.answers import Answer, Outcome
 
 _RECORDS_AT_ONCE = 4
 """Records that may hang while the others pass."""
@@ -85,8 +84,7 @@ class RetryHeld:
         is_old = held.attempts > 0 and now - first >= shift.parts.settings.dead_after
         if is_old and answer.outcome is Outcome.FAILED:
             return None
-        usual = wait_after(held.attempts + 1, random.random())  # noqa: S311 -- spreads tries
-        return now + max(usual, shift.wait)
+        return shift.next_try(held.attempts + 1, now)
 
 
 def _due(held: Sequence[HeldChange], now: datetime) -> list[list[HeldChange]]:

@@ -14,7 +14,7 @@ from clients.warehouse.records.shown import Shown
 from clients.webhook.deliveries import Opened
 from schemas.catalogue import ObjectSpec
 from schemas.webhook.messages import DeliverInput
-from transforms.webhook.answers import Answer, Outcome, pause_after
+from transforms.webhook.answers import Answer, Outcome, pause_after, wait_after
 from transforms.webhook.message import message_body, message_id
 from transforms.webhook.sign import signed_headers
 
@@ -103,10 +103,15 @@ class Shift:
 
     def fails(self, reason: str, wait: timedelta | None = None) -> None:
         """The receiver fails: end the delivery. `wait`: as it asked; None = the usual time."""
-        failures = self.request.failures + 1
+        failures, first = self.request.failures + 1, self.parts.settings.first_wait
         self.failure = reason
-        self.wait = pause_after(failures, random.random()) if wait is None else wait  # noqa: S311 -- spreads tries
+        self.wait = pause_after(failures, first, random.random()) if wait is None else wait  # noqa: S311 -- spreads tries
         self.stop.set()
+
+    def next_try(self, attempts: int, now: datetime) -> datetime:
+        """When a change is due again that was not taken so many times."""
+        usual = wait_after(attempts, self.parts.settings.first_wait, random.random())  # noqa: S311 -- as above
+        return now + max(usual, self.wait)
 
     async def left(self) -> None:
         """Come back some seconds after the worker was asked to stop."""

@@ -19,6 +19,12 @@ class WebhookSettings(SettingsGroup):
     """Requests that one receiver gets at the same time. Changes of one record are never sent side
     by side.
     """
+    first_wait: timedelta = Field(
+        default=timedelta(seconds=5), ge=timedelta(milliseconds=10), le=timedelta(minutes=2)
+    )
+    """Time until the second try of a change. Each later one takes three times as long, up to 30
+    minutes, and up to a fifth more; of a receiver that takes nothing, up to two minutes.
+    """
     dead_after: timedelta = Field(default=timedelta(hours=24), ge=timedelta(0))
     """A change that is refused for so long becomes a dead letter, and later ones of its record go on. 0 =
     after the second attempt.

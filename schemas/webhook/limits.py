@@ -16,10 +16,10 @@ FAILURES_OF_A_RECEIVER: Final = 3
 """Records in a row of which nothing was taken: then the receiver fails, not a record."""
 MOST_RETRY_AFTER: Final = timedelta(hours=1)
 """A longer `Retry-After` counts as this one."""
-FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(minutes=30)
-"""Between tries of a held change: 5 s, 15 s, 45 s, 135 s … 30 min, each up to a fifth more."""
+LONGEST_WAIT: Final = timedelta(minutes=30)
+"""Between two tries of a held change."""
 LONGEST_PAUSE: Final = timedelta(minutes=2)
-"""Between tries of a receiver that fails: 5 s, 15 s, 45 s, 2 min, each up to a fifth more."""
+"""Between two tries of a receiver that fails."""
 LATE_AFTER: Final = timedelta(minutes=5)
 """Changes that wait longer for no fault of the receiver are a problem."""
 FAILING_AFTER: Final = timedelta(minutes=10)

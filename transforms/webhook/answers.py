@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from http import HTTPStatus
 
-from schemas.webhook.limits import FIRST_WAIT, LONGEST_PAUSE, LONGEST_WAIT, MOST_RETRY_AFTER
+from schemas.webhook.limits import LONGEST_PAUSE, LONGEST_WAIT, MOST_RETRY_AFTER
 
 _BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 _GROWTH = 3
@@ -67,19 +67,22 @@ def _wait_of(header: str | None, now: datetime) -> timedelta | None:
     return max(timedelta(0), min(at - now, MOST_RETRY_AFTER))
 
 
-def wait_after(attempts: int, chance: float, *, most: timedelta = LONGEST_WAIT) -> timedelta:
-    """How long to wait after so many attempts: 5 s, 15 s, 45 s, 135 s … `most`, and a part of a
-    fifth.
+def wait_after(
+    attempts: int, first: timedelta, chance: float, *, most: timedelta = LONGEST_WAIT
+) -> timedelta:
+    """How long to wait after so many attempts. With a `first` of 5 s: 5 s, 15 s, 45 s, 135 s …
+    `most`, and a part of a fifth.
 
     Args:
         attempts: 1 or more.
+        first: After the first one.
         chance: From 0 to 1; how much of the fifth.
         most: Before the fifth.
     """
     factor: int = _GROWTH ** min(max(attempts, 1) - 1, 12)
-    return min(FIRST_WAIT * factor, most) * (1 + _SPREAD * chance)
+    return min(first * factor, most) * (1 + _SPREAD * chance)
 
 
-def pause_after(failures: int, chance: float) -> timedelta:
+def pause_after(failures: int, first: timedelta, chance: float) -> timedelta:
     """How long to leave a receiver alone that has failed so many times in a row."""
-    return wait_after(failures, chance, most=LONGEST_PAUSE)
+    return wait_after(failures, first, chance, most=LONGEST_PAUSE)
