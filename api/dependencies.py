@@ -25,6 +25,7 @@ from clients.warehouse.live_catalogue import LiveCatalogue
 from clients.warehouse.records.feed import ChangeFeed
 from clients.warehouse.records.reader import RecordReader
 from clients.warehouse.records.sessions import ReadSessions
+from clients.webhook.control import WebhookControl
 from clients.writeback.intake import WritebackIntake
 from clients.writeback.queries import WritebackQueries
 from clients.writeback.refusal_words import RefusalWords
@@ -41,6 +42,7 @@ from workers.security.opened_values import OpenedValues
 from workers.security.origins import proving_acts
 from workers.settings import Settings
 from workers.status import StatusLook
+from workers.webhook.control import webhook_control
 
 _EXCHANGES_AT_ONCE = 4
 """Of guests, from one process: more than ten in all stall a stock Temporal server."""
@@ -72,6 +74,7 @@ class Dependencies:
     """None: the warehouse is Redshift, which cannot answer reads of single records."""
     feed: ChangeFeed | None
     """None: likewise."""
+    webhooks: WebhookControl
     files: asyncio.Semaphore
     """Files of writebacks that may be read at once."""
     exchanges: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_EXCHANGES_AT_ONCE))
@@ -125,6 +128,7 @@ async def open_api_parts(settings: Settings) -> AsyncIterator[Dependencies]:
             opened=opened_values(settings, catalogue, store, warehouse, audit),
             records=None if sessions is None else RecordReader(sessions),
             feed=None if sessions is None else ChangeFeed(sessions),
+            webhooks=stack.enter_context(webhook_control(settings)),
             files=asyncio.Semaphore(settings.api.limits.files),
             look=stack.enter_context(closing(StatusLook(settings, client))),
             fleet=await stack.enter_async_context(_opened_fleet(settings)),

@@ -51,6 +51,7 @@ _COMMANDS: dict[Panel, dict[str, str]] = {
         "lane": "cli.lane:app",
         "planner": "cli.planner.commands:app",
         "writeback": "cli.writeback.commands:app",
+        "webhook": "cli.webhook.commands:app",
     },
     Panel.PROTECT: {
         "keys": "cli.security.keys:app",

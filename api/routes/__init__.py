@@ -23,6 +23,7 @@ from api.routes import (
     status,
 )
 from api.routes.records import changes, point as record_point, search as record_search
+from api.routes.webhooks import routes as webhooks
 from api.routes.writeback import control as writeback_control, files as writeback_files, writebacks
 from api.runs.kinds import RunResource
 from api.runs.routes import run_router
@@ -41,6 +42,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     record_search.router,  # its /by would else be taken for a part of an id
     record_point.router,
     changes.router,
+    webhooks.router,
     *map(run_router, RUNS),
     lanes.router,
     budgets.router,

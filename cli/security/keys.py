@@ -19,7 +19,7 @@ from workers.security.key_looks import KeyLooks
 from workers.settings import Settings
 
 app = CommandApp(
-    about="Show, check and rotate the data keys that encrypt personal values.\n\nExample: tidegate keys list",
+    about="Show, check and rotate the data keys of personal values.\n\nExample: tidegate keys list",
 )
 
 

@@ -1,17 +1,23 @@
 """Control of webhooks from settings; the API and the command line share it."""
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from temporalio.client import Client
+from temporalio.service import RPCError
+
 from clients.storage.purpose_keys import PurposeKeys
+from clients.temporal.webhooks import start_webhook
 from clients.warehouse.records.feed import BEGINNING, ChangeFeed, Place
 from clients.webhook.control import WebhookControl
 from clients.webhook.secrets import PURPOSE, WebhookSecrets
 from clients.webhook.sender import Sender, Sent
 from clients.webhook.store import WebhookStore
 from schemas.catalogue import Catalogue, ObjectSpec
+from schemas.errors import UnavailableError
 from schemas.security.access import EVERY, RecordScope
 from schemas.settings.webhook import WebhookSettings
 from transforms.webhook.addresses import url_refusal
@@ -20,7 +26,8 @@ from transforms.webhook.sign import signed_headers
 from workers.addresses import operational_address, s3_address
 from workers.settings import Settings
 
-LATEST = "latest"
+_LOG = logging.getLogger(__name__)
+LATEST, FIRST = "latest", "first"
 NO_FEED = (
     "This warehouse is Redshift, which has no change feed, so there are no webhooks. Set TIDEGATE_WAREHOUSE__KIND to postgres, "
     "with TIDEGATE_WAREHOUSE__DSN of a PostgreSQL database, or query Redshift itself."
@@ -79,8 +86,8 @@ async def places(feed: ChangeFeed, specs: Sequence[ObjectSpec], after: str) -> d
     Args:
         feed: Of the warehouse.
         specs: The objects.
-        after: `latest` = what is applied from now on; "" = the first change that is kept; a time
-            in ISO 8601, UTC where it names no zone; or, for one object, a cursor of its feed.
+        after: `latest` = what is applied from now on; `first` or "" = the first change that is kept;
+            a time in ISO 8601, UTC where it names no zone; or, for one object, a cursor of its feed.
 
     Raises:
         WrongWebhookError: It is none of these.
@@ -94,7 +101,7 @@ async def places(feed: ChangeFeed, specs: Sequence[ObjectSpec], after: str) -> d
 
 
 def _place(after: str) -> Place:
-    if not after:
+    if after in ("", FIRST):
         return BEGINNING
     try:
         return Place.parse(after)
@@ -103,7 +110,7 @@ def _place(after: str) -> Place:
     try:
         at = datetime.fromisoformat(after)
     except ValueError:
-        told = "it is no cursor of the feed, no time as 2026-11-24T10:00Z, and not `latest`"
+        told = "it is no cursor of the feed, no time as 2026-11-24T10:00Z, and neither `latest` nor `first`"
         raise WrongWebhookError("after", told) from None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     return Place(at.replace(microsecond=at.microsecond // 1_000 * 1_000))
@@ -119,3 +126,15 @@ async def send_trial(settings: Settings, name: str, url: str, keys: Sequence[byt
         return await sender.send(url, signed_headers(keys, number, int(time.time()), body), body)
     finally:
         await sender.close()
+
+
+async def started(client: Client, org: str, name: str) -> bool:
+    """Have the workflow of an active webhook run, and look at once; False = Temporal does not
+    answer, and a worker starts it within a minute of its return.
+    """
+    try:
+        await start_webhook(client, org, name, wakes=True)
+    except (UnavailableError, RPCError) as error:
+        _LOG.warning("the webhook %s is not started yet: %s", name, error)
+        return False
+    return True

@@ -2,9 +2,7 @@
 or hangs delays no other.
 """
 
-import asyncio
 from collections import Counter
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +10,7 @@ import pytest
 from tests.support.builders.waiting import until
 from tests.support.engines.applied_records import changed, record_id
 from tests.support.engines.webhooks import WebhookEngine
-from tests.support.scripted.receiver import BROKEN, HANGS, OK, Message, Receiver, Reply
+from tests.support.scripted.receiver import Receiver
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 

@@ -123,7 +123,9 @@ async def webhook_engine(
             seconds=5.0,
         )
         records = AppliedRecords(warehouse, ObjectStore(s3), default_catalogue(), kept)
-        yield WebhookEngine(client, org, records, WebhookControl(store, secrets), deliveries, feed, audit, parts)
+        yield WebhookEngine(
+            client, org, records, WebhookControl(store, secrets), deliveries, feed, audit, parts
+        )
 
 
 @asynccontextmanager

@@ -28,6 +28,9 @@ READ_ONLY = {"status", "trace", "plan", "doctor", "audit", "config", "worker", "
 LOCAL = {"demo", "up", "sandbox"}
 ACTS = {"start", "pause", "resume", "cancel", "drop", "redrive", "acknowledge", "discard", "release", "move"}
 ACTS |= {
+    "add",
+    "remove",
+    "replay",
     "run",
     "rotate",
     "reencrypt",

@@ -1,0 +1,1 @@
+"""Webhooks: their control over HTTP."""

@@ -1,0 +1,1 @@
+"""tidegate webhook …: changes that are posted to receivers."""
