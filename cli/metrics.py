@@ -27,7 +27,7 @@ def metrics(
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Serve the engine's state as Prometheus metrics until SIGTERM or Ctrl-C.
+    """Serve the engine's state to Prometheus until SIGTERM or Ctrl-C.
 
     The HTTP API serves the same at its metrics port. Any number may run.
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from temporalio.client import Client
@@ -64,13 +65,7 @@ async def run_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIterato
 
         await stack.enter_async_context(following_credentials(client, where, spoken, renewed))
         if org is not None and store is not None and hooks is not None:
-            from workers.webhook.deliver import keeping_webhooks
-            from workers.writeback import keeping_describes, keeping_queues
-
-            of_org = settings.salesforce.org_id
-            await stack.enter_async_context(keeping_webhooks(client, of_org, hooks.deliveries))
-            await stack.enter_async_context(keeping_queues(client, settings, store))
-            await stack.enter_async_context(keeping_describes(org, parts.store, parts.catalogue))
+            await _keep_sending(stack, client, parts, _Sending(org, store, hooks))
         yield client
 
 
@@ -79,6 +74,29 @@ async def _stop_together(workers: Sequence[Worker]) -> None:
     its orchestrator would kill it.
     """
     await asyncio.gather(*(each.shutdown() for each in workers))
+
+
+@dataclass(frozen=True)
+class _Sending:
+    """What the role `writebacks` sends by."""
+
+    org: "Org"
+    store: "WritebackStore"
+    hooks: "WebhookParts"
+
+
+async def _keep_sending(
+    stack: AsyncExitStack, client: Client, parts: ProcessClients, sending: _Sending
+) -> None:
+    """Keep queues, describes and webhooks, until the stack is left."""
+    from workers.webhook.deliver import keeping_webhooks
+    from workers.writeback import keeping_describes, keeping_queues
+
+    settings = parts.settings
+    of_org, deliveries = settings.salesforce.org_id, sending.hooks.deliveries
+    await stack.enter_async_context(keeping_webhooks(client, of_org, deliveries))
+    await stack.enter_async_context(keeping_queues(client, settings, sending.store))
+    await stack.enter_async_context(keeping_describes(sending.org, parts.store, parts.catalogue))
 
 
 async def _own_parts(

@@ -9,6 +9,7 @@ from sqlalchemy.exc import ProgrammingError
 from clients.database.address import Database
 from clients.database.engine import open_engine, session_options, translated_database
 from clients.warehouse.status_look import shut_down
+from clients.webhook.stats import webhook_standings
 from clients.writeback.pauses import pause_views
 from clients.writeback.stats import latencies, queue_stats, unknown_outcomes
 from schemas.status import LOOK_SECONDS
@@ -39,7 +40,7 @@ class OperationalLook:
         sa.event.listen(self._engine, "connect", self._keep)
 
     def ask(self) -> WritebackFacts | None:
-        """Counts by object, and pauses; None when the store refuses the question, as before a
+        """Counts by object, pauses and webhooks; None when the store refuses the question, as before a
         worker has made its tables. Blocks. Raises `UnavailableError`.
         """
         try:
@@ -56,6 +57,7 @@ class OperationalLook:
                 ),
                 pauses=tuple(pause_views(connection)),
                 unknown=tuple(UnknownWritebacks(**asdict(row)) for row in unknown_outcomes(connection)),
+                webhooks=webhook_standings(connection),
             )
 
     def abort(self) -> None:

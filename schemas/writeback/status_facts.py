@@ -3,6 +3,7 @@
 from pydantic import AwareDatetime
 
 from schemas.message import Message
+from schemas.webhook.status_facts import WebhookStanding
 from schemas.writeback.control import PauseView
 
 
@@ -53,3 +54,4 @@ class WritebackFacts(Message):
     latencies: tuple[WritebackLatency, ...] = ()
     pauses: tuple[PauseView, ...]
     unknown: tuple[UnknownWritebacks, ...] = ()
+    webhooks: tuple[WebhookStanding, ...] = ()

@@ -53,6 +53,7 @@ CAPABILITIES: dict[str, dict[str, set[str]]] = {
         "replay": {"convert_values", "erasure", "exact_json", "ingest", "pii"},
         "retention": {"pii"},
         "status": {"retention"},
+        "webhook": set(),
         "writeback": {"convert_values", "ingest", "misfits", "pii"},
     },
     "clients": {
@@ -76,7 +77,8 @@ CAPABILITIES: dict[str, dict[str, set[str]]] = {
         "telemetry": {"ca_bundle"},
         "temporal": {"acting", "concurrency", "storage"},
         "warehouse": {"database", "storage"},
-        "writeback": {"acting", "database", "metrics", "storage", "telemetry", "warehouse"},
+        "webhook": {"database", "storage", "warehouse"},
+        "writeback": {"acting", "database", "metrics", "storage", "telemetry", "warehouse", "webhook"},
     },
     "activities": {
         "apply": {"quality", "request_reread", "runtime"},
@@ -96,6 +98,7 @@ CAPABILITIES: dict[str, dict[str, set[str]]] = {
         "request_reread": set(),
         "retention": {"apply", "quality", "runtime"},
         "runtime": set(),
+        "webhook": {"runtime"},
         "writeback": {"runtime"},
     },
 }

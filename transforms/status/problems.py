@@ -25,6 +25,7 @@ from transforms.status.lanes import PLANNER
 from transforms.status.logins import login_problems
 from transforms.status.problem import problem
 from transforms.status.stores import store_problems
+from transforms.status.webhooks import webhook_problems
 
 _LANE_REMOTES = frozenset({"salesforce", "temporal", "s3", "kms"})
 """Without one of them no lane follows."""
@@ -61,6 +62,7 @@ def find_problems(
         *_lanes(lanes, facts.at, is_explained=lanes_explained),
         *_objects(objects, facts.at, is_explained=apply_explained),
         *store_problems(facts),
+        *webhook_problems(facts),
         *budget_problems(facts),
     ]
     return tuple(sorted(found, key=lambda each: _ORDER.index(each.severity)))

@@ -151,6 +151,16 @@ WRITEBACK_UNKNOWN_AT = Family(
 WRITEBACK_PAUSED = Family(
     "tidegate_writeback_paused", "1: writebacks of the object are paused; `*`: of every object.", ("object",)
 )
+WEBHOOK_THROUGH_AT = Family(
+    "tidegate_webhook_through_timestamp_seconds",
+    "What was applied before this time was posted, is held, or is a dead letter. No sample: the webhook is not active.",
+    ("webhook",),
+)
+WEBHOOK_CHANGES = Family(
+    "tidegate_webhook_changes",
+    "Changes that a receiver did not take, by state: held or dead.",
+    ("webhook", "state"),
+)
 QUARANTINE = Family(
     "tidegate_quarantine_changes", "Changes in quarantine that nobody has acknowledged.", ("reason",)
 )

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from schemas.governor import Forecast, LeaseClass
 from schemas.status_facts import LookFacts, WarehouseFacts
+from schemas.webhook.messages import WebhookState
 from schemas.writeback.status_facts import WritebackFacts
 from transforms.ingest.decode_events import REASONS
 from workers.metrics import families as of
@@ -60,6 +61,11 @@ def _put_writebacks(sheet: Sheet, facts: WritebackFacts, objects: tuple[str, ...
     paused = {each.object for each in facts.pauses}
     for name in sorted({*objects, *paused}):
         sheet.put(of.WRITEBACK_PAUSED, name in paused, name)
+    for hook in facts.webhooks:
+        if hook.state is WebhookState.ACTIVE:
+            sheet.put(of.WEBHOOK_THROUGH_AT, hook.through, hook.name)
+        sheet.put(of.WEBHOOK_CHANGES, hook.held, hook.name, "held")
+        sheet.put(of.WEBHOOK_CHANGES, hook.dead, hook.name, "dead")
 
 
 def _put_budget(sheet: Sheet, each: Forecast, maximum: int, at: datetime) -> None:
