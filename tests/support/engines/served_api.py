@@ -45,6 +45,7 @@ from workflows import (
     LaneWorkflow,
     ReconcileWorkflow,
     ReplayWorkflow,
+    WebhookWorkflow,
     WritebackPreviewWorkflow,
 )
 
@@ -187,6 +188,7 @@ def _workers(
             ReconcileWorkflow,
             ReplayWorkflow,
             ScriptedQueue,
+            WebhookWorkflow,
             WritebackPreviewWorkflow,
         ],
         workflow_runner=sandboxed_runner(),

@@ -19,7 +19,7 @@ from workers.metrics.families import STATE_FAMILIES
 ALLOWED = {
     "api", "budget", "code", "depth", "kind", "lane", "lane_kind", "lease_class", "method", "object", "operation",
     "outcome", "part", "process", "queue", "reason", "remote", "role", "route", "severity", "spender", "stage", "state",
-    "statistic", "status", "step", "subject", "version",
+    "statistic", "status", "step", "subject", "version", "webhook",
 }  # fmt: skip
 
 
