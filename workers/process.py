@@ -78,7 +78,7 @@ async def _stop_together(workers: Sequence[Worker]) -> None:
 
 @dataclass(frozen=True)
 class _Sending:
-    """What the role `writebacks` sends by."""
+    """Clients by which the role `writebacks` sends."""
 
     org: "Org"
     store: "WritebackStore"

@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")
 _AFTER_ERROR = timedelta(minutes=1)
-"""Until the next try, after an error of ours that trying again at once does not mend."""
+"""Until the next try, after an error of ours that trying again at once does not repair."""
 
 
 @workflow.defn(name=names.WEBHOOK_WORKFLOW)

@@ -15,7 +15,7 @@ from transforms.webhook.answers import Outcome
 
 @dataclass
 class PostedPage:
-    """What became of a page."""
+    """The outcome of a page."""
 
     taken: list[FeedChange] = field(default_factory=list)
     reasons: dict[str, str] = field(default_factory=dict)

@@ -32,7 +32,8 @@ class RetryHeld:
             while not shift.stop.is_set():
                 trying = asyncio.ensure_future(self._look())
                 await asyncio.wait([trying, leaving], return_when=asyncio.FIRST_COMPLETED)
-                if not trying.done():  # the worker stops, and a request hangs: it counts for nothing
+                # the worker stops, and a request hangs: it counts for nothing
+                if not trying.done():
                     trying.cancel()
                     await asyncio.gather(trying, return_exceptions=True)
                     return

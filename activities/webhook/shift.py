@@ -59,8 +59,8 @@ class Shift:
         return self.opened.webhook.name
 
     async def shown(self, spec: ObjectSpec, changes: Iterable[FeedChange]) -> Shown:
-        """What the receiver is shown of these changes, once the reading of protected fields is on
-        record.
+        """The part of these changes that the receiver is shown, once the reading of protected
+        fields is on record.
         """
         records = self.opened.webhook.records
         names = [name for name in spec.fields if records.may_decrypt(spec.name, name)]

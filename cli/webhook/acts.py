@@ -1,4 +1,6 @@
-"""Shared by the commands of webhooks: the store, where feeds begin, and the word to the workflow."""
+"""Shared by the commands of webhooks: the store, where feeds begin, and the word to the
+workflow.
+"""
 
 import asyncio
 import re
@@ -39,7 +41,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The webhook's name.")
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a webhook gets, and from where on."""
+    """The scope of a webhook, and where its feeds begin."""
 
     records: RecordScope
     places: dict[str, Place]
@@ -58,7 +60,7 @@ def control(settings: Settings) -> Iterator[WebhookControl]:
 
 
 def existing(found: T | None, name: str) -> T:
-    """What there is; raises `SettingsError` for a name that no webhook has."""
+    """The answer about a webhook; raises `SettingsError` for a name that no webhook has."""
     if found is None:
         raise SettingsError(
             f"There is no webhook {name}. `tidegate webhook list` shows those that there are."

@@ -156,8 +156,8 @@ def replay(
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Go on from another place in the feeds. Changes that the receiver has come again, under the
-    same ids.
+    """Go on from another place in the feeds. Changes that the receiver has are posted again,
+    under the same ids.
 
     Example: tidegate webhook replay billing --after 2026-11-24T10:00Z --reason "they lost a day"
     """

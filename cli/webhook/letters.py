@@ -46,7 +46,7 @@ def retry(
 ) -> None:
     """Post dead letters again. Later changes of their records may have been taken before.
 
-    Example: tidegate webhook retry billing --all --reason "their bug is mended"
+    Example: tidegate webhook retry billing --all --reason "their bug is fixed"
     """
     chosen = _chosen(cursors, everything)
     loaded = local_settings(settings, home)

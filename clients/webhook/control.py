@@ -1,4 +1,4 @@
-"""What operators do to webhooks. Each act is in force, and on record, when its method returns."""
+"""Acts of operators on webhooks. Each act is in force, and on record, when its method returns."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -122,7 +122,9 @@ class WebhookControl:
             return _view(connection, name), secret
 
     def replay(self, name: str, cursors: Mapping[str, Place], author: Author) -> WebhookView | None:
-        """Go on from other cursors. Changes that a receiver has are sent under the same id again."""
+        """Go on from other cursors. Changes that a receiver has are sent under the same id
+        again.
+        """
         now = datetime.now(UTC)
         with self._store.begin() as connection:
             connection.execute(_LOCK)

@@ -40,8 +40,8 @@ class OperationalLook:
         sa.event.listen(self._engine, "connect", self._keep)
 
     def ask(self) -> WritebackFacts | None:
-        """Counts by object, pauses and webhooks; None when the store refuses the question, as before a
-        worker has made its tables. Blocks. Raises `UnavailableError`.
+        """Counts by object, pauses and webhooks; None when the store refuses the question, as
+        before a worker has made its tables. Blocks. Raises `UnavailableError`.
         """
         try:
             return self._ask()

@@ -26,8 +26,8 @@ class WebhookSettings(SettingsGroup):
     minutes, and up to a fifth more; of a receiver that takes nothing, up to two minutes.
     """
     dead_after: timedelta = Field(default=timedelta(hours=24), ge=timedelta(0))
-    """A change that is refused for so long becomes a dead letter, and later ones of its record go on. 0 =
-    after the second attempt.
+    """A change that is refused for so long becomes a dead letter, and later ones of its record go
+    on. 0 = after the second attempt.
     """
     disable_after: timedelta = Field(default=timedelta(days=5), ge=timedelta(minutes=1))
     """A webhook whose receiver has taken nothing for so long is disabled. Its cursor stays."""

@@ -58,11 +58,11 @@ class WebhookCursor(Message):
     cursor: str
     """As of `/v1/changes`: changes up to here were taken, are held, or are dead letters."""
     through: AwareDatetime
-    """What was applied before this time has been dealt with."""
+    """Changes that were applied before this time have been dealt with."""
 
 
 class HeldState(StrEnum):
-    """What becomes of a change that was not taken."""
+    """The state of a change that was not taken."""
 
     HELD = "held"
     """It is tried again, and later changes of its record wait behind it."""
@@ -122,7 +122,7 @@ class DeliverInput(Message):
 
 
 class Delivered(Message):
-    """What one delivery did."""
+    """The outcome of one delivery."""
 
     taken: int = 0
     """Changes that the receiver has taken."""

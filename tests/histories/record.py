@@ -43,6 +43,7 @@ from schemas.replay import ReplayInput, ReplaySelection, ReplayState
 from schemas.security.erasure import ErasureInput, ErasureState
 from schemas.security.keys import RotateInput
 from schemas.security.retention import RetentionInput
+from schemas.webhook.messages import Delivered, WebhookInput
 from schemas.writeback.messages import QueueInput, WritebackControl
 from schemas.writeback.preview import PreviewInput
 from tests.support.builders.waiting import until
@@ -65,6 +66,7 @@ from tests.support.scripted.scripted_repairs import (
 from tests.support.scripted.scripted_replay import ScriptedReplay, replay_workers
 from tests.support.scripted.scripted_retention import NOW, ScriptedRetention, retention_workers
 from tests.support.scripted.scripted_rotation import ScriptedRotation, rotation_workers
+from tests.support.scripted.scripted_webhooks import ScriptedDeliveries, delivery_workers
 from tests.support.scripted.scripted_writebacks import ScriptedWritebacks, batch, writeback_workers
 from workers.roles import sandboxed_runner
 from workflows import (
@@ -79,6 +81,7 @@ from workflows import (
     ReplayWorkflow,
     RetentionWorkflow,
     RotateKeysWorkflow,
+    WebhookWorkflow,
     WritebackBatchWorkflow,
     WritebackPreviewWorkflow,
     WritebackQueueWorkflow,
@@ -327,6 +330,27 @@ async def model_with_a_failed_test(client: Client) -> Handle:
     return handle
 
 
+async def webhook_failed_woken_and_over(client: Client) -> Handle:
+    failing = Delivered(failure="it answered 500", wait=timedelta(minutes=5))
+    away = UnavailableError(system="the operational store", detail="it restarts")
+    script = ScriptedDeliveries([Delivered(taken=120), away, Delivered(taken=1, held=2), failing])
+    async with delivery_workers(client, script):
+        handle = await client.start_workflow(
+            WebhookWorkflow.run,
+            WebhookInput(org="o", name="billing"),
+            id="webhook/o/billing",
+            task_queue=names.WORKFLOW_QUEUE,
+        )
+
+        async def rests() -> bool:
+            return not script.answers
+
+        await until(rests)
+        await handle.signal(WebhookWorkflow.wake)
+        await handle.result()
+    return handle
+
+
 async def key_rotated_at_the_second_try(client: Client) -> Handle:
     script = ScriptedRotation(failures=[UnavailableError(system="PostgreSQL", detail="it restarts")])
     async with rotation_workers(client, script):
@@ -462,6 +486,7 @@ SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     retention_done_and_left,
     model_built_at_the_second_try,
     model_with_a_failed_test,
+    webhook_failed_woken_and_over,
     erasure_failed_resumed_and_certified,
     key_rotated_at_the_second_try,
     writebacks_sent_paused_and_looked_up,

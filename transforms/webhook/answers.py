@@ -1,4 +1,4 @@
-"""What a receiver's answer means, and when to try again."""
+"""The meaning of a receiver's answer, and when to try again."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ _SPREAD = 0.2
 
 
 class Outcome(StrEnum):
-    """What became of a message."""
+    """The outcome of a message."""
 
     TAKEN = "taken"
     """2xx."""

@@ -44,6 +44,6 @@ class Process:
 
     @property
     def webhooks(self) -> "WebhookParts":
-        """What deliveries to webhooks use, for a queue whose role sends them."""
+        """Clients of deliveries to webhooks, for a queue whose role sends them."""
         assert self.opened_webhooks is not None, "this role delivers to no webhook"  # noqa: S101 -- as above
         return self.opened_webhooks

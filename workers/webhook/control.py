@@ -86,8 +86,8 @@ async def places(feed: ChangeFeed, specs: Sequence[ObjectSpec], after: str) -> d
     Args:
         feed: Of the warehouse.
         specs: The objects.
-        after: `latest` = what is applied from now on; `first` or "" = the first change that is kept;
-            a time in ISO 8601, UTC where it names no zone; or, for one object, a cursor of its feed.
+        after: `latest` = changes from now on; `first` or "" = all that are kept; a time in ISO
+            8601, UTC where it names no zone; or, for one object, a cursor of its feed.
 
     Raises:
         WrongWebhookError: It is none of these.

@@ -1,4 +1,6 @@
-"""Deliveries of the role `writebacks`: their clients, and that each active webhook has its workflow."""
+"""Deliveries of the role `writebacks`: their clients, and that each active webhook has its
+workflow.
+"""
 
 import asyncio
 import logging
@@ -27,7 +29,7 @@ _LOOK_EVERY = timedelta(minutes=1)
 
 @asynccontextmanager
 async def open_webhooks(parts: ProcessClients) -> AsyncIterator[WebhookParts]:
-    """What deliveries use, until left."""
+    """Clients of deliveries, until left."""
     settings = parts.settings
     is_postgres = settings.warehouse.kind == "postgres"
     store = WebhookStore(operational_address(settings.operational))

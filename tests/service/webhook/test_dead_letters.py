@@ -27,9 +27,9 @@ async def hooks(
 ) -> AsyncIterator[WebhookEngine]:
     """Gives a change up after its second attempt."""
     impatient = QUICK.model_copy(update={"dead_after": timedelta(0)})
-    async with webhook_engine(client, warehouse, database, s3_address, "wdead", impatient) as made:
-        async with delivering(made):
-            yield made
+    made = webhook_engine(client, warehouse, database, s3_address, "wdead", impatient)
+    async with made as engine, delivering(engine):
+        yield engine
 
 
 async def has_dead(hooks: WebhookEngine, name: str, count: int) -> None:

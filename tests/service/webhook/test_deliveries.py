@@ -2,15 +2,21 @@
 or hangs delays no other.
 """
 
+import asyncio
 from collections import Counter
 from typing import Any
 
+import psycopg
 import pytest
 
+from clients.warehouse.records.feed import Place
+from clients.warehouse.sql.apply import change_table
+from schemas.catalogue import default_catalogue
 from tests.support.builders.waiting import until
 from tests.support.engines.applied_records import changed, record_id
 from tests.support.engines.webhooks import ADA, WebhookEngine
-from tests.support.scripted.receiver import Receiver
+from tests.support.scripted.receiver import BROKEN, HANGS, OK, Message, Receiver, Reply
+from workers.webhook.deliver import keeping_webhooks
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
@@ -223,7 +229,9 @@ async def test_changes_that_have_left_for_the_archive_are_not_passed_over(
     hooks: WebhookEngine, healthy: Receiver, database: str
 ) -> None:
     await hooks.apply(step(cases(1)[0], 0))
-    left = f"INSERT INTO ops.archive VALUES ('{change_table(default_catalogue().object('Case'))}', '2099-12', 'dropped', 1, 1, 1, 'm', 's', now(), now(), now(), now())"
+    table = change_table(default_catalogue().object("Case"))
+    values = f"'{table}', '2099-12', 'dropped', 1, 1, 1, 'm', 's', now(), now(), now(), now()"
+    left = f"INSERT INTO ops.archive VALUES ({values})"
     await asyncio.to_thread(_execute, database, left)
     await hooks.add("old", healthy.url)
 

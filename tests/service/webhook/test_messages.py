@@ -1,4 +1,4 @@
-"""What a receiver gets: a signature that the library of the standard verifies, and no protected
+"""A message: a signature that the library of the standard verifies, and no protected
 value beyond its scope.
 """
 

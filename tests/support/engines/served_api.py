@@ -59,6 +59,8 @@ RECORD_SCOPES = {
     "contacts": {"objects": ["Contact"], "decrypt": ["Contact.Email", "Contact.Phone"]},
 }
 """Readers by name, with the records that they may read."""
+DESK_SCOPE = {"objects": ["Case", "Contact"], "decrypt": ["Contact.Email"]}
+"""Of `desk`, an operator who may read records."""
 NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 
 
@@ -71,7 +73,7 @@ class ServedApi:
     http: httpx.AsyncClient
     tokens: dict[str, str]
     """Name -> token. A role's name is that of a token with it; `second` is another operator; those
-    of `RECORD_SCOPES` are readers of records."""
+    of `RECORD_SCOPES` are readers of records, and `desk` is an operator who may read some."""
     store: ObjectStore
     warehouse: PostgresWarehouse
     audit: AuditLog
@@ -118,6 +120,8 @@ def settings_for(
             "operational": {"dsn": dsn},
             "temporal": {"address": temporal, "ui_url": "http://ui.test"},
             "api": api,
+            # Receivers of webhooks are on this machine.
+            "webhook": {"allow_http": True, "networks": ["127.0.0.1/32"]},
         }
     )
 
@@ -131,6 +135,8 @@ def tokens_and_entries() -> tuple[dict[str, str], list[dict[str, Any]]]:
     for name, scope in RECORD_SCOPES.items():
         token, entry = new_token(name, CallerRole.READER)
         made[name] = (token, entry | {"records": scope})
+    token, entry = new_token("desk", CallerRole.OPERATOR)
+    made["desk"] = (token, entry | {"records": DESK_SCOPE})
     return {role: token for role, (token, _) in made.items()}, [entry for _, entry in made.values()]
 
 

@@ -52,7 +52,7 @@ QUICK = WebhookSettings.model_validate(
 
 @dataclass
 class WebhookEngine:
-    """What tests use of it."""
+    """Its parts, as tests use them."""
 
     client: Client
     org: str

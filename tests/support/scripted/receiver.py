@@ -65,7 +65,7 @@ def _takes_all(_: Message) -> Reply:
 
 @dataclass
 class Receiver:
-    """What one receiver was sent, and how it answers."""
+    """One receiver: the messages that it got, and how it answers."""
 
     url: str
     answers: Callable[[Message], Reply] = _takes_all
@@ -78,8 +78,8 @@ class Receiver:
 
     @property
     def taken(self) -> list[Message]:
-        """Those that it has answered with 2xx, repeated ones left out, as a receiver does by their
-        ids.
+        """Messages that it has answered with 2xx, repeated ones left out, as a receiver does by
+        their ids.
         """
         found: dict[str, Message] = {}
         for each in self.messages:
@@ -112,7 +112,7 @@ class Receiver:
 
 @asynccontextmanager
 async def receiver() -> AsyncIterator[Receiver]:
-    """Serve one, which takes everything until it is told otherwise."""
+    """Serve one, which takes everything until a test scripts its answers."""
     port = free_port()
     made = Receiver(f"http://127.0.0.1:{port}/hook")
     app = web.Application()
