@@ -15,6 +15,7 @@ from activities.webhook.follow_feed import FollowFeed
 from activities.webhook.parts import WebhookParts
 from activities.webhook.retry_held import RetryHeld
 from activities.webhook.shift import Shift
+from activities.webhook.stored import stored
 from schemas import names
 from schemas.webhook.messages import Delivered, DeliverInput, WebhookState
 
@@ -41,32 +42,30 @@ class DeliverChanges:
     async def _begun(self, request: DeliverInput) -> Shift | None:
         """None = there is nothing to deliver for."""
         parts = self.parts
-        opened = await asyncio.to_thread(parts.deliveries.open, request.name)
+        opened = await stored(parts.deliveries.open, request.name)
         if opened is None or opened.webhook.state is not WebhookState.ACTIVE or parts.feed is None:
             return None
         now = datetime.now(UTC)
-        keys = await asyncio.to_thread(parts.secrets.keys, request.name, opened.secrets, now)
+        keys = await stored(parts.secrets.keys, request.name, opened.secrets, now)
         return Shift(parts, parts.feed, request, opened, keys)
 
     async def _ended(self, shift: Shift) -> bool:
         """Note a failure; True = the webhook was disabled for it."""
         now, deliveries = datetime.now(UTC), self.parts.deliveries
         if shift.is_gone:
-            await asyncio.to_thread(
-                deliveries.disable, shift.name, f"the receiver says: {shift.failure}", now
-            )
+            await stored(deliveries.disable, shift.name, f"the receiver says: {shift.failure}", now)
             return True
         if shift.taken or not shift.refused:
             return False
         before = shift.opened.webhook
         since, reason = before.failing_since, shift.failure or before.failure
         if shift.failure:
-            since = await asyncio.to_thread(deliveries.fails, shift.name, shift.failure, now)
+            since = await stored(deliveries.fails, shift.name, shift.failure, now)
         most = self.parts.settings.disable_after
         if since is None or now - since < most:
             return False
         because = f"the receiver has taken nothing for {most}: {reason}"
-        await asyncio.to_thread(deliveries.disable, shift.name, because, now)
+        await stored(deliveries.disable, shift.name, because, now)
         return True
 
 

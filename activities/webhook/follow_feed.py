@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from activities.webhook.post_page import PostedPage, post_page
 from activities.webhook.shift import Shift
+from activities.webhook.stored import stored
 from clients.warehouse.records.feed import FeedChange, FeedPage, Place
 from clients.warehouse.records.reader import Fresh
 from clients.webhook.deliveries import Left, Settled
@@ -49,7 +50,7 @@ class FollowFeed:
         if shift.stop.is_set():
             return False
         if now - self._checked_at >= _CHECK_SECONDS:
-            version = await asyncio.to_thread(shift.parts.deliveries.version, shift.name)
+            version = await stored(shift.parts.deliveries.version, shift.name)
             if version != shift.opened.webhook.version:
                 shift.stop.set()
                 return False
@@ -97,7 +98,7 @@ class FollowFeed:
         )
         has_dead = shift.opened.dead > 0
         deliveries = shift.parts.deliveries
-        if not await asyncio.to_thread(deliveries.settle, shift.name, settled, has_dead=has_dead):
+        if not await stored(deliveries.settle, shift.name, settled, has_dead=has_dead):
             shift.stop.set()  # its cursor is another one by now
             return
         self._cursors[spec.name] = settled.after
@@ -123,13 +124,13 @@ class FollowFeed:
         shift = self._shift
         if not shift.may_hold:
             return []
-        return await asyncio.to_thread(shift.parts.deliveries.held_records, shift.name)
+        return await stored(shift.parts.deliveries.held_records, shift.name)
 
     async def _note(self, spec: ObjectSpec, cursor: str, at: datetime) -> None:
         """Note that there is nothing behind the cursor."""
         shift = self._shift
         nothing = Settled(spec.name, cursor, cursor, at, (), (), at)
-        if not await asyncio.to_thread(shift.parts.deliveries.settle, shift.name, nothing, has_dead=False):
+        if not await stored(shift.parts.deliveries.settle, shift.name, nothing, has_dead=False):
             shift.stop.set()
         self._read_at[spec.name] = time.monotonic()
 
@@ -140,7 +141,7 @@ class FollowFeed:
             f"changes of {spec.name} that were applied before {left:%Y-%m-%d} have left for the archive before they were sent. "
             "Have the receiver read the records again, then replay from there"
         )
-        await asyncio.to_thread(shift.parts.deliveries.disable, shift.name, because, datetime.now(UTC))
+        await stored(shift.parts.deliveries.disable, shift.name, because, datetime.now(UTC))
         shift.stop.set()
 
     async def _wait(self, specs: Sequence[ObjectSpec]) -> None:

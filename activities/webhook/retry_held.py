@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 
 from activities.webhook.shift import Shift
+from activities.webhook.stored import stored
 from clients.warehouse.records.feed import Place
 from schemas.webhook.messages import HeldChange
 from transforms.webhook.answers import Answer, Outcome
@@ -48,7 +49,7 @@ class RetryHeld:
         if not shift.may_hold:
             return False
         parked = shift.parked
-        held = await asyncio.to_thread(shift.parts.deliveries.held, shift.name)
+        held = await stored(shift.parts.deliveries.held, shift.name)
         if not held and parked == shift.parked:
             shift.may_hold = False
         due = _due(held, datetime.now(UTC))
@@ -68,15 +69,15 @@ class RetryHeld:
                 return
             change = found.get(order)
             if change is None:
-                await asyncio.to_thread(deliveries.refused, shift.name, each, _LEFT, datetime.now(UTC), None)
+                await stored(deliveries.refused, shift.name, each, _LEFT, datetime.now(UTC), None)
                 continue
             answer = await shift.post(await shift.shown(spec, [change]), change)
             now = datetime.now(UTC)
             if answer.outcome is not Outcome.TAKEN:
                 next_try_at = self._next_try(each, answer, now)
-                await asyncio.to_thread(deliveries.refused, shift.name, each, answer.reason, now, next_try_at)
+                await stored(deliveries.refused, shift.name, each, answer.reason, now, next_try_at)
                 return
-            await asyncio.to_thread(deliveries.taken, shift.name, each, now)
+            await stored(deliveries.taken, shift.name, each, now)
 
     def _next_try(self, held: HeldChange, answer: Answer, now: datetime) -> datetime | None:
         """None = it has been refused for long enough. To be busy is no refusal."""
