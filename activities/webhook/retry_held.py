@@ -30,18 +30,21 @@ class RetryHeld:
         shift = self._shift
         leaving = asyncio.ensure_future(shift.left())
         try:
-            while not shift.stop.is_set():
-                trying = asyncio.ensure_future(self._look())
-                await asyncio.wait([trying, leaving], return_when=asyncio.FIRST_COMPLETED)
-                # the worker stops, and a request hangs: it counts for nothing
-                if not trying.done():
-                    trying.cancel()
-                    await asyncio.gather(trying, return_exceptions=True)
-                    return
-                if not trying.result():
+            while not shift.stop.is_set() and not leaving.done():
+                if not await self._try(leaving):
                     await shift.stopped_within(_LOOK_SECONDS)
         finally:
             leaving.cancel()
+
+    async def _try(self, leaving: asyncio.Future[None]) -> bool:
+        """As `_look`. When the worker stops, a request that hangs counts for nothing."""
+        trying = asyncio.ensure_future(self._look())
+        try:
+            await asyncio.wait([trying, leaving], return_when=asyncio.FIRST_COMPLETED)
+            return trying.result() if trying.done() else False
+        finally:
+            trying.cancel()
+            await asyncio.gather(trying, return_exceptions=True)
 
     async def _look(self) -> bool:
         """Try what is due; False = nothing is."""

@@ -97,6 +97,8 @@ class Sender:
             answer = _failed(f"it did not answer within {self._settings.timeout.total_seconds():g} s")
         except _RefusedAddressError as error:
             answer = _failed(str(error))
+        except aiohttp.InvalidURL:
+            answer = _failed("its URL has no host that can be asked")
         except aiohttp.ClientConnectorDNSError:
             answer = _failed("its name is not known")
         except aiohttp.ClientConnectorCertificateError:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from temporalio.client import Client
 
 from activities.webhook.parts import WebhookParts
+from clients.concurrency import run_to_completion
 from clients.temporal.webhooks import start_webhook
 from clients.warehouse.records.feed import ChangeFeed
 from clients.warehouse.records.sessions import ReadSessions
@@ -60,7 +61,7 @@ async def keeping_webhooks(client: Client, org: str, deliveries: Deliveries) -> 
     async def keep() -> None:
         while True:
             try:
-                for name in await asyncio.to_thread(deliveries.active):
+                for name in await run_to_completion(asyncio.to_thread(deliveries.active)):
                     await start_webhook(client, org, name)
             except TidegateError as error:
                 _LOG.warning("webhooks cannot be started now: %s", error)
