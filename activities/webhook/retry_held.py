@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import groupby
+from typing import Any
 
 from activities.webhook.shift import Shift
 from activities.webhook.stored import stored
@@ -39,8 +40,9 @@ class RetryHeld:
     async def _try(self, leaving: asyncio.Future[None]) -> bool:
         """As `_look`. When the worker stops, a request that hangs counts for nothing."""
         trying = asyncio.ensure_future(self._look())
+        ends: list[asyncio.Future[Any]] = [trying, leaving]
         try:
-            await asyncio.wait([trying, leaving], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             return trying.result() if trying.done() else False
         finally:
             trying.cancel()
