@@ -76,9 +76,9 @@ class FollowFeed:
         shown = await shift.shown(spec, page.changes)
         of_object = {record for name, record in held if name == spec.name}
         posted = await post_page(shift, shown, page.changes, of_object)
-        if not posted.taken and (posted.is_refused or shift.stop.is_set()):
-            # Nothing has left; the page stays whole, and is posted again.
-            if posted.reasons and not shift.stop.is_set():
+        if not posted.taken and (posted.is_refused or shift.is_halted):
+            # Nothing was taken; the page stays whole, and is posted again.
+            if posted.is_refused and not shift.is_halted:
                 shift.fails(next(reversed(posted.reasons.values())))
             return False
         through = page.changes[-1].place.applied_at if page.has_more else asked_at

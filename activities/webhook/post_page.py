@@ -62,7 +62,7 @@ async def _post(
 ) -> None:
     for change in chain:
         async with slots:
-            if posted.is_refused or shift.stop.is_set():
+            if posted.is_refused or shift.is_halted:
                 return
             answer = await shift.post(shown, change)
         if answer.outcome is not Outcome.TAKEN:

@@ -45,7 +45,7 @@ class Shift:
     is_tried: bool = False
     """True = it is tried by one request at a time: it failed, and has taken nothing since."""
     stop: asyncio.Event = field(default_factory=asyncio.Event)
-    """Begin nothing more."""
+    """Read no further page; the one under way comes to its end."""
     leave: asyncio.Event = field(default_factory=asyncio.Event)
     """The worker stops."""
 
@@ -57,6 +57,11 @@ class Shift:
     def name(self) -> str:
         """Of the webhook."""
         return self.opened.webhook.name
+
+    @property
+    def is_halted(self) -> bool:
+        """True = nothing more is posted, of the page under way neither."""
+        return bool(self.failure) or self.leave.is_set()
 
     async def shown(self, spec: ObjectSpec, changes: Iterable[FeedChange]) -> Shown:
         """The part of these changes that the receiver is shown, once the reading of protected

@@ -88,7 +88,7 @@ def pause(
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Post nothing more. Requests under way end within seconds, and its cursors stay.
+    """Post nothing more. The hundred changes under way end, and its cursors stay.
 
     Example: tidegate webhook pause billing --reason "their release tonight"
     """

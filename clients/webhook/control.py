@@ -95,7 +95,7 @@ class WebhookControl:
         return self._secrets.keys(name, stored, datetime.now(UTC))
 
     def pause(self, name: str, author: Author) -> WebhookView | None:
-        """Send nothing more; requests under way come to their end."""
+        """Post nothing more; the page under way comes to its end."""
         because = f"paused by {author.by}: {author.reason or 'no reason given'}"
         return self._set(name, author, "pause", {"state": WebhookState.PAUSED, "because": because})
 

@@ -99,7 +99,7 @@ async def remove(
 
 @router.post(
     "/{name}/pause",
-    summary="Post nothing more; requests under way end within seconds",
+    summary="Post nothing more; the hundred changes under way end",
     **documented(CallerRole.OPERATOR, *_ACTS),
 )
 async def pause(name: Name, body: Reason, parts: Parts, caller: CalledBy) -> WebhookView:
