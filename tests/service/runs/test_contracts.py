@@ -32,6 +32,7 @@ from workers.queues import Process
 from workers.roles import SERVED, Role
 from workers.salesforce import Org
 from workers.settings import Settings
+from workers.webhook.deliver import open_webhooks
 from workflows.contracts.contract import Contract
 from workflows.runtime import start
 
@@ -117,7 +118,8 @@ async def process(
         erased = ErasedRecords(warehouse, kept.forget)
         parts = ProcessClients(Settings.model_validate(values), live, store, warehouse, audit, kept, erased)
         org = Org(org_id="o", sessions=served.sessions, http=served.http, leases=served.leases)
-        yield Process(parts, parts.clients(client), org, writebacks)
+        hooks = await stack.enter_async_context(open_webhooks(parts))
+        yield Process(parts, parts.clients(client), org, writebacks, hooks)
 
 
 def test_the_table_of_roles_serves_every_activity_once_and_at_its_rows_queue(process: Process) -> None:
