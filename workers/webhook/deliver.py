@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from activities.webhook.parts import WebhookParts
 from clients.concurrency import run_to_completion
@@ -63,7 +64,7 @@ async def keeping_webhooks(client: Client, org: str, deliveries: Deliveries) -> 
             try:
                 for name in await run_to_completion(asyncio.to_thread(deliveries.active)):
                     await start_webhook(client, org, name)
-            except TidegateError as error:
+            except (TidegateError, RPCError) as error:
                 _LOG.warning("webhooks cannot be started now: %s", error)
             await asyncio.sleep(_LOOK_EVERY.total_seconds())
 

@@ -61,7 +61,7 @@ async def well(
     """The engine of `api` with its org up and every queue polled. The planner follows nothing."""
     tokens, entries = tokens_and_entries()
     settings = settings_for(dsn=module_database, temporal=temporal_server, s3=s3_address, tokens=entries)
-    queues = (names.REPLAY_QUEUE, names.ERASURE_QUEUE, names.RECONCILE_QUEUE)
+    queues = (names.REPLAY_QUEUE, names.ERASURE_QUEUE, names.RECONCILE_QUEUE, names.WEBHOOK_QUEUE)
     async with AsyncExitStack() as stack:
         for queue in queues:
             await stack.enter_async_context(Worker(api.client, task_queue=queue, activities=[idle]))
