@@ -1,4 +1,4 @@
-"""What answers mean, how long is waited, and where nothing is sent to."""
+"""Meanings of answers, waits between tries, and addresses that nothing is sent to."""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
