@@ -46,7 +46,7 @@ from workers.settings import Settings
 from workers.webhook.control import places, webhook_control
 from workers.webhook.deliver import open_webhooks
 
-_BATCH_SECONDS = 0.5
+_BATCH_SECONDS = 2.0
 _RECORDS = 500
 _US = Author("bench", "a benchmark")
 _SPAWN = multiprocessing.get_context("spawn")
@@ -195,9 +195,9 @@ class Run:
         troubled = ["fail-1", "fail-2", "hang-1", "hang-2", "some-1"]
         self.write(_RECORDS, 1_000)
         add(self.settings, self.url, healthy)
-        alone = self.phase(healthy)
+        alone = _told("alone", self.phase(healthy))
         add(self.settings, self.url, troubled)
-        beside = self.phase(healthy)
+        beside = _told("beside", self.phase(healthy))
         pause(self.settings, [*healthy, *troubled])
         carried = self.carry()
         for process in self.processes:
@@ -260,6 +260,12 @@ class Run:
     def figures(self) -> dict[str, Any]:
         found: dict[str, Any] = httpx.get(f"{self.url}/figures", trust_env=False).json()
         return found
+
+
+def _told(phase: str, figures: dict[str, Any]) -> dict[str, Any]:
+    """The figures, which are shown at once: a phase takes a minute or more."""
+    sys.stderr.write(f"{phase}: {json.dumps(figures)}\n")
+    return figures
 
 
 async def _wake(settings: Settings, name: str) -> None:
