@@ -53,13 +53,6 @@ BRISK: Mapping[str, Any] = {
     "reconciliation": {"comparison_delay": "PT0S"},
     "backfill": {"hung_after": "PT10S"},
     "cut": {"max_age": "PT1S"},
-    # Receivers are on this machine, and a second refusal is one too many.
-    "webhook": {
-        "allow_http": True,
-        "networks": ["127.0.0.1/32"],
-        "first_wait": "PT0.5S",
-        "dead_after": "PT0S",
-    },
 }
 _DISK_BYTES = 1_048_576
 _SCALED = {
