@@ -50,6 +50,7 @@ _BATCH_SECONDS = 2.0
 _RECORDS = 500
 _US = Author("bench", "a benchmark")
 _SPAWN = multiprocessing.get_context("spawn")
+_PATIENT: dict[str, Any] = {"trust_env": False, "timeout": 60.0}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -254,11 +255,11 @@ class Run:
             time.sleep(0.2)
 
     def counts(self) -> dict[str, int]:
-        found: dict[str, int] = httpx.get(f"{self.url}/counts", trust_env=False).json()
+        found: dict[str, int] = httpx.get(f"{self.url}/counts", **_PATIENT).json()
         return found
 
     def figures(self) -> dict[str, Any]:
-        found: dict[str, Any] = httpx.get(f"{self.url}/figures", trust_env=False).json()
+        found: dict[str, Any] = httpx.get(f"{self.url}/figures", **_PATIENT).json()
         return found
 
 
