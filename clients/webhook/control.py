@@ -29,6 +29,7 @@ from schemas.webhook.messages import HeldChange, HeldState, WebhookState, Webhoo
 
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext('tidegate webhooks'))")
 _HELD = WEBHOOK_HELD.c
+_SECOND = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,14 @@ class WebhookControl:
         with self._store.begin() as connection:
             connection.execute(_LOCK)
             _check_room(connection, name)
-            row = {"url": url, "records": records.model_dump(mode="json"), "secrets": [sealed]}
+            # No number of an earlier one of that name, whose delivery may still be under way.
+            version = round(now.timestamp() * _SECOND)
+            row = {
+                "version": version,
+                "url": url,
+                "records": records.model_dump(mode="json"),
+                "secrets": [sealed],
+            }
             by = {"made_by": author.by, "made_at": now, "changed_by": author.by, "changed_at": now}
             connection.execute(WEBHOOK.insert().values(name=name, state=WebhookState.ACTIVE, **row, **by))
             _set_cursors(connection, name, cursors)

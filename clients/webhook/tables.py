@@ -18,7 +18,7 @@ WEBHOOK = sa.Table(
     sa.Column("secrets", JSONB, nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("because", sa.Text, nullable=False, server_default=""),
-    sa.Column("version", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("made_by", sa.String(255), nullable=False),
     sa.Column("made_at", _Time, nullable=False),
     sa.Column("changed_by", sa.String(255), nullable=False),

@@ -35,7 +35,7 @@ class Webhook(Message):
     because: str = ""
     """Why it is not active; empty when it is."""
     version: int
-    """Raised by each act of an operator, so that a delivery under way hears of it."""
+    """Another one after each act of an operator, so that a delivery under way hears of it."""
     made_by: str
     made_at: AwareDatetime
     changed_by: str
