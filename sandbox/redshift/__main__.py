@@ -18,17 +18,19 @@ from sandbox.redshift.credentials import Credentials
 from sandbox.redshift.latency import Latency
 from sandbox.redshift.load.storage import Role, Storage, StorageAddress
 from sandbox.redshift.server import StandIn
+from sandbox.redshift.statement_times import StatementTimes
 from sandbox.redshift.wire.backend import Server
 from sandbox.redshift.wire.login import User
 
 SECRETS = "TIDEGATE_SANDBOX_REDSHIFT"
-COMMIT_MS, COPY_MS = "TIDEGATE_SANDBOX_COMMIT_MS", "TIDEGATE_SANDBOX_COPY_MS"
-"""Defaults of the options of the same name, for a stand-in that a sandbox starts."""
 """Environment variable: JSON with `users`, a list of [name, password, method, role]; `roles`, a
 list of [ARN, patterns that are read, patterns that are written]; `access_key` and `secret_key`
 of S3 and of the calls that give temporary logins; `names` of the cluster and of the workgroup;
 `owner`, the PostgreSQL role behind temporary logins.
 """
+COMMIT_MS, COPY_MS = "TIDEGATE_SANDBOX_COMMIT_MS", "TIDEGATE_SANDBOX_COPY_MS"
+STATEMENT_TIMES = "TIDEGATE_SANDBOX_STATEMENT_TIMES"
+"""Defaults of the options of the same name, for a stand-in that a sandbox starts."""
 
 
 async def _serve(asked: argparse.Namespace) -> None:
@@ -50,6 +52,7 @@ async def _serve(asked: argparse.Namespace) -> None:
         requires_tls=asked.require_tls,
         isolation=asked.isolation,
         latency=Latency(asked.commit_ms, asked.copy_ms),
+        times=StatementTimes(Path(asked.statement_times) if asked.statement_times else None),
     )
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -98,6 +101,11 @@ def main() -> int:
         type=float,
         default=os.environ.get(COPY_MS, "0"),
         help="least milliseconds of a COPY",
+    )
+    parser.add_argument(
+        "--statement-times",
+        default=os.environ.get(STATEMENT_TIMES, ""),
+        help="file for how long each statement took, as JSON lines; empty: none",
     )
     asyncio.run(_serve(parser.parse_args()))
     return 0

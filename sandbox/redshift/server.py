@@ -18,6 +18,7 @@ from sandbox.redshift.load.errors import LoadErrors
 from sandbox.redshift.load.storage import Storage
 from sandbox.redshift.load.unload import Unloader
 from sandbox.redshift.plan.planner import Planner
+from sandbox.redshift.statement_times import StatementTimes
 from sandbox.redshift.wire import frames
 from sandbox.redshift.wire.backend import Backend, BackendError, Server
 from sandbox.redshift.wire.errors import redshift_fields
@@ -42,6 +43,7 @@ class StandIn:
     requires_tls: bool = False
     isolation: Level = "snapshot"
     latency: Latency = field(default_factory=Latency)
+    times: StatementTimes = field(default_factory=StatementTimes)
     _planner: Planner = field(default_factory=Planner)
     _histories: dict[str, History] = field(default_factory=lambda: defaultdict(History))
     _installer: Installer = field(init=False)
@@ -63,9 +65,8 @@ class StandIn:
                 return
             backend = await self._open(started)
             self._greet(client, backend, started.parameters.get("client_encoding", ""))
-            await Session(
-                client, backend, self._planner, self._worker(started.parameters["database"])
-            ).serve()
+            worker = self._worker(started.parameters["database"])
+            await Session(client, backend, self._planner, worker, self.times.clock()).serve()
         except (LoginRefusedError, BackendError) as error:
             client.send(frames.error(redshift_fields(error.fields), severity="FATAL"))
         except psycopg.OperationalError as error:

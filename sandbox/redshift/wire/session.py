@@ -12,6 +12,7 @@ import struct
 
 from sandbox.redshift.plan.planner import Planner
 from sandbox.redshift.plan.plans import Ends, Kind, Plan, RefusedError
+from sandbox.redshift.statement_times import StatementClock
 from sandbox.redshift.wire import frames
 from sandbox.redshift.wire.backend import Backend, BackendError
 from sandbox.redshift.wire.errors import redshift_fields
@@ -35,11 +36,14 @@ class FailedError(Exception):
 class Session:
     """Answers the messages of one client."""
 
-    def __init__(self, client: Client, backend: Backend, planner: Planner, worker: Worker) -> None:
+    def __init__(
+        self, client: Client, backend: Backend, planner: Planner, worker: Worker, clock: StatementClock
+    ) -> None:
         self._client = client
         self._backend = backend
         self._planner = planner
         self._worker = worker
+        self._clock = clock
         self._statements: dict[str, Plan] = {}
         self._portals: dict[str, Plan] = {}
         self._is_skipping = False
@@ -57,6 +61,7 @@ class Session:
                 return
             if frame.kind == b"X":
                 return
+            self._clock.begin()
             if frame.kind == b"S":
                 self._is_skipping = False
                 await self._end_pipeline()
@@ -93,6 +98,11 @@ class Session:
         raise FailedError(fields)
 
     async def _plan_of(self, text: str) -> list[Plan]:
+        self._clock.is_of(text)
+        with self._clock.planning():
+            return await self._planned(text)
+
+    async def _planned(self, text: str) -> list[Plan]:
         try:
             if self._planner.is_known(text):
                 return self._planner.plan(text)
@@ -253,6 +263,7 @@ class Session:
             await self._worker.ended()
         self._client.send(answers[-1])
         await self._client.writer.drain()
+        self._clock.end()
 
     async def _end_ours(self) -> dict[str, str] | None:
         """Commit the transaction that we have opened; the error's fields when that fails."""
