@@ -18,8 +18,11 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from activities.apply.applier import Applier
 from activities.apply.group_commit import GroupCommit
@@ -28,7 +31,7 @@ from benchmarks.quality_steps import land
 from cli.local.engine_processes import settings_of
 from cli.local.up import DELIVERED_EVENTS
 from sandbox.redshift.__main__ import COMMIT_MS, COPY_MS, STATEMENT_TIMES
-from sandbox.stack import Ports, running_sandbox
+from sandbox.stack import Ports, RunningSandbox, running_sandbox
 from schemas.ingest.messages import ApplyInput
 from workers.clients import open_clients
 from workers.settings import Settings
@@ -64,12 +67,31 @@ def main() -> int:
                         groups[share.object].append(ApplyInput(manifest=manifest, staged=share))
                 times.write_text("") if place else None
                 seen = times.stat().st_size
-                began = time.monotonic()
+                used, began = _processor(sandbox), time.monotonic()
                 applier.apply_turn(list(groups.values()))
                 took = time.monotonic() - began
                 changes = sum(manifest.changes for manifest in part)
                 _show(place + 1, changes, took, times.read_text()[seen:], full=asked.full)
+                spent = {name: seconds - used[name] for name, seconds in _processor(sandbox).items()}
+                shown = ", ".join(
+                    f"{name} {seconds:.1f}" for name, seconds in spent.items() if seconds >= 0.05
+                )
+                sys.stdout.write(f"processor seconds: {shown}\n")
+                sys.stdout.flush()
     return 0
+
+
+def _processor(sandbox: RunningSandbox) -> dict[str, float]:
+    """Processor seconds so far by process, its children included."""
+    roots = {child.name: child.process.pid for child in sandbox.group.children} | {"ours": os.getpid()}
+    found = dict.fromkeys(roots, 0.0)
+    for name, pid in roots.items():
+        process = psutil.Process(pid)
+        for each in [process, *(process.children(recursive=True) if name != "ours" else ())]:
+            with suppress(psutil.NoSuchProcess):
+                times = each.cpu_times()
+                found[name] += times.user + times.system
+    return found
 
 
 def _parts(some: Sequence[Any], count: int) -> Iterable[Sequence[Any]]:

@@ -5,6 +5,7 @@ In it: the change log, current, history, quarantine and a ledger row a batch. A 
 ledger knows is not applied again.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -18,15 +19,24 @@ import pyarrow as pa
 from activities.apply.erased import without_erased
 from activities.apply.fold_in import apply_changes
 from activities.apply.holds import TooManyRejectedError, check_hold, hold
-from activities.apply.ledger import BatchSlice, write_ledger
+from activities.apply.ledger import BatchSlice, ledger_rows
 from activities.apply.staged_files import read_slice
+from activities.apply.steps import (
+    GroupFailedError,
+    SharedLoadError,
+    Steps,
+    TakeSteps,
+    of_group,
+    take_steps,
+    take_steps_apart,
+)
 from activities.apply.token_keys import table_forms
 from activities.quality.record_quality import count_rejected
 from activities.request_reread import enqueue_rereads
 from clients.metrics.changes import count_applied, object_label, observe_applied, timed, timed_outcome
 from clients.metrics.work import WAREHOUSE_LOCK_SECONDS, WAREHOUSE_SECONDS
 from clients.storage.objects import ObjectStore
-from clients.warehouse import Transaction, Warehouse
+from clients.warehouse import Load, Transaction, Warehouse
 from clients.warehouse.live_catalogue import check_revision
 from clients.warehouse.sql import apply as sql, ledger as ledger_sql
 from schemas.catalogue import Catalogue, ObjectSpec
@@ -39,18 +49,7 @@ from transforms.repair import rereads_for_refusals
 
 _READ_AT_ONCE = 8
 """Objects of a turn whose staged files are read at once."""
-
-
-class GroupFailedError(Exception):
-    """One group of a turn cannot be applied, so nothing of the turn was: without it, the others
-    can be.
-    """
-
-    def __init__(self, place: int, cause: Exception) -> None:
-        self.place = place
-        """Of the group in the turn."""
-        self.cause = cause
-        super().__init__(f"group {place}: {type(cause).__name__}")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -101,27 +100,31 @@ class Applier:
         Raises `GroupFailedError` when one group cannot be applied, and the warehouse's error when
         the transaction cannot be opened or committed.
         """
-        at: int | None = None
         try:
-            # Outside of the transaction, which holds locks.
-            with ThreadPoolExecutor(min(_READ_AT_ONCE, len(groups))) as pool:
-                reads = [pool.submit(copy_context().run, self._read, items) for items in groups]
-            read: list[_Group] = []
-            for at, each in enumerate(reads):  # noqa: B007 - an error asks where it was
+            try:
+                return self._turn(groups, take_steps)
+            except SharedLoadError as failed:
+                # Whose fault it is shows when every group loads by itself.
+                _log.warning("The loads of a turn have failed, it is repeated apart: %s", failed.cause)
+                return self._turn(groups, take_steps_apart)
+        except GroupFailedError as failed:
+            name = groups[failed.place][0].staged.object
+            raise GroupFailedError(failed.place, self._own_error(name, failed.cause)) from failed.cause
+
+    def _turn(self, groups: Sequence[Sequence[ApplyInput]], take: TakeSteps) -> list[list[ApplyResult]]:
+        # Outside of the transaction, which holds locks.
+        with ThreadPoolExecutor(min(_READ_AT_ONCE, len(groups))) as pool:
+            reads = [pool.submit(copy_context().run, self._read, items) for items in groups]
+        read: list[_Group] = []
+        for place, each in enumerate(reads):
+            with of_group(place):
                 read.append(each.result())
-            at = None
-            with _timed(read), self.warehouse.transaction() as transaction:
-                # Always in one order: two turns would else wait for each other.
-                for at in sorted(range(len(read)), key=lambda place: read[place].lock):
-                    _lock(transaction, read[at])
-                results: list[list[ApplyResult]] = []
-                for at, group in enumerate(read):  # noqa: B007
-                    results.append(self._apply(transaction, group))
-                at = None
-        except Exception as error:
-            if at is None:
-                raise
-            raise GroupFailedError(at, self._own_error(groups[at][0].staged.object, error)) from error
+        with _timed(read), self.warehouse.transaction() as transaction:
+            # Always in one order: two turns would else wait for each other.
+            for place in sorted(range(len(read)), key=lambda place: read[place].lock):
+                with of_group(place):
+                    _lock(transaction, read[place])
+            results = take(transaction, [self._apply(transaction, group) for group in read])
         for group in read:
             _observe([share for share in group.shares if share.is_fresh])
         return results
@@ -146,7 +149,7 @@ class Applier:
         """As of `read_slice`."""
         return read_slice(self.store, item, spec)
 
-    def _apply(self, transaction: Transaction, group: _Group) -> list[ApplyResult]:
+    def _apply(self, transaction: Transaction, group: _Group) -> Steps[list[ApplyResult]]:
         spec, shares = group.spec, group.shares
         check_revision(transaction, group.name, group.known)
         done = _applied_before(transaction, group.name, [share.batch for share in shares])
@@ -157,21 +160,18 @@ class Applier:
             check_hold(transaction, spec, fresh)
             with_changes = [share for share in fresh if share.changes is not None]
             forms = table_forms(transaction, spec, self.protector) if with_changes else None
-            apply_changes(transaction, spec, with_changes, self.catalogue, forms)
+            yield from apply_changes(transaction, spec, with_changes, self.catalogue, forms)
             landed = sum(share.item.staged.landed for share in fresh)
             count_rejected(transaction, spec, landed, [share.refused for share in fresh])
-        for share in fresh:
-            self._load_refused(transaction, share)
-        write_ledger(transaction, fresh)
+        refused = [self._refused(transaction, share) for share in fresh if share.refused is not None]
+        yield [*refused, ledger_rows(fresh)]
         before = {batch: _ledger_result(row) for batch, row in done.items()}
         return [before.get(share.batch) or share.result() for share in shares]
 
-    def _load_refused(self, transaction: Transaction, share: BatchSlice) -> None:
-        if share.refused is None:
-            return
+    def _refused(self, transaction: Transaction, share: BatchSlice) -> Load:
         refused = without_erased(transaction, share.refused, self.catalogue)
-        transaction.load(sql.QUARANTINE, QUARANTINE_COLUMNS, for_quarantine(refused, [_now()] * len(refused)))
         share.rereads += enqueue_rereads(transaction, rereads_for_refusals(share.refused))
+        return Load(sql.QUARANTINE, QUARANTINE_COLUMNS, for_quarantine(refused, [_now()] * len(refused)))
 
 
 @contextmanager

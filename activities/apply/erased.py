@@ -8,18 +8,18 @@ import pyarrow as pa
 
 from clients.warehouse import Transaction
 from clients.warehouse.sql import erasure as sql
-from schemas.catalogue import Catalogue
+from schemas.catalogue import Catalogue, ObjectSpec
 from transforms.erasure.events import DETAIL, erase_quarantined
 
 _AT_ONCE = 500
 """Ids of one statement."""
 
 
-def erased_touched(transaction: Transaction) -> frozenset[str]:
-    """Those of the group's records that were erased. Run it while the temporary table `TOUCHED`
+def erased_grouped(transaction: Transaction, spec: ObjectSpec) -> frozenset[str]:
+    """Those of the group's records that were erased. Run it while the temporary table `GROUPED`
     holds them.
     """
-    return frozenset(row[0] for row in transaction.fetch(sql.find_erased_touched()))
+    return frozenset(row[0] for row in transaction.fetch(sql.find_erased_grouped(), [spec.name]))
 
 
 def erased_named(transaction: Transaction, record_ids: Iterable[str]) -> frozenset[str]:

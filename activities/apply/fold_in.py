@@ -6,6 +6,7 @@ applied to its record takes the fast path, any other has its record rebuilt from
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -13,14 +14,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from activities.apply.commits import next_commit, write_commit
-from activities.apply.erased import erased_touched
+from activities.apply.erased import erased_grouped
 from activities.apply.ledger import BatchSlice, count_changes, count_rebuilt
 from activities.apply.rebuild import ask_for_refold, refold_records
-from activities.apply.seen import SeenChanges
+from activities.apply.seen import SeenChanges, grouped_records
+from activities.apply.steps import Steps
 from activities.quality.fold_findings import record_fold_findings
 from activities.quality.record_quality import record_quality
 from activities.request_reread import reread_incomplete
-from clients.warehouse import Transaction
+from clients.warehouse import Load, Transaction
 from clients.warehouse.sql import apply as sql, merge as merge_sql
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.tables import change_columns, current_columns, history_columns, net_columns
@@ -35,7 +37,7 @@ def apply_changes(
     shares: Sequence[BatchSlice],
     catalogue: Catalogue,
     forms: TokenForms | None = None,
-) -> None:
+) -> Steps[None]:
     """Log the shares' changes that are new and fold them in; counts in each share what became of
     its changes.
 
@@ -48,13 +50,13 @@ def apply_changes(
     incoming = pa.concat_tables(tables)
     if forms is not None:
         incoming = forms.table(incoming)
+    yield [grouped_records(spec, incoming)]
     seen = SeenChanges.of(transaction, spec, incoming)
     # What was staged before a record was erased may still hold its values.
-    incoming = erase_changes(incoming, spec, erased_touched(transaction))
+    incoming = erase_changes(incoming, spec, erased_grouped(transaction, spec))
     new = incoming if all(seen.is_new) else incoming.filter(pa.array(seen.is_new))
     if len(new):
         commit = next_commit(transaction, spec.name)
-        _log(transaction, spec, new, commit.applied_at)
         foldable = new
         if any(seen.is_behind):
             behind = incoming.filter(pa.array(seen.is_behind))
@@ -62,9 +64,13 @@ def apply_changes(
             foldable = incoming.filter(pa.array(_both(seen.is_new, seen.is_behind)))
         slow = seen.slow_records(foldable)
         fast = _without(foldable, slow)
+        folding = _Folding([_log(spec, new, commit.applied_at)], [])
         if len(fast):
             net = NetRows(fast, spec, applied_at=commit.applied_at, unknown_before=seen.unknown_fields)
-            _fold_in(transaction, spec, net, seen.last_orders)
+            _fold_in(folding, spec, net, seen.last_orders)
+        yield folding.loads
+        for statement in folding.statements:
+            transaction.execute(statement)
         states = refold_records(transaction, spec, sorted(slow), forms) if slow else {}
         count_rebuilt(shares, foldable, slow)
         recorded = record_quality(transaction, spec, catalogue, foldable, seen.last_orders)
@@ -75,6 +81,13 @@ def apply_changes(
         shares[0].rereads += recorded.rereads + incomplete
         write_commit(transaction, spec.name, commit, len(new))
     count_changes(shares, incoming, seen.is_new)
+
+
+class _Folding(NamedTuple):
+    """What is loaded for a group's new changes, and the statements after it."""
+
+    loads: list[Load]
+    statements: list[str]
 
 
 def _both(is_new: Sequence[bool], is_behind: Sequence[bool]) -> list[bool]:
@@ -88,31 +101,32 @@ def _without(changes: pa.Table, record_ids: Collection[str]) -> pa.Table:
     return changes.filter(pc.invert(pc.is_in(ids, value_set=pa.array(sorted(record_ids), ids.type))))
 
 
-def _log(transaction: Transaction, spec: ObjectSpec, new: pa.Table, applied_at: datetime) -> None:
+def _log(spec: ObjectSpec, new: pa.Table, applied_at: datetime) -> Load:
     stamp = pa.repeat(pa.scalar(applied_at, pa.timestamp("ms", tz="UTC")), len(new))
     columns = change_columns(spec)
     rows = new.append_column("applied_at", stamp).select([column.name for column in columns])
-    transaction.load(sql.change_table(spec), columns, rows)
+    return Load(sql.change_table(spec), columns, rows)
 
 
-def _fold_in(transaction: Transaction, spec: ObjectSpec, net: NetRows, existing: Collection[str]) -> None:
+def _fold_in(folding: _Folding, spec: ObjectSpec, net: NetRows, existing: Collection[str]) -> None:
     """The fast path: records that are new are loaded as they are, the others merged."""
     more = net.of_records(existing)
     if not more.all():
         rows = first_current_rows(net.table(net.is_latest & ~more), spec)
-        transaction.load(sql.current_table(spec), current_columns(spec), rows)
+        folding.loads.append(Load(sql.current_table(spec), current_columns(spec), rows))
         if spec.history:
             versions = first_history_rows(net.table(~more), spec)
-            transaction.load(sql.history_table(spec), history_columns(spec), versions)
+            folding.loads.append(Load(sql.history_table(spec), history_columns(spec), versions))
     if more.any():
-        _merge(transaction, spec, net, more)
+        _merge(folding, spec, net, more)
 
 
-def _merge(transaction: Transaction, spec: ObjectSpec, net: NetRows, more: NDArray[np.bool_]) -> None:
+def _merge(folding: _Folding, spec: ObjectSpec, net: NetRows, more: NDArray[np.bool_]) -> None:
     columns = net_columns(spec)
     if spec.history:
-        transaction.stage(merge_sql.net_stage(spec, "versions"), columns, net.table(more))
-        transaction.execute(merge_sql.close_versions(spec))
-        transaction.execute(merge_sql.open_versions(spec))
-    transaction.stage(merge_sql.net_stage(spec, "latest"), columns, net.table(net.is_latest & more))
-    transaction.execute(merge_sql.update_current(spec))
+        versions = merge_sql.net_stage(spec, "versions")
+        folding.loads.append(Load(versions, columns, net.table(more), is_stage=True))
+        folding.statements.extend([merge_sql.close_versions(spec), merge_sql.open_versions(spec)])
+    latest = merge_sql.net_stage(spec, "latest")
+    folding.loads.append(Load(latest, columns, net.table(net.is_latest & more), is_stage=True))
+    folding.statements.append(merge_sql.update_current(spec))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clients.warehouse import Transaction
+from clients.warehouse import Load
 from clients.warehouse.sql import apply as sql
 from schemas.errors import LedgerImbalanceError
 from schemas.ingest.messages import ApplyInput, ApplyResult
@@ -84,7 +84,7 @@ def count_rebuilt(shares: Sequence[BatchSlice], new: pa.Table, slow: set[str]) -
             by_batch[pair[0]].rebuilt += 1
 
 
-def write_ledger(transaction: Transaction, shares: Sequence[BatchSlice]) -> None:
+def ledger_rows(shares: Sequence[BatchSlice]) -> Load:
     """A row a share; raises `LedgerImbalanceError` when law 8 does not hold for one."""
     rows = []
     for share in shares:
@@ -111,8 +111,7 @@ def write_ledger(transaction: Transaction, shares: Sequence[BatchSlice]) -> None
         )
         rows.append((*facts, *counts, *times, result.isolated))
     # Together: a warehouse in columns writes a block of each column for every statement.
-    if rows:
-        schema = arrow_schema(LEDGER_COLUMNS)
-        values = zip(zip(*rows, strict=True), schema.types, strict=True)
-        table = pa.Table.from_arrays([pa.array(each, kind) for each, kind in values], schema=schema)
-        transaction.load(sql.LEDGER, LEDGER_COLUMNS, table)
+    schema = arrow_schema(LEDGER_COLUMNS)
+    names = schema.names
+    table = pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows], schema=schema)
+    return Load(sql.LEDGER, LEDGER_COLUMNS, table)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clients.warehouse import Transaction
+from clients.warehouse import Load, Transaction
 from clients.warehouse.sql import apply as sql
 from schemas.catalogue import ObjectSpec
 from transforms.apply.base_rows import StoredBase, read_bases
@@ -39,9 +39,9 @@ class SeenChanges:
 
     @classmethod
     def of(cls, transaction: Transaction, spec: ObjectSpec, incoming: pa.Table) -> "SeenChanges":
+        """Ask while the temporary table `GROUPED` holds the changes' records (`grouped_records`)."""
         ids = incoming["record_id"].to_pylist()
         orders = incoming["change_order"].to_pylist()
-        _stage_records(transaction, sql.TOUCHED, sorted(set(ids)))
         rows = transaction.fetch(sql.find_last_orders(spec))
         last_orders: dict[str, str] = {record_id: order for record_id, order, _ in rows}
         unknown = {record_id: fields for record_id, _, fields in rows if fields is not None}
@@ -108,6 +108,14 @@ def _commit_times(incoming: pa.Table, record_ids: set[str]) -> tuple[datetime, d
     some = pc.is_in(ids, value_set=pa.array(sorted(record_ids), ids.type))
     found = pc.min_max(incoming["changed_at"].filter(some)).as_py()
     return found["min"], found["max"]
+
+
+def grouped_records(spec: ObjectSpec, incoming: pa.Table) -> Load:
+    """The records of a group's changes, each once, for the temporary table `GROUPED`."""
+    ids = incoming["record_id"].unique().sort()
+    objects = pa.repeat(pa.scalar(spec.name, pa.large_string()), len(ids))
+    rows = pa.table({"object": objects, "record_id": ids})
+    return Load(sql.GROUPED, sql.GROUPED_LIST, rows, is_stage=True)
 
 
 def _stage_records(transaction: Transaction, name: str, record_ids: list[str]) -> None:

@@ -8,8 +8,8 @@ second. So there are few, and each brings every object that has something.
 import asyncio
 from collections.abc import Callable, Sequence
 
-from activities.apply.applier import GroupFailedError
 from activities.apply.group_commit import commit_of
+from activities.apply.steps import GroupFailedError
 from activities.apply.waiting import Waiter, WaitingBatches
 from clients.metrics.changes import object_label
 from clients.metrics.work import GROUP_BATCHES

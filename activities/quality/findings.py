@@ -41,7 +41,7 @@ def record_findings(
 ) -> Recorded:
     """Write down what is wrong with new changes, and close what they answer.
 
-    Run it after the changes are logged, while the temporary table `TOUCHED` holds their records.
+    Run it after the changes are logged, while the temporary table `GROUPED` holds their records.
 
     Args:
         transaction: Of the group.

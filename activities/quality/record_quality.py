@@ -31,7 +31,7 @@ def record_quality(
 ) -> Recorded:
     """Write down what is wrong with new changes, close what they answer, and count both.
 
-    Run it after the changes are folded in, while the temporary table `TOUCHED` holds their
+    Run it after the changes are folded in, while the temporary table `GROUPED` holds their
     records.
 
     Args:

@@ -17,9 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from activities.apply.fold_in import apply_changes
-from activities.apply.ledger import BatchSlice, write_ledger
+from activities.apply.ledger import BatchSlice, ledger_rows
 from activities.apply.rebuild import rebuild_records
 from activities.apply.staged_files import with_columns
+from activities.apply.steps import finish
 from activities.apply.token_keys import table_forms
 from activities.replay.requarantine import Requarantine
 from clients.warehouse import Transaction, Warehouse
@@ -85,7 +86,8 @@ class Redriver:
                     each.share, record if each.share.batch in ledger else None
                 )
             quarantine.write(transaction)
-            write_ledger(transaction, [each.share for each in redriven if each.share.batch not in ledger])
+            unknown = [each.share for each in redriven if each.share.batch not in ledger]
+            transaction.load_all([ledger_rows(unknown)])
             for each, share in zip(redriven, shares, strict=True):
                 if each.share.batch in ledger:
                     _correct(transaction, each, ledger[each.share.batch], landed=share.item.staged.landed)
@@ -196,7 +198,7 @@ def _apply(
     parts = [replace(each.share, changes=each.new, refused=None, duplicate=0) for each in redriven]
     if spec is None or not any(_length(each.new) for each in redriven):
         return
-    apply_changes(transaction, spec, parts, catalogue, forms)
+    finish(transaction, apply_changes(transaction, spec, parts, catalogue, forms))
     for each, part in zip(redriven, parts, strict=True):
         each.share.applied, each.share.rebuilt, each.share.isolated = (
             part.applied,

@@ -2,6 +2,7 @@
 understand.
 """
 
+from clients.warehouse.loads import Load
 from clients.warehouse.protocol import Transaction, Warehouse
 
-__all__ = ["Transaction", "Warehouse"]
+__all__ = ["Load", "Transaction", "Warehouse"]

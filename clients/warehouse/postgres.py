@@ -19,6 +19,7 @@ import pyarrow as pa
 from clients.database import engine
 from clients.database.address import Database, connected, with_parameters
 from clients.warehouse import postgres_tables
+from clients.warehouse.loads import Load, by_table
 from clients.warehouse.postgres_tables import INLINE, SYSTEM, definitions
 from clients.warehouse.protocol import Transaction
 from clients.warehouse.shadow.schemas import in_schemas
@@ -168,6 +169,10 @@ class _Connection:
         schema, _, name = in_schemas(table, self._prefix).partition(".")
         ordered = rows.select([column.name for column in columns])
         self._cursor.adbc_ingest(name, ordered, mode="append", db_schema_name=schema)
+
+    def load_all(self, loads: Sequence[Load]) -> None:
+        for each in by_table(loads):
+            (self.stage if each.is_stage else self.load)(each.table, each.columns, each.rows)
 
     def _sent(self, statement: str) -> str:
         return _numbered(in_schemas(statement, self._prefix))

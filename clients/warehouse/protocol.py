@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from clients.warehouse.loads import Load
 from schemas.catalogue import Catalogue
 from schemas.tables import Column
 
@@ -33,6 +34,12 @@ class Transaction(Protocol):
 
     def load(self, table: str, columns: Sequence[Column], rows: pa.Table) -> None:
         """Append `rows` to a table (schema.name); their columns are `columns`, in that order."""
+
+    def load_all(self, loads: Sequence[Load]) -> None:
+        """Carry out several loads, in fewer steps than one by one where the warehouse has any.
+
+        What several of them bring to one table, or to one temporary table, is brought together.
+        """
 
 
 class Warehouse(Protocol):

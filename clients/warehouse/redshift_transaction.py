@@ -3,6 +3,8 @@
 import logging
 import uuid
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -10,7 +12,9 @@ import pyarrow as pa
 
 from clients.database.connect import STATEMENT_MS
 from clients.storage.objects import ObjectStore
+from clients.warehouse.loads import Load, by_table
 from clients.warehouse.redshift_locks import WRITES, lock_statement, writes_to_ops
+from clients.warehouse.redshift_shipment import SHIPPED, Shipment, shipments, take_out_statement
 from clients.warehouse.redshift_sql import copy_statement, insert_statement, stage_statement
 from clients.warehouse.redshift_values import inserted_values, parquet_of, typed_rows
 from clients.warehouse.shadow.schemas import in_schemas
@@ -18,6 +22,8 @@ from schemas.errors import TidegateError
 from schemas.tables import OPS, Column
 
 LOAD_PREFIX = "load/"
+_AT_ONCE = 8
+"""Objects that are written or deleted at once."""
 LOCK_MS = 2 * 60 * 1_000
 """Milliseconds that a transaction waits for a lock; longer than a turn takes."""
 _log = logging.getLogger(__name__)
@@ -34,17 +40,35 @@ class Loader:
     def put(self, rows: pa.Table) -> str:
         """Write the rows to S3; returns the object's URL."""
         key = f"{LOAD_PREFIX}{uuid.uuid4().hex}.parquet"
-        self._keys.append(key)
-        self._store.put(key, parquet_of(rows))
-        return f"s3://{self._store.bucket_of(key)}/{key}"
+        self._write(key, rows)
+        return self._url(key)
+
+    def put_shipment(self, shipment: Shipment) -> str:
+        """Write an object a load; returns the URL of their folder, by which one COPY reads all."""
+        folder = f"{LOAD_PREFIX}{uuid.uuid4().hex}/"
+        with ThreadPoolExecutor(min(_AT_ONCE, len(shipment.loads))) as pool:
+            keys = [f"{folder}{place:04}.parquet" for place in range(len(shipment.loads))]
+            list(pool.map(lambda key, load: self._write(key, shipment.file(load)), keys, shipment.loads))
+        return self._url(folder)
 
     def clean(self) -> None:
         """Delete the objects. A failure is logged and no more: the transaction's outcome stands."""
-        for key in self._keys:
-            try:
-                self._store.delete(key)
-            except TidegateError as error:
-                _log.warning("Could not delete the loaded object %s: %s", key, error)
+        if self._keys:
+            with ThreadPoolExecutor(min(_AT_ONCE, len(self._keys))) as pool:
+                list(pool.map(self._delete, self._keys))
+
+    def _write(self, key: str, rows: pa.Table) -> None:
+        self._keys.append(key)
+        self._store.put(key, parquet_of(rows))
+
+    def _url(self, key: str) -> str:
+        return f"s3://{self._store.bucket_of(key)}/{key}"
+
+    def _delete(self, key: str) -> None:
+        try:
+            self._store.delete(key)
+        except TidegateError as error:
+            _log.warning("Could not delete the loaded object %s: %s", key, error)
 
 
 class RedshiftTransaction:
@@ -76,16 +100,32 @@ class RedshiftTransaction:
         return self._run(in_schemas(statement, self._prefix), parameters).fetchall()
 
     def stage(self, name: str, columns: Sequence[Column], rows: pa.Table) -> None:
-        if name in self._staged:
-            self.execute(f"DROP TABLE {name}")
-        self.execute(stage_statement(name, columns))
-        self._staged.add(name)
-        self._add(name, columns, rows, is_stage=True)
+        self.load_all([Load(name, tuple(columns), rows, is_stage=True)])
 
     def load(self, table: str, columns: Sequence[Column], rows: pa.Table) -> None:
-        if len(rows) and table.startswith(f"{OPS}."):
-            self._lock_writes()
-        self._add(in_schemas(table, self._prefix), columns, rows)
+        self.load_all([Load(table, tuple(columns), rows)])
+
+    def load_all(self, loads: Sequence[Load]) -> None:
+        """A few rows are inserted. All others travel by one COPY, which takes as long for one table
+        as for many.
+        """
+        typed = [replace(each, rows=typed_rows(each.table, each.columns, each.rows)) for each in loads]
+        many = []
+        for load in by_table(typed):
+            if load.is_stage:
+                self._make_stage(load.table, load.columns)
+            elif len(load.rows) and load.table.startswith(f"{OPS}."):
+                self._lock_writes()
+            values = inserted_values(load.columns, load.rows) if len(load.rows) else ""
+            if values is None:
+                many.append(load)
+            elif values:
+                self._run(insert_statement(self._name(load), load.columns, values))
+        if len(many) == 1:
+            self._copy(self._name(many[0]), many[0])
+        elif many:
+            for shipment in shipments(many):
+                self._ship(shipment)
 
     def drop_stages(self) -> None:
         """The equivalent of ON COMMIT DROP. Only what this transaction made: the name is looked up
@@ -94,19 +134,29 @@ class RedshiftTransaction:
         for name in sorted(self._staged):
             self.execute(f"DROP TABLE {name}")
 
-    def _add(self, table: str, columns: Sequence[Column], rows: pa.Table, *, is_stage: bool = False) -> None:
-        """Append rows to a table, whose name is as the database has it. Statements run as they are:
-        the bucket's name, or a value, may look like one of the schemas.
-        """
-        if not len(rows):
-            return
-        typed = typed_rows(table, columns, rows)
-        values = inserted_values(columns, typed)
-        if values is None:
-            url = self._loader.put(typed)
-            self._run(copy_statement(table, columns, url, self._loader.role, is_stage=is_stage))
-        else:
-            self._run(insert_statement(table, columns, values))
+    # Statements with values or URLs run as they are: the bucket's name, or a value, may look like one
+    # of the schemas.
+
+    def _name(self, load: Load) -> str:
+        """The table's name as the database has it."""
+        return load.table if load.is_stage else in_schemas(load.table, self._prefix)
+
+    def _make_stage(self, name: str, columns: Sequence[Column]) -> None:
+        if name in self._staged:
+            self.execute(f"DROP TABLE {name}")
+        self.execute(stage_statement(name, columns))
+        self._staged.add(name)
+
+    def _copy(self, table: str, load: Load) -> None:
+        url = self._loader.put(load.rows)
+        self._run(copy_statement(table, load.columns, url, self._loader.role, is_stage=load.is_stage))
+
+    def _ship(self, shipment: Shipment) -> None:
+        self._make_stage(SHIPPED, shipment.columns)
+        url = self._loader.put_shipment(shipment)
+        self._run(copy_statement(SHIPPED, shipment.columns, url, self._loader.role, is_stage=True))
+        for load in shipment.loads:
+            self._run(take_out_statement(load, self._name(load)))
 
     def _lock_writes(self) -> None:
         if not self._has_writes:

@@ -31,8 +31,8 @@ class Worker:
         """Do a statement that PostgreSQL lacks; the tag of its CommandComplete."""
         asked = plan.work.arguments if plan.work is not None else None
         if isinstance(asked, Copy):
-            await self._latency.copying()
-            return f"COPY {await self._loader.copy(backend, asked)}"
+            async with self._latency.copying():
+                return f"COPY {await self._loader.copy(backend, asked)}"
         if isinstance(asked, Unload):
             return f"UNLOAD {await self._unloader.unload(backend, asked)}"
         raise ValueError(f"no work for {plan.verb}")

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from clients.storage.objects import ObjectStore
-from clients.warehouse import Transaction, Warehouse
+from clients.warehouse import Load, Transaction, Warehouse
 from clients.warehouse.postgres import PostgresWarehouse
 from sandbox import postgres
 from schemas.catalogue import Catalogue
@@ -53,7 +53,8 @@ class FailingWarehouse:
     @contextmanager
     def transaction(self) -> Iterator["FailingWarehouse"]:
         with self._inner.transaction() as transaction:
-            self._transaction = transaction
+            # A turn that is repeated fails again.
+            self._transaction, self.steps = transaction, 0
             yield self
 
     def reading(self) -> AbstractContextManager[Transaction]:
@@ -80,6 +81,9 @@ class FailingWarehouse:
 
     def load(self, table: str, columns: Sequence[Column], rows: pa.Table) -> None:
         self._step(lambda: self._transaction.load(table, columns, rows))
+
+    def load_all(self, loads: Sequence[Load]) -> None:
+        self._step(lambda: self._transaction.load_all(loads))
 
     def ensure_tables(self, catalogue: Catalogue) -> list[str]:
         return self._inner.ensure_tables(catalogue)

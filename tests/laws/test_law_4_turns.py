@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from activities.apply.applier import GroupFailedError
+from activities.apply.steps import GroupFailedError
 from activities.apply.turn_commit import TurnCommit
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse

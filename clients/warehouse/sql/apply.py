@@ -31,6 +31,7 @@ from schemas.tables import (
     AUDIT,
     CHANGE_ORDER,
     CURATED,
+    NAME_SIZE,
     OPS,
     RECORD_ID,
     Column,
@@ -45,7 +46,9 @@ from schemas.tables import (
 from transforms.ingest.wide_rows import LARGEST_INLINE, most_bytes_of
 
 TOUCHED = "stage_touched"
-"""Temporary: the records of the group (record_id)."""
+"""Temporary: some records of one object (record_id)."""
+GROUPED = "stage_grouped"
+"""Temporary: the records of every group of the transaction (object, record_id)."""
 SUSPECT = "stage_suspect"
 """Temporary: records with a change that is not later than what was applied (record_id)."""
 REBUILT = "stage_rebuilt"
@@ -55,6 +58,7 @@ FOLDED_FROM = "stage_folded_from"
 change_order).
 """
 RECORD_LIST: tuple[Column, ...] = (RECORD_ID,)
+GROUPED_LIST: tuple[Column, ...] = (Column("object", Kind.TEXT, NAME_SIZE), RECORD_ID)
 RECORD_PLACES: tuple[Column, ...] = (RECORD_ID, CHANGE_ORDER)
 
 
@@ -129,24 +133,26 @@ def find_by_key(spec: ObjectSpec, key: str, references: Sequence[str], count: in
 
 
 def find_last_orders(spec: ObjectSpec) -> str:
-    """record_id, the order of the last change applied, unknown_fields: of the touched records that
+    """record_id, the order of the last change applied, unknown_fields: of the group's records that
     exist.
     """
     return (
         f"SELECT c.record_id, c.last_change_order, c.unknown_fields FROM {current_table(spec)} AS c "
-        f"JOIN {TOUCHED} AS t ON c.record_id = t.record_id"
+        f"JOIN {GROUPED} AS t ON {_is_grouped(spec)}"
     )
 
 
 def find_widths(spec: ObjectSpec) -> str:
-    """record_id and the most bytes that its values take in a row, of the touched records that
+    """record_id and the most bytes that its values take in a row, of the group's records that
     exist.
     """
     sizes = " + ".join(_most_bytes(column) for column in field_columns(spec))
-    return (
-        f"SELECT c.record_id, {sizes} FROM {current_table(spec)} AS c "
-        f"JOIN {TOUCHED} AS t ON c.record_id = t.record_id"
-    )
+    return f"SELECT c.record_id, {sizes} FROM {current_table(spec)} AS c JOIN {GROUPED} AS t ON {_is_grouped(spec)}"
+
+
+def _is_grouped(spec: ObjectSpec) -> str:
+    # The object's name is a checked identifier.
+    return f"c.record_id = t.record_id AND t.object = '{spec.name}'"
 
 
 def _most_bytes(column: Column) -> str:

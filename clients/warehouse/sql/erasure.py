@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from clients.warehouse.sql.apply import (
     ERASED,
+    GROUPED,
     LEDGER,
     QUALITY,
     QUARANTINE,
     REBUILT,
-    TOUCHED,
     change_table,
     tables_of,
 )
@@ -26,9 +26,9 @@ def list_erased() -> str:
     return f"SELECT record_id FROM {ERASED}"
 
 
-def find_erased_touched() -> str:
-    """Of the touched records those that were erased."""
-    return f"SELECT t.record_id FROM {TOUCHED} AS t JOIN {ERASED} AS e ON e.record_id = t.record_id"
+def find_erased_grouped() -> str:
+    """Of the group's records those that were erased; parameter: the object."""
+    return f"SELECT t.record_id FROM {GROUPED} AS t JOIN {ERASED} AS e ON e.record_id = t.record_id WHERE t.object = %s"
 
 
 def find_erased_named(count: int) -> str:

@@ -1,6 +1,6 @@
 """SQL of the quality table, in the part that PostgreSQL and Redshift share."""
 
-from clients.warehouse.sql.apply import QUALITY, TOUCHED, change_table
+from clients.warehouse.sql.apply import GROUPED, QUALITY, change_table
 from schemas.catalogue import ObjectSpec
 from schemas.ops_tables import QUALITY_COLUMNS, RESOLUTION_COLUMNS
 from schemas.quality import Severity
@@ -27,12 +27,12 @@ _SAME = "quality.object = f.object AND quality.record_id = f.record_id AND quali
 
 
 def find_open_findings() -> str:
-    """record_id, field, rule, change_order, severity of what is open of the touched records and of
+    """record_id, field, rule, change_order, severity of what is open of the group's records and of
     them alone; parameter: the object.
     """
     return (
-        f"SELECT quality.record_id, quality.field, quality.rule, quality.change_order, quality.severity FROM {QUALITY} JOIN {TOUCHED} AS t "
-        f"ON quality.record_id = t.record_id WHERE quality.object = %s AND quality.resolved_at IS NULL AND quality.target IS NULL"
+        f"SELECT quality.record_id, quality.field, quality.rule, quality.change_order, quality.severity FROM {QUALITY} JOIN {GROUPED} AS t "
+        f"ON quality.record_id = t.record_id AND quality.object = t.object WHERE quality.object = %s AND quality.resolved_at IS NULL AND quality.target IS NULL"
     )
 
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 
 from sandbox.redshift.load.errors import LoadErrors
-from sandbox.redshift.load.parquet import ScanError, TargetColumn, checked, count_rows
+from sandbox.redshift.load.parquet import ScanError, TargetColumn, checked
 from sandbox.redshift.load.statements import Copy
 from sandbox.redshift.load.storage import NO_OBJECTS, Role, Storage
 from sandbox.redshift.plan.plans import RefusedError
@@ -27,7 +27,7 @@ COLUMN = rule(
     UNDEFINED_COLUMN,
 )
 _COLUMNS = """
-SELECT a.attname, format_type(a.atttypid, NULL),
+SELECT a.attname, format_type(a.atttypid, NULL), a.atthasdef,
   CASE WHEN a.atttypmod < 4 THEN 0 WHEN a.atttypid = 1700 THEN ((a.atttypmod - 4) >> 16) & 65535 ELSE a.atttypmod - 4 END,
   CASE WHEN a.atttypid = 1700 AND a.atttypmod >= 4 THEN (a.atttypmod - 4) & 2047 ELSE 0 END
 FROM pg_catalog.pg_attribute a
@@ -48,11 +48,14 @@ class Loader:
         columns = await self._columns(backend, asked)
         keys = await asyncio.to_thread(self._keys, asked, role)
         count = 0
-        for bucket, key in keys:
-            body = await asyncio.to_thread(self._storage.read, bucket, key)
-            count += await self._load(
-                backend, asked, columns, (f"https://s3.amazonaws.com/{bucket}/{key}", body)
-            )
+        reads = [asyncio.create_task(asyncio.to_thread(self._storage.read, *place)) for place in keys]
+        try:
+            for (bucket, key), read in zip(keys, reads, strict=True):
+                url = f"https://s3.amazonaws.com/{bucket}/{key}"
+                count += await self._load(backend, asked, columns, (url, await read))
+        finally:
+            for read in reads:
+                read.cancel()
         return count
 
     def _keys(self, asked: Copy, role: Role) -> list[tuple[str, str]]:
@@ -71,8 +74,8 @@ class Loader:
     async def _columns(self, backend: Backend, asked: Copy) -> list[TargetColumn]:
         rows = await backend.run(_COLUMNS.format(table=asked.table.replace("'", "''")))
         every = {
-            str(name): TargetColumn(str(name), str(kind), int(size or 0), int(scale or 0))
-            for name, kind, size, scale in rows
+            str(name): TargetColumn(str(name), str(kind), int(size or 0), int(scale or 0), default == "t")
+            for name, kind, default, size, scale in rows
         }
         if not asked.columns:
             return list(every.values())
@@ -87,18 +90,20 @@ class Loader:
     ) -> int:
         url, body = file
         try:
-            rows = await asyncio.to_thread(lambda: list(checked(body, list(columns), url)))
+            scanned = await asyncio.to_thread(checked, body, list(columns), url)
         except ScanError as error:
             query = await self._errors.write(asked.table, url, error)
             raise RefusedError(SCAN, "Spectrum Scan Error", f"\n{scan_detail(error, query)}") from error
-        names = ", ".join('"' + column.name.replace('"', '""') + '"' for column in columns)
+        names = ", ".join('"' + column.name.replace('"', '""') + '"' for column in scanned.columns)
         try:
-            await backend.copy_in(f"COPY {asked.table} ({names}) FROM STDIN WITH (FORMAT csv)", rows)
+            await backend.copy_in(
+                f"COPY {asked.table} ({names}) FROM STDIN WITH (FORMAT csv)", scanned.chunks
+            )
         except BackendError as error:
             # Redshift's own steps of a COPY do not show a row, as the context here would.
             error.fields.pop("W", None)
             raise
-        return count_rows(body)
+        return scanned.rows
 
 
 def scan_detail(error: ScanError, query: int) -> str:

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-column
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,6 +26,7 @@ class TargetColumn:
     size: int = 0
     """Bytes of a character type, precision of a decimal."""
     scale: int = 0
+    has_default: bool = False
 
     @property
     def shown(self) -> str:
@@ -48,8 +50,19 @@ INCOMPATIBLE = 15001
 TOO_LONG = 15007
 
 
-def checked(body: bytes, columns: list[TargetColumn], url: str) -> Iterator[bytes]:
-    """The file's rows as CSV for PostgreSQL. Raises `ScanError` before the first of them."""
+class Scanned(NamedTuple):
+    """A file's rows as CSV for PostgreSQL."""
+
+    columns: list[TargetColumn]
+    """In the order of the values. A column without any value is left out, unless it has a default:
+    PostgreSQL's part of a load is the time of each value, null or not.
+    """
+    chunks: list[bytes]
+    rows: int
+
+
+def checked(body: bytes, columns: list[TargetColumn], url: str) -> Scanned:
+    """A file as COPY takes it. Raises `ScanError`."""
     try:
         file = pq.ParquetFile(io.BytesIO(body))
         schema, leaves = file.schema_arrow, file.schema
@@ -73,12 +86,12 @@ def checked(body: bytes, columns: list[TargetColumn], url: str) -> Iterator[byte
     rows = file.read()
     for place, column in enumerate(columns):
         _check_bytes(rows.column(place), column, url)
-    return _csv(rows)
-
-
-def count_rows(body: bytes) -> int:
-    """Rows of a file that `checked` has taken."""
-    return int(pq.ParquetFile(io.BytesIO(body)).metadata.num_rows)
+    kept = [
+        place
+        for place, column in enumerate(columns)
+        if column.has_default or rows.column(place).null_count < len(rows)
+    ] or [0]
+    return Scanned([columns[place] for place in kept], list(_csv(rows.select(kept))), len(rows))
 
 
 def _check_bytes(values: pa.ChunkedArray, column: TargetColumn, url: str) -> None:
