@@ -22,11 +22,10 @@ from activities.apply.holds import TooManyRejectedError, check_hold, hold
 from activities.apply.ledger import BatchSlice, ledger_rows
 from activities.apply.staged_files import read_slice
 from activities.apply.steps import (
+    Fault,
     GroupFailedError,
     SharedLoadError,
     Steps,
-    TakeSteps,
-    of_group,
     take_steps,
     take_steps_apart,
 )
@@ -102,29 +101,34 @@ class Applier:
         """
         try:
             try:
-                return self._turn(groups, take_steps)
+                return self._turn(groups)
             except SharedLoadError as failed:
                 # Whose fault it is shows when every group loads by itself.
-                _log.warning("The loads of a turn have failed, it is repeated apart: %s", failed.cause)
-                return self._turn(groups, take_steps_apart)
+                _log.warning("The loads of a turn have failed; it is repeated apart: %s", failed.cause)
+                return self._turn(groups, apart=True)
         except GroupFailedError as failed:
             name = groups[failed.place][0].staged.object
             raise GroupFailedError(failed.place, self._own_error(name, failed.cause)) from failed.cause
 
-    def _turn(self, groups: Sequence[Sequence[ApplyInput]], take: TakeSteps) -> list[list[ApplyResult]]:
-        # Outside of the transaction, which holds locks.
-        with ThreadPoolExecutor(min(_READ_AT_ONCE, len(groups))) as pool:
-            reads = [pool.submit(copy_context().run, self._read, items) for items in groups]
-        read: list[_Group] = []
-        for place, each in enumerate(reads):
-            with of_group(place):
-                read.append(each.result())
-        with _timed(read), self.warehouse.transaction() as transaction:
-            # Always in one order: two turns would else wait for each other.
-            for place in sorted(range(len(read)), key=lambda place: read[place].lock):
-                with of_group(place):
-                    _lock(transaction, read[place])
-            results = take(transaction, [self._apply(transaction, group) for group in read])
+    def _turn(
+        self, groups: Sequence[Sequence[ApplyInput]], *, apart: bool = False
+    ) -> list[list[ApplyResult]]:
+        fault = Fault()
+        with fault.named():
+            # Outside of the transaction, which holds locks.
+            with ThreadPoolExecutor(min(_READ_AT_ONCE, len(groups))) as pool:
+                reads = [pool.submit(copy_context().run, self._read, items) for items in groups]
+            read: list[_Group] = []
+            for place, each in enumerate(reads):
+                with fault.of_group(place):
+                    read.append(each.result())
+            with _timed(read), self.warehouse.transaction() as transaction:
+                # Always in one order: two turns would else wait for each other.
+                for place in sorted(range(len(read)), key=lambda place: read[place].lock):
+                    with fault.of_group(place):
+                        _lock(transaction, read[place])
+                work = [self._apply(transaction, group) for group in read]
+                results = (take_steps_apart if apart else take_steps)(transaction, work, fault)
         for group in read:
             _observe([share for share in group.shares if share.is_fresh])
         return results

@@ -7,7 +7,7 @@ needs as many rounds of loads as one of one object.
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from clients.warehouse import Load, Transaction
 
@@ -36,64 +36,76 @@ class SharedLoadError(Exception):
         super().__init__(type(cause).__name__)
 
 
-class TakeSteps(Protocol):
-    """Take the steps of groups; returns their results, in their order."""
+class Fault:
+    """Whose step is being taken. An error leaves it as it is.
 
-    def __call__(self, transaction: Transaction, groups: Sequence[Steps[R]]) -> list[R]: ...
-
-
-@contextmanager
-def of_group(place: int) -> Iterator[None]:
-    """What fails is the fault of a group: raises `GroupFailedError`."""
-    try:
-        yield
-    except Exception as error:
-        raise GroupFailedError(place, error) from error
-
-
-def take_steps(transaction: Transaction, groups: Sequence[Steps[R]]) -> list[R]:
-    """Take the steps of all groups side by side. Raises `GroupFailedError` for what fails in one
-    group, and `SharedLoadError`.
+    The error itself goes through the warehouse's transaction, which turns the driver's into ours.
     """
+
+    def __init__(self) -> None:
+        self.place: int | None = None
+        """Of the group; None: of nobody alone."""
+        self.is_shared = False
+        """The loads of several groups."""
+
+    @contextmanager
+    def of_group(self, place: int) -> Iterator[None]:
+        """What fails is the fault of a group."""
+        self.place = place
+        yield
+        self.place = None
+
+    @contextmanager
+    def of(self, places: Sequence[int]) -> Iterator[None]:
+        """What fails is the fault of one of some groups."""
+        if len(places) == 1:
+            self.place = places[0]
+        self.is_shared = len(places) > 1
+        yield
+        self.place, self.is_shared = None, False
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Around the transaction: raises `GroupFailedError`, or `SharedLoadError`, with the cause."""
+        try:
+            yield
+        except Exception as error:
+            if self.place is not None:
+                raise GroupFailedError(self.place, error) from error
+            if self.is_shared:
+                raise SharedLoadError(error) from error
+            raise
+
+
+def take_steps(transaction: Transaction, groups: Sequence[Steps[R]], fault: Fault) -> list[R]:
+    """Take the steps of all groups side by side; returns their results, in their order."""
     results: dict[int, R] = {}
     going = dict(enumerate(groups))
     while going:
         wanted: dict[int, Sequence[Load]] = {}
         for place, steps in list(going.items()):
-            with of_group(place):
+            with fault.of_group(place):
                 try:
                     wanted[place] = next(steps)
                 except StopIteration as end:
                     results[place] = end.value
                     del going[place]
-        _load(transaction, wanted)
+        if wanted:
+            with fault.of(list(wanted)):
+                transaction.load_all([load for loads in wanted.values() for load in loads])
     return [results[place] for place in range(len(groups))]
 
 
-def take_steps_apart(transaction: Transaction, groups: Sequence[Steps[R]]) -> list[R]:
-    """The same one group after the other, so that each failure has its group. Raises
-    `GroupFailedError`.
-    """
+def take_steps_apart(transaction: Transaction, groups: Sequence[Steps[R]], fault: Fault) -> list[R]:
+    """The same one group after the other, so that each failure has its group."""
     results: list[R] = []
     for place, steps in enumerate(groups):
-        with of_group(place):
+        with fault.of_group(place):
             results.append(finish(transaction, steps))
     return results
 
 
 def finish(transaction: Transaction, steps: Steps[R]) -> R:
-    """The result of one group's work. Raises what fails in it."""
-    try:
-        (result,) = take_steps(transaction, [steps])
-    except GroupFailedError as failed:
-        raise failed.cause from failed.cause.__cause__
+    """The result of one group's work."""
+    (result,) = take_steps(transaction, [steps], Fault())
     return result
-
-
-def _load(transaction: Transaction, wanted: dict[int, Sequence[Load]]) -> None:
-    try:
-        transaction.load_all([load for loads in wanted.values() for load in loads])
-    except Exception as error:
-        if len(wanted) == 1:
-            raise GroupFailedError(next(iter(wanted)), error) from error
-        raise SharedLoadError(error) from error

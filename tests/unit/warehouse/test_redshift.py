@@ -26,7 +26,7 @@ from clients.warehouse.redshift_locks import OTHERS, WRITES, create_lock
 from clients.warehouse.redshift_transaction import LOAD_PREFIX, LOCK_MS
 from clients.warehouse.redshift_values import MOST_VALUES, parquet_of, typed_rows
 from clients.warehouse.sql import apply as sql, ledger as ledger_sql, merge as merge_sql
-from clients.warehouse.sql.erasure import find_erased_touched
+from clients.warehouse.sql.erasure import find_erased_grouped
 from clients.warehouse.sql.quality import find_open_findings
 from clients.warehouse.sql.scorecard import find_counts, insert_counts, views
 from schemas.catalogue import Catalogue
@@ -396,19 +396,19 @@ def test_one_applied_batch(warehouse: RedshiftWarehouse, store: NotedStore, said
         FIND_LOCKS,
         *locked("ops.lock_object_thing"),
         ledger_sql.find_applied_batches(1),
-        redshift_sql.stage_statement(sql.TOUCHED, sql.RECORD_LIST),
-        inserted(sql.TOUCHED, sql.RECORD_LIST),
+        redshift_sql.stage_statement(sql.GROUPED, sql.GROUPED_LIST),
+        inserted(sql.GROUPED, sql.GROUPED_LIST),
         sql.find_last_orders(THING),
-        find_erased_touched(),
+        find_erased_grouped(),
         ledger_sql.find_last_commit(),
         ledger_sql.find_last_ledger_commit(),
         inserted("audit.thing_change", change_columns(THING)),
         redshift_sql.stage_statement(versions, net_columns(THING)),
         inserted(versions, net_columns(THING)),
-        merge_sql.close_versions(THING),
-        merge_sql.open_versions(THING),
         redshift_sql.stage_statement(latest, net_columns(THING)),
         inserted(latest, net_columns(THING)),
+        merge_sql.close_versions(THING),
+        merge_sql.open_versions(THING),
         merge_sql.update_current(THING),
         find_open_findings(),
         find_counts("Thing__c", datetime.now(UTC).date()),
@@ -417,9 +417,9 @@ def test_one_applied_batch(warehouse: RedshiftWarehouse, store: NotedStore, said
         shown(insert_counts("Thing__c", datetime.now(UTC).date(), CHECKED)),
         shown(sql.insert_row(sql.OBJECT_COMMIT, sql.TABLES_OF_OPS[sql.OBJECT_COMMIT])),
         inserted(sql.LEDGER, sql.TABLES_OF_OPS[sql.LEDGER]),
+        "DROP TABLE stage_grouped",
         "DROP TABLE stage_thing_latest",
         "DROP TABLE stage_thing_versions",
-        "DROP TABLE stage_touched",
         "COMMIT",
     ]
 
