@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ from clients.warehouse.sql import reconcile as sql
 from clients.warehouse.sql.apply import RECORD_LIST
 from schemas import names
 from schemas.catalogue import Catalogue
+from schemas.errors import StatementError
 from schemas.ids import ids_key, reconcile_key
 from schemas.ingest.positions import epoch_ms
 from schemas.reconcile import DifferenceKind, RecordDifference
@@ -44,6 +46,7 @@ from transforms.reconcile.row_digests import (
     row_digest,
 )
 
+_log = logging.getLogger(__name__)
 ROWS_A_PART = 500_000
 """Records that are compared at once; with more, both sides are first divided on disk."""
 ROWS_AT_ONCE = 50_000
@@ -132,12 +135,29 @@ class _Comparison:
         count = -(-self._request.read.rows // self._parent.part_rows)
         for table in self._pages():
             spill_facts(facts_of_table(table), count, folder, "org")
-        with self._parent.warehouse.reading() as reading:
-            for facts in self._every(reading):
-                spill_facts(facts, count, folder, "warehouse")
+        for facts in self._exported():
+            spill_facts(facts, count, folder, "warehouse")
         for number in range(count):
             org, ours = (spilled_facts(folder, side, number) for side in ("org", "warehouse"))
             yield self._judge(org, ours)
+
+    def _exported(self) -> Iterator[Facts]:
+        """All rows of the warehouse, in no order."""
+        is_refused = True
+        try:
+            with self._parent.warehouse.reading() as reading:
+                exported = reading.export(sql.read_every_fact(self._spec, self._columns))
+                is_refused = False
+                if exported is None:
+                    yield from self._every(reading)
+                else:
+                    yield from map(self._facts, exported)
+        except StatementError as error:
+            if not is_refused:
+                raise
+            _log.warning("The rows of %s are read by pages: %s", self._spec.name, error)
+            with self._parent.warehouse.reading() as reading:
+                yield from self._every(reading)
 
     def _every(self, reading: Transaction) -> Iterator[Facts]:
         """All rows of the warehouse, in the order of their ids. A record's rows are never cut

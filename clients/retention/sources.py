@@ -12,7 +12,7 @@ from clients.warehouse.sql import retention as sql
 from clients.warehouse.sql.apply import LEDGER, change_table
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ops_tables import LEDGER_COLUMNS
-from schemas.tables import Column, change_columns, quoted
+from schemas.tables import AUDIT, Column, change_columns, quoted
 from transforms.erasure.changes import MARKS
 from transforms.erasure.fields import erased_columns
 
@@ -86,6 +86,8 @@ class WarehouseSource:
     protected: frozenset[str] = frozenset()
     others: tuple[str, ...] = field(default=())
     """Columns of fields that the catalogue has no more; they are archived as texts."""
+    booleans: frozenset[str] = frozenset()
+    """Those of `others` that are booleans."""
     marks: frozenset[str] = frozenset()
 
     @property
@@ -129,14 +131,20 @@ class WarehouseSource:
     def rows(self, reading: Transaction, span: Span) -> pa.Table:
         """As `read`, within a transaction."""
         known = [column.name for column in self.columns]
-        others = map(quoted, self.others)
         columns = [f"c.{quoted(name)}" for name in known]
-        columns += [f"CAST(c.{name} AS VARCHAR(65535)) AS {name}" for name in others]
+        columns += [f"{self._as_text(name)} AS {quoted(name)}" for name in self.others]
         found = reading.fetch(sql.read_span(self.name, columns, self.time_column), list(span))
         fields = [(column.name, column.arrow) for column in self.columns]
         fields += [(name, pa.large_string()) for name in self.others]
         typed = arrow_rows(found, pa.schema(fields)).cast(self.schema())
         return typed.sort_by([(key, "ascending") for key in self.keys])
+
+    def _as_text(self, name: str) -> str:
+        column = f"c.{quoted(name)}"
+        if name in self.booleans:
+            # Redshift casts no boolean to a text. PostgreSQL's cast gives these two.
+            return f"CASE WHEN {column} THEN 'true' WHEN NOT {column} THEN 'false' END"
+        return f"CAST({column} AS VARCHAR(65535))"
 
     def schema(self) -> pa.Schema:
         """Of `read`'s rows. Nothing is required: what the table lets be null is archived so."""
@@ -168,6 +176,11 @@ def _change_log(warehouse: Warehouse, spec: ObjectSpec, existing: Set[str]) -> W
     columns = tuple(column for column in change_columns(spec) if not existing or column.name in existing)
     names = {column.name for column in columns}
     others = frozenset(existing - names)
+    booleans: list[str] = []
+    if others:
+        with warehouse.reading() as reading:
+            table = change_table(spec).partition(".")[2]
+            booleans = [row[0] for row in reading.fetch(sql.find_booleans(), [AUDIT, table])]
     return WarehouseSource(
         warehouse,
         change_table(spec),
@@ -178,5 +191,6 @@ def _change_log(warehouse: Warehouse, spec: ObjectSpec, existing: Set[str]) -> W
         # An erasure takes these from the table, and by the subject's key from the archive.
         (erased_columns(spec) & names) | others,
         tuple(sorted(others)),
+        others.intersection(booleans),
         MARKS,
     )

@@ -2,7 +2,7 @@
 warehouses; the rest is shared SQL.
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -34,6 +34,13 @@ class Transaction(Protocol):
 
     def load(self, table: str, columns: Sequence[Column], rows: pa.Table) -> None:
         """Append `rows` to a table (schema.name); their columns are `columns`, in that order."""
+
+    def export(self, query: str) -> Iterator[list[tuple[Any, ...]]] | None:
+        """The rows of a query without parameters, some at a time and in no order: for millions of
+        rows, where the warehouse has a way that `fetch` does not take. None: it has none.
+
+        The query is run at once, and the transaction is over when it is refused.
+        """
 
     def load_all(self, loads: Sequence[Load]) -> None:
         """Carry out several loads, in fewer steps than one by one where the warehouse has any.

@@ -1,8 +1,8 @@
 """Redshift as the warehouse: COPY of Parquet from S3, table locks, distribution and sort keys.
 
-A load is one Parquet object under `load/`, whose values are as protected as everything we write
-(law 7). It is deleted after commit and after rollback alike; what a killed process leaves there
-is nobody's, the bucket's lifecycle rule may expire it.
+A load is a Parquet object under `load/`, a large reading some under `unload/`. Their values are as
+protected as everything we write (law 7). They are deleted after commit and after rollback alike;
+what a killed process leaves there is nobody's, the bucket's lifecycle rule may expire it.
 
 No cluster has run this: what AWS' pages leave open is marked "unverified" where it matters. SQL
 text is made by pure functions, so that tests hold it whole.
@@ -23,6 +23,7 @@ from clients.warehouse.redshift_locks import FIXED, OTHERS, create_lock, is_lock
 from clients.warehouse.redshift_sessions import SYSTEM, RedshiftSessions
 from clients.warehouse.redshift_sql import missing_statements
 from clients.warehouse.redshift_transaction import Loader, RedshiftTransaction
+from clients.warehouse.redshift_unload import Unloader
 from clients.warehouse.redshift_values import sql_literal
 from clients.warehouse.shadow.schemas import in_schemas, schemas_of
 from clients.warehouse.sql.apply import TABLES_OF_OPS, tables_of
@@ -98,14 +99,16 @@ class RedshiftWarehouse:
     def transaction(self) -> Iterator[Transaction]:
         """A transaction on a connection of its own."""
         with self._sessions.session() as connection:
-            load = Loader(self._store, self._copy_role)
+            loader = Loader(self._store, self._copy_role)
+            unloader = Unloader(self._store, self._copy_role)
             try:
                 with translated_psycopg(SYSTEM), connection.transaction():
-                    opened = RedshiftTransaction(connection, load, self._lock_of, self._prefix)
+                    opened = RedshiftTransaction(connection, loader, unloader, self._lock_of, self._prefix)
                     yield opened
                     opened.drop_stages()
             finally:
-                load.clean()
+                loader.clean()
+                unloader.clean()
 
     def reading(self) -> AbstractContextManager[Transaction]:
         """Every transaction of Redshift sees one state of the database."""

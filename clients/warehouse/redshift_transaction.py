@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -16,6 +16,7 @@ from clients.warehouse.loads import Load, by_table
 from clients.warehouse.redshift_locks import WRITES, lock_statement, writes_to_ops
 from clients.warehouse.redshift_shipment import SHIPPED, Shipment, shipments, take_out_statement
 from clients.warehouse.redshift_sql import copy_statement, insert_statement, stage_statement
+from clients.warehouse.redshift_unload import Unloader
 from clients.warehouse.redshift_values import inserted_values, parquet_of, typed_rows
 from clients.warehouse.shadow.schemas import in_schemas
 from schemas.errors import TidegateError
@@ -75,11 +76,17 @@ class RedshiftTransaction:
     """One transaction; as of `Transaction`."""
 
     def __init__(
-        self, connection: psycopg.Connection, load: Loader, lock_of: Callable[[str], str], prefix: str
+        self,
+        connection: psycopg.Connection,
+        loader: Loader,
+        unloader: Unloader,
+        lock_of: Callable[[str], str],
+        prefix: str,
     ) -> None:
         self._prefix = prefix
         self._connection = connection
-        self._loader = load
+        self._loader = loader
+        self._unloader = unloader
         self._lock_of = lock_of
         self._staged: set[str] = set()
         self._has_writes = False
@@ -104,6 +111,9 @@ class RedshiftTransaction:
 
     def load(self, table: str, columns: Sequence[Column], rows: pa.Table) -> None:
         self.load_all([Load(table, tuple(columns), rows)])
+
+    def export(self, query: str) -> Iterator[list[tuple[Any, ...]]]:
+        return self._unloader.rows(self._run, in_schemas(query, self._prefix))
 
     def load_all(self, loads: Sequence[Load]) -> None:
         """A few rows are inserted. All others travel by one COPY, which takes as long for one table

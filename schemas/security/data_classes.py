@@ -25,6 +25,7 @@ PREFIXES: Final = {
     "chain": DataClass.RAW,
     "staged": DataClass.STAGED,
     "load": DataClass.STAGED,
+    "unload": DataClass.STAGED,
     "keys": DataClass.KEYS,
     "intake": DataClass.INTAKE,
     "intake-refused": DataClass.INTAKE,

@@ -100,6 +100,13 @@ PREFIX_RULES: Final = (
         why="a load is deleted with its transaction; only a killed process leaves one",
     ),
     PrefixRule(
+        name="unloads",
+        prefix="unload/",
+        keep_days=2,
+        lifecycle=True,
+        why="a reading is deleted with its transaction; only a killed process leaves one",
+    ),
+    PrefixRule(
         name="intake",
         prefix="intake/{org}/",
         keep_days=30,

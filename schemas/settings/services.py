@@ -36,8 +36,8 @@ class S3Settings(SettingsGroup):
     raw: DataClassSettings = DataClassSettings()
     """Batches as received, and their manifests: `raw/`, `chain/`."""
     staged: DataClassSettings = DataClassSettings()
-    """Typed changes on their way to the warehouse: `staged/`, `load/`. They may expire after
-    days.
+    """Typed changes on their way to the warehouse: `staged/`, `load/`; its rows on their way back:
+    `unload/`. They may expire after days.
     """
     keys: DataClassSettings = DataClassSettings()
     """The wrapped data key: `keys/`. It must never expire."""

@@ -64,6 +64,11 @@ def read_facts(spec: ObjectSpec, fields: Sequence[Column], limit: int) -> str:
     )
 
 
+def read_every_fact(spec: ObjectSpec, fields: Sequence[Column]) -> str:
+    """Facts of all rows, in no order."""
+    return f"SELECT {_facts(fields)} FROM {current_table(spec)} AS c"
+
+
 def read_named_facts(spec: ObjectSpec, fields: Sequence[Column]) -> str:
     """Facts of the named records."""
     return f"SELECT {_facts(fields)} FROM {current_table(spec)} AS c JOIN {NAMED} AS n ON c.record_id = n.record_id"

@@ -101,7 +101,7 @@ locals {
   # as its batch is not applied whole, and age alone does not know that.
   expiries = {
     raw     = { "raw/" = 0 }
-    staged  = { "staged/" = 0, "load/" = 2 }
+    staged  = { "staged/" = 0, "load/" = 2, "unload/" = 2 }
     intake  = { "intake/" = var.intake_days, "intake-refused/" = 30, "preview/" = 2 }
     archive = { "" = var.audit_days + 1 }
   }

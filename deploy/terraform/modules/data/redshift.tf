@@ -68,8 +68,14 @@ data "aws_iam_policy_document" "copy" {
   }
 
   statement {
-    sid       = "DecryptLoadFiles"
-    actions   = ["kms:Decrypt"]
+    sid       = "WriteUnloadFiles"
+    actions   = ["s3:PutObject"]
+    resources = ["${aws_s3_bucket.class["staged"].arn}/unload/*"]
+  }
+
+  statement {
+    sid       = "UseTheKey"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
     resources = [aws_kms_key.class["raw"].arn]
   }
 }
