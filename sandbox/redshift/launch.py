@@ -20,6 +20,9 @@ CLUSTER, WORKGROUP = "sandbox-cluster", "sandbox-workgroup"
 COPY_ROLE = "arn:aws:iam::000000000000:role/tidegate-copy"
 """The role with which COPY reads `load/` of the sandbox's bucket, and UNLOAD writes `unload/`."""
 
+LOAD_ROLE = "arn:aws:iam::000000000000:role/tidegate-load"
+"""A role as of releases that unloaded nothing: COPY reads by it, and UNLOAD writes nothing."""
+
 
 @dataclass(frozen=True)
 class RedshiftPorts:
@@ -54,7 +57,10 @@ def start_redshift(
             [USER, PASSWORD, "md5", "postgres"],
             [DIGEST_USER, PASSWORD, "sha256", "postgres"],
         ],
-        "roles": [[COPY_ROLE, [f"{objectstore.BUCKET}/load/*"], [f"{objectstore.BUCKET}/unload/*"]]],
+        "roles": [
+            [COPY_ROLE, [f"{objectstore.BUCKET}/load/*"], [f"{objectstore.BUCKET}/unload/*"]],
+            [LOAD_ROLE, [f"{objectstore.BUCKET}/load/*"], []],
+        ],
         "access_key": objectstore.ACCESS_KEY,
         "secret_key": objectstore.SECRET_KEY,
         "names": [CLUSTER, WORKGROUP],

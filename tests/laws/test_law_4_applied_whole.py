@@ -82,6 +82,9 @@ class FailingWarehouse:
     def load(self, table: str, columns: Sequence[Column], rows: pa.Table) -> None:
         self._step(lambda: self._transaction.load(table, columns, rows))
 
+    def export(self, query: str) -> Iterator[list[tuple[Any, ...]]] | None:
+        return self._transaction.export(query)
+
     def load_all(self, loads: Sequence[Load]) -> None:
         self._step(lambda: self._transaction.load_all(loads))
 

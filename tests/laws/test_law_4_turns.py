@@ -2,6 +2,7 @@
 an object that cannot be applied keeps none of the others back.
 """
 
+import asyncio
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,7 @@ from activities.apply.turn_commit import TurnCommit
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.redshift import RedshiftWarehouse
-from schemas.errors import ObjectMissingError, UnavailableError
+from schemas.errors import ObjectMissingError, StatementError, UnavailableError
 from schemas.ingest.messages import ApplyInput, ApplyResult
 from tests.laws.test_law_4_applied_whole import (
     FailingWarehouse,
@@ -115,6 +116,19 @@ async def test_an_object_that_fails_keeps_no_other_back(road: Road, warehouse: W
     with pytest.raises(ObjectMissingError):
         await commit.submit(lost)
     assert (await commit.submit(bad)).applied == 1
+
+
+async def test_an_object_whose_loads_fail_keeps_no_other_back(road: Road, warehouse: Warehouse) -> None:
+    (good,), (bad,) = await two_objects(road)
+    with warehouse.transaction() as transaction:
+        transaction.execute("ALTER TABLE curated.contact_current DROP COLUMN title")
+    commit = TurnCommit(road.applier(warehouse).apply_turn, 0.1)
+    applied, refused = await asyncio.gather(commit.submit(good), commit.submit(bad), return_exceptions=True)
+    assert isinstance(applied, ApplyResult)
+    assert isinstance(refused, StatementError)
+    with warehouse.transaction() as transaction:
+        assert transaction.fetch("SELECT object FROM ops.ledger") == [("Case",)]
+        assert transaction.fetch("SELECT COUNT(*) FROM audit.contact_change") == [(0,)]
 
 
 async def test_turns_of_two_processes_do_not_wait_for_each_other(road: Road, warehouse: Warehouse) -> None:

@@ -9,12 +9,12 @@ from clients.retention.sources import warehouse_sources
 from clients.warehouse import Warehouse
 from clients.warehouse.sql.apply import change_table
 from schemas.tables import arrow_schema, change_columns
-from tests.support.builders.catalogues import with_fields
+from tests.support.builders.catalogues import Fields, with_fields
 
 pytestmark = pytest.mark.service
 
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
-REMOVED = {
+REMOVED: Fields = {
     "Is_Urgent__c": {"type": "boolean"},
     "Visits__c": {"type": "int"},
     "Seen__c": {"type": "date"},
