@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from activities.apply.applier import Applier
 from clients.storage.objects import ObjectStore
-from clients.warehouse import Warehouse
+from clients.warehouse import Load, Warehouse
 from clients.warehouse.redshift_values import MOST_VALUES
 from clients.warehouse.sql.apply import CHECKED, LEDGER, RECORD_LIST, current_table, history_table
 from schemas.catalogue import Catalogue
@@ -74,13 +74,16 @@ class Contract:
             ("tables are made once", self._tables),
             ("values come back as they were loaded", self._values),
             ("many rows are loaded", self._many),
+            ("many rows of two tables are loaded together", self._together),
             ("a text of 65,535 bytes is loaded", self._longest_text),
             ("what fails leaves nothing", self._rollback),
             ("one applier an object", self._lock),
             ("a reader holds no applier up", self._reader),
             ("batches are applied, and once", self._apply),
         )
-        return [answered(name, ask) for name, ask in asked]
+        found = [answered(name, ask) for name, ask in asked]
+        # Without the right to unload, large readings go by pages.
+        return [*found, answered("a large reading is unloaded", self._export, is_needed=False)]
 
     def clean(self) -> None:
         """Delete the objects."""
@@ -110,6 +113,35 @@ class Contract:
             [(found,)] = transaction.fetch("SELECT COUNT(DISTINCT record_id) FROM stage_many")
             need(found == count, f"of {count:,} ids {found:,} came")
             return f"{count:,} ids in {took()}"
+
+    def _together(self) -> str:
+        count = 2 * MOST_VALUES
+        number, name = Column("number", Kind.INTEGER), Column("name", Kind.TEXT, 20)
+        numbers = pa.table({"number": range(count)})
+        names = pa.table({"name": [f"name {each}" for each in range(count)], "number": range(count)})
+        loads = [
+            Load("stage_numbers", (number,), numbers, is_stage=True),
+            Load("stage_names", (name, number), names, is_stage=True),
+        ]
+        with clock() as took, self.warehouse.transaction() as transaction:
+            transaction.load_all(loads)
+            [(found,)] = transaction.fetch(
+                "SELECT COUNT(*) FROM stage_numbers JOIN stage_names ON stage_names.number = stage_numbers.number"
+            )
+            need(found == count, f"of {count:,} rows {found:,} came")
+            return f"{count:,} rows each in {took()}"
+
+    def _export(self) -> str:
+        rows = pa.Table.from_pylist([_ROW, dict.fromkeys(_ROW)], schema=arrow_schema(_KINDS))
+        names = ", ".join(column.sql for column in _KINDS)
+        with clock() as took, self.warehouse.transaction() as transaction:
+            transaction.stage("stage_kinds", _KINDS, rows)
+            exported = transaction.export(f'SELECT {names} FROM stage_kinds WHERE "integer" IS NOT NULL')
+            if exported is None:
+                return "this warehouse has no UNLOAD, and needs none"
+            found = [row for some in exported for row in some]
+            need(found == [tuple(_ROW.values())], f"sent {tuple(_ROW.values())}, got {found}")
+            return f"every kind of value in {took()}"
 
     def _longest_text(self) -> str:
         column = Column("value", Kind.TEXT)

@@ -114,5 +114,5 @@ def test_a_role_without_the_right_to_unload_reads_by_pages(
     assert "are read by pages" in caplog.text
 
 
-def pa_rows(parts: Iterator) -> list[tuple]:  # type: ignore[type-arg]
+def pa_rows(parts: Iterator) -> list[tuple]:
     return sorted(tuple(row) for part in parts for row in part.tolist())

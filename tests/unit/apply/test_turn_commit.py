@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from activities.apply import activities
-from activities.apply.applier import GroupFailedError
 from activities.apply.group_commit import GroupCommit
+from activities.apply.steps import GroupFailedError
 from activities.apply.turn_commit import TurnCommit
 from schemas.errors import StatementError, UnavailableError
 from schemas.ingest.messages import ApplyInput, ApplyResult
