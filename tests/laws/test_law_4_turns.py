@@ -125,7 +125,8 @@ async def test_an_object_whose_loads_fail_keeps_no_other_back(road: Road, wareho
     commit = TurnCommit(road.applier(warehouse).apply_turn, 0.1)
     applied, refused = await asyncio.gather(commit.submit(good), commit.submit(bad), return_exceptions=True)
     assert isinstance(applied, ApplyResult)
-    assert isinstance(refused, StatementError)
+    # PostgreSQL's driver does not say that it will not pass.
+    assert isinstance(refused, StatementError | UnavailableError)
     with warehouse.transaction() as transaction:
         assert transaction.fetch("SELECT object FROM ops.ledger") == [("Case",)]
         assert transaction.fetch("SELECT COUNT(*) FROM audit.contact_change") == [(0,)]

@@ -101,6 +101,9 @@ class Backend:
         self._start(statement, describe=True)
         async for frame in self._answered():
             yield frame
+        # A portal that is left open keeps its tables from being dropped in the same transaction.
+        self.send(Frame(b"C", f"P{_OWN}\0".encode()), frames.FLUSH)
+        await self._until(b"3")
 
     async def _answered(self) -> AsyncIterator[Frame]:
         async for frame in self.answers(b"C", b"I"):
