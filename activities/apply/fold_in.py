@@ -84,7 +84,7 @@ def apply_changes(
 
 
 class _Folding(NamedTuple):
-    """What is loaded for a group's new changes, and the statements after it."""
+    """The loads of a group's new changes, and the statements after them."""
 
     loads: list[Load]
     statements: list[str]

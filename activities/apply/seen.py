@@ -39,7 +39,9 @@ class SeenChanges:
 
     @classmethod
     def of(cls, transaction: Transaction, spec: ObjectSpec, incoming: pa.Table) -> "SeenChanges":
-        """Ask while the temporary table `GROUPED` holds the changes' records (`grouped_records`)."""
+        """Ask while the temporary table `GROUPED` holds the changes' records
+        (`grouped_records`).
+        """
         ids = incoming["record_id"].to_pylist()
         orders = incoming["change_order"].to_pylist()
         rows = transaction.fetch(sql.find_last_orders(spec))

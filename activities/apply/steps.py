@@ -50,14 +50,14 @@ class Fault:
 
     @contextmanager
     def of_group(self, place: int) -> Iterator[None]:
-        """What fails is the fault of a group."""
+        """A failure is the fault of a group."""
         self.place = place
         yield
         self.place = None
 
     @contextmanager
     def of(self, places: Sequence[int]) -> Iterator[None]:
-        """What fails is the fault of one of some groups."""
+        """A failure is the fault of one of some groups."""
         if len(places) == 1:
             self.place = places[0]
         self.is_shared = len(places) > 1
@@ -66,7 +66,9 @@ class Fault:
 
     @contextmanager
     def named(self) -> Iterator[None]:
-        """Around the transaction: raises `GroupFailedError`, or `SharedLoadError`, with the cause."""
+        """Around the transaction: raises `GroupFailedError`, or `SharedLoadError`, with the
+        cause.
+        """
         try:
             yield
         except Exception as error:

@@ -22,8 +22,8 @@ from schemas.tables import NAME_SIZE, RECORD_ID, Column, Kind
 SHIPPED = "stage_shipped"
 """Temporary: rows of several tables."""
 MOST_COLUMNS = 1_500
-"""Columns of the shared table: https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_usage.html
-allows 1,600.
+"""Columns of the shared table:
+https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_usage.html allows 1,600.
 """
 PART = Column("part", Kind.TEXT, NAME_SIZE, is_ascii=True)
 _RECORD_ID = replace(RECORD_ID, required=False)

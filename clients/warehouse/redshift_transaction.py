@@ -144,8 +144,8 @@ class RedshiftTransaction:
         for name in sorted(self._staged):
             self.execute(f"DROP TABLE {name}")
 
-    # Statements with values or URLs run as they are: the bucket's name, or a value, may look like one
-    # of the schemas.
+    # Statements with values or URLs run as they are: the bucket's name, or a value, may look like
+    # one of the schemas.
 
     def _name(self, load: Load) -> str:
         """The table's name as the database has it."""
