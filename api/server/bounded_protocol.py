@@ -10,6 +10,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from api.server.joined_writes import JoinedWrites
 from schemas.settings.api_limits import ApiLimits
 
 _MOST_HEADERS = 200
@@ -55,6 +56,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.transport = JoinedWrites(transport, self.loop)  # type: ignore[assignment]
         self.waits_since = self.loop.time()
         self._set_timer(self.limits.header_time.total_seconds())
         if len(self.connections) > self.limits.connections:

@@ -5,12 +5,12 @@ cannot be asked for records.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Self
 
-from fastapi import Depends, Header
+from fastapi import Depends, Header, Request
 from pydantic import Field
 
-from api.dependencies import CalledBy, Dependencies, Parts
+from api.dependencies import Dependencies
 from api.problems import ProblemError, invalid
 from clients.warehouse.records.feed import ChangeFeed
 from clients.warehouse.records.reader import RecordReader
@@ -35,9 +35,11 @@ _NO_READ_STORE = (
 )
 
 
+MOST_TAGS = 4_096
+"""Characters of `If-None-Match`."""
 NoneMatch = Annotated[
     str | None,
-    Header(alias="If-None-Match", max_length=4_096, description="The `ETag` of an answer that you have."),
+    Header(alias="If-None-Match", max_length=MOST_TAGS, description="The `ETag` of an answer that you have."),
 ]
 
 
@@ -49,6 +51,11 @@ class Ask:
     caller: Caller
     if_none_match: str | None = None
     """Entity tags of answers that the caller has. None = it named none."""
+
+    @classmethod
+    def of(cls, request: Request, if_none_match: str | None) -> Self:
+        """As the request asks."""
+        return cls(request.app.state.parts, request.state.caller, if_none_match)
 
     def spec(self, object_name: str) -> ObjectSpec:
         """The object, which the caller may read.
@@ -133,8 +140,8 @@ class Ask:
         return Shown(spec, names, opened.value)
 
 
-async def _asked(parts: Parts, caller: CalledBy, if_none_match: NoneMatch = None) -> Ask:
-    return Ask(parts, caller, if_none_match)
+async def _asked(request: Request, if_none_match: NoneMatch = None) -> Ask:
+    return Ask.of(request, if_none_match)
 
 
 Asking = Annotated[Ask, Depends(_asked)]

@@ -13,8 +13,10 @@ from clients.warehouse.records.reader import Fresh, RecordRow
 from clients.warehouse.records.shown import Shown, etag_of, freshness
 from schemas.salesforce.record_ids import whole_id
 
-ObjectName = Annotated[str, Path(max_length=80, description="API name of the object.")]
-RecordId = Annotated[str, Path(max_length=18, description="15 or 18 characters.")]
+MOST_NAME, MOST_ID = 80, 18
+"""Characters in a path."""
+ObjectName = Annotated[str, Path(max_length=MOST_NAME, description="API name of the object.")]
+RecordId = Annotated[str, Path(max_length=MOST_ID, description="15 or 18 characters.")]
 _JSON = "application/json"
 _AT_ONCE = 50
 """Records that are shown before other requests get their turn: a millisecond or two."""

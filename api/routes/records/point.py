@@ -13,6 +13,7 @@ from api.problems import ProblemError, not_found
 from api.routes.records.access import READS, Ask, Asking, Decrypt
 from api.routes.records.answers import ObjectName, RecordId, answer, id_of, shown_records
 from api.routes.records.models import FreshRecord, Versions
+from api.routes.records.plain_reads import plain_reads
 from clients.warehouse.records.reader import Fresh, RecordRow
 from clients.warehouse.records.times import Archived, RecordTimes
 from schemas.catalogue import ObjectSpec
@@ -36,6 +37,9 @@ class AtTimes(BaseModel):
     decrypt: Decrypt = ""
 
 
+_NOW = AtTimes()
+
+
 class SomeVersions(BaseModel):
     """Which versions, and the protected fields that are shown."""
 
@@ -49,14 +53,6 @@ class SomeVersions(BaseModel):
     decrypt: Decrypt = ""
 
 
-@router.get(
-    "/{object}/{id}",
-    summary="One record, now or as it was",
-    description="A deleted record is shown, and marked. `ETag` changes with the record and with what of it is shown; "
-    "the freshness is also in the headers `Tidegate-Commit` and `Tidegate-Applied-At`, which a 304 has, too.",
-    response_model=FreshRecord,
-    **documented(CallerRole.READER, *READS, HTTPStatus.GONE, not_modified=True),
-)
 async def record(
     ask: Asking,
     object: ObjectName,  # noqa: A002 -- the word of the path
@@ -68,6 +64,23 @@ async def record(
     fresh, row = await _found(ask, spec, record_id, asked)
     shown = await ask.shown(spec, names, [record_id])
     return answer(shown.record(row), fresh, ask.if_none_match)
+
+
+async def _as_it_is(ask: Ask, name: str, record_id: str) -> Response:
+    return await record(ask, name, record_id, _NOW)
+
+
+router.add_api_route(
+    "/{object}/{id}",
+    record,
+    methods=["GET"],
+    route_class_override=plain_reads(_as_it_is),
+    summary="One record, now or as it was",
+    description="A deleted record is shown, and marked. `ETag` changes with the record and with what of it is shown; "
+    "the freshness is also in the headers `Tidegate-Commit` and `Tidegate-Applied-At`, which a 304 has, too.",
+    response_model=FreshRecord,
+    **documented(CallerRole.READER, *READS, HTTPStatus.GONE, not_modified=True),
+)
 
 
 @router.get(

@@ -20,6 +20,8 @@ from transforms.apply.fold import HEAD, LoggedChange, SealedTexts, Version, fold
 _DECEMBER = 12
 _ALWAYS = datetime.max.replace(tzinfo=UTC)
 _LAST_VERSION = 2**62
+_LEFT_MONTH, _HAS_BASE = 2, 3
+"""Places in a row of `read_logged`."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,9 @@ class RecordTimes:
             sealed: Opens encrypted texts that came as diffs.
         """
         if known_at is None and spec.history:
-            [[told], rows] = await self._sessions.fetch_together(
-                (sql.find_freshness(), (spec.name, spec.name)),
-                (sql.find_version(spec), (spec.name, spec.name, record_id, as_of)),
-            )
-            return fresh_of(told), version_row(rows[0], spec) if rows else None
+            parameters = (spec.name, spec.name, record_id, as_of)
+            fresh, rows = _beside(await self._sessions.fetch(sql.find_version(spec), parameters))
+            return fresh, version_row(rows[0], spec) if rows else None
         fresh, versions = await self._folded(spec, record_id, known_at, sealed)
         if isinstance(versions, Archived):
             return fresh, versions
@@ -79,11 +79,9 @@ class RecordTimes:
         """
         last = _LAST_VERSION if before is None else before
         if known_at is None and spec.history:
-            [[told], rows] = await self._sessions.fetch_together(
-                (sql.find_freshness(), (spec.name, spec.name)),
-                (sql.list_versions(spec, count), (spec.name, spec.name, record_id, last)),
-            )
-            return fresh_of(told), [version_row(row, spec) for row in rows]
+            parameters = (spec.name, spec.name, record_id, last, count)
+            fresh, rows = _beside(await self._sessions.fetch(sql.list_versions(spec), parameters))
+            return fresh, [version_row(row, spec) for row in rows]
         fresh, versions = await self._folded(spec, record_id, known_at, None)
         if isinstance(versions, Archived):
             return fresh, versions
@@ -105,18 +103,27 @@ class RecordTimes:
         sealed: SealedTexts | None,
     ) -> tuple[Fresh, list[Version] | Archived]:
         until = _ALWAYS if known_at is None else known_at
-        [[told], [(month,)], bases, rows] = await self._sessions.fetch_together(
-            (sql.find_freshness(), (spec.name, spec.name)),
-            (sql.find_left_months(), (change_table(spec),)),
-            (sql.read_base(spec), (record_id,)),
-            (sql.read_logged(spec), (record_id, until)),
-        )
-        changes = [LoggedChange(*(*row[:HEAD], row[HEAD:])) for row in rows]
+        parameters = (spec.name, spec.name, change_table(spec), record_id, record_id, until)
+        logged = (sql.read_logged(spec), parameters)
+        rows, bases = await self._sessions.fetch(*logged), []
+        if rows[0][_HAS_BASE]:
+            rows, bases = await self._sessions.fetch_together(logged, (sql.read_base(spec), (record_id,)))
+        fresh, left = fresh_of(rows[0]), end_of_month(rows[0][_LEFT_MONTH])
+        changes = _logged(rows)
         base = read_bases(bases, spec).get(record_id)
-        left = end_of_month(month)
         if base is not None and left is not None and _needs_archive(base, changes, until, left):
-            return fresh_of(told), Archived(left)
-        return fresh_of(told), fold(changes, spec, None if base is None else base.base, sealed)
+            return fresh, Archived(left)
+        return fresh, fold(changes, spec, None if base is None else base.base, sealed)
+
+
+def _beside(rows: list[Row]) -> tuple[Fresh, list[Row]]:
+    """The freshness, and the rows that there are beside it."""
+    return fresh_of(rows[0]), [row for row in rows if row[2] is not None]
+
+
+def _logged(rows: list[Row]) -> list[LoggedChange]:
+    there = (row[_HAS_BASE + 1 :] for row in rows if row[_HAS_BASE + 1] is not None)
+    return [LoggedChange(*(*row[:HEAD], row[HEAD:])) for row in there]
 
 
 def end_of_month(month: str | None) -> datetime | None:

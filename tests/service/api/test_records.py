@@ -89,6 +89,20 @@ async def test_a_record_is_shown_to_whom_its_object_is_in_the_scope_of(api: Serv
     assert (await api.ask("GET", path, "contacts")).status_code == 200
 
 
+async def test_a_read_without_parameters_is_answered_as_one_with_them(
+    api: ServedApi, records: AppliedRecords
+) -> None:
+    records.apply(changed("Case", CASE, 8, Status="Short"))
+    path = f"/v1/records/Case/{CASE}"
+    assert await read(api, path) == await read(api, f"{path}?decrypt=")
+    for caller, headers in (("guest", {}), ("writer", {}), ("records", {"If-None-Match": "x" * 5_000})):
+        short, long = [
+            await api.ask("GET", each, caller, headers=headers) for each in (path, f"{path}?decrypt=")
+        ]
+        assert (short.status_code, short.json()["type"]) == (long.status_code, long.json()["type"])
+        assert short.status_code in (403, 422)
+
+
 async def test_a_redshift_warehouse_is_answered_501_with_the_setting_to_change(api: ServedApi) -> None:
     redshift = {"kind": "redshift", "copy_role": "arn:aws:iam::1:role/r", "dsn": NOWHERE}
     given = api.settings.model_dump()
