@@ -1,5 +1,6 @@
-# Two images of one checkout:
+# Three images of one checkout:
 #   docker build --target runtime -t tidegate:dev .            the engine, and nothing else
+#   docker build --target model -t tidegate-model:dev .        the same with dbt, for the role `backfill` of a reporting model
 #   docker build --target sandbox -t tidegate-sandbox:dev .    the same, with the remote systems on one machine
 # Behind a proxy that signs TLS itself: --secret id=ca_bundle,src=PATH_OF_PEM. docs/deploy.md says more.
 ARG BASE_IMAGE=python:3.12-slim-bookworm
@@ -41,6 +42,15 @@ RUN --mount=type=secret,id=ca_bundle \
  && mkdir /added && cd / \
  && find opt/tidegate -cnewer /before '(' -type f -o -type l ')' -print0 | tar --null -cf - -T - | tar -xf - -C /added
 
+FROM build AS build-model
+# In an environment of its own: dbt's pins are not the engine's.
+COPY deploy/model/dbt.lock /locks/dbt.lock
+RUN --mount=type=secret,id=ca_bundle \
+    python3 -m venv --without-pip /opt/dbt \
+ && /locks/with_ca_bundle /opt/build/bin/pip --python /opt/dbt/bin/python install --quiet --require-hashes \
+      --requirement /locks/dbt.lock \
+ && /opt/dbt/bin/dbt --version
+
 FROM ${BASE_IMAGE} AS runtime
 RUN groupadd --gid 10001 tidegate \
  && useradd --uid 10001 --gid tidegate --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin tidegate \
@@ -66,6 +76,10 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["/opt/tidegate/bin/python", "-I", "/opt/tidegate/healthcheck.py"]
 ENTRYPOINT ["tidegate"]
 CMD ["--help"]
+
+FROM runtime AS model
+COPY --from=build-model /opt/dbt /opt/dbt
+ENV TIDEGATE_MODEL__DBT=/opt/dbt/bin/dbt
 
 FROM runtime AS sandbox
 COPY --from=build-sandbox /added/ /

@@ -251,6 +251,17 @@ class RunningBackfill(Message):
     """
 
 
+class ModelStanding(Message):
+    """The scheduled builds of the reporting model."""
+
+    scheduled_at: AwareDatetime | None
+    """When the schedule was made. None = there is none."""
+    succeeded_at: AwareDatetime | None
+    """End of the last build that succeeded. None = none did within a week."""
+    failed_at: AwareDatetime | None
+    """End of the last build, where it failed. None = it succeeded, or there was none."""
+
+
 class LookFacts(Message):
     """Every answer of one look."""
 
@@ -282,3 +293,7 @@ class LookFacts(Message):
     """Of the catalogue."""
     retention: RetentionPolicy | None = None
     """None: no retention is scheduled."""
+    model: ModelStanding | None = None
+    """None where no builds of the model are scheduled, too."""
+    model_interval: timedelta | None = None
+    """Between two builds of the reporting model; None: none are scheduled."""

@@ -65,6 +65,8 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "backfill.failed": ProblemKind(Severity.TICKET, "a backfill failed within the last 24 hours"),
     "retention.failed": ProblemKind(Severity.TICKET, "a retention run failed within the last 24 hours"),
     "retention.overdue": ProblemKind(Severity.TICKET, "a month should have been archived, or have left"),
+    "model.failed": ProblemKind(Severity.TICKET, "the last build of the reporting model failed"),
+    "model.late": ProblemKind(Severity.TICKET, "the reporting model was not built for twice its interval"),
     "backfill.hung": ProblemKind(Severity.TICKET, "a backfill makes no step forward"),
 }
 """Code -> its kind."""

@@ -8,11 +8,13 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from cli.language.grammar import CommandApp
-from cli.options import DEFAULT_HOME, Home, SettingsFile
+from cli.options import DEFAULT_HOME, By, Home, Reason, SettingsFile, acting_user
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.state import local_settings
+from cli.stores import audit_log
 from schemas.errors import SettingsError
 from schemas.model import ModelCommand, ModelRun
+from workers.model.acts import ModelActs
 from workers.model.builder import opened_model
 
 app = CommandApp(
@@ -31,20 +33,25 @@ def build(
     ] = False,
     select: Select = "",
     folder: Folder = None,
+    by: By = "",
+    reason: Reason = "",
     as_json: AsJson = False,
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Build models and run their tests. Takes what arrived since the last build that succeeded.
 
-    Ends with 1 when a model or a test failed.
+    It is written to the audit log. Ends with 1 when a model or a test failed.
 
-    Example: tidegate model build --full
+    Example: tidegate model build --full --reason "altered rows were repaired"
     """
-    with opened_model(local_settings(settings, home)) as model:
+    loaded = local_settings(settings, home)
+    with opened_model(loaded) as model, audit_log(loaded) as audit:
         for each in model.project().left_out:
             say(f"{each.path} is left out: the catalogue lacks {', '.join(each.lacks)}")
-        _show(model.run(ModelCommand.BUILD, full=full, select=select, folder=_kept(folder)), as_json=as_json)
+        acts = ModelActs(model, audit, loaded.salesforce.org_id)
+        done = acts.build(by=acting_user(by), reason=reason, full=full, select=select, folder=_kept(folder))
+    _show(done, as_json=as_json)
 
 
 @app.command("test")

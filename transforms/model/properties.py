@@ -34,6 +34,7 @@ _CHANGE = {
     "commit_user": "User who made the change; null: nobody said it.",
     "change_origin": "The change's origin, by Salesforce.",
 }
+_BASE = ("record_id", "change_order", "is_deleted", "changed_at")
 _ARRIVAL = {
     "record_id": "Salesforce's id of the record.",
     "arrived_at": "Commit in the warehouse of a change, an erasure or new tokens, UTC.",
@@ -83,7 +84,7 @@ def sources(catalogue: Catalogue, freshness: tuple[timedelta, timedelta]) -> dic
             {
                 "name": "audit",
                 "schema": "audit",
-                "tables": [{"name": f"{spec.table}_change"} for spec in specs],
+                "tables": [{"name": f"{spec.table}_{kind}"} for spec in specs for kind in ("change", "base")],
             },
             {
                 "name": "ops",
@@ -115,6 +116,11 @@ def staging_properties(spec: ObjectSpec, attributes: Sequence[Attribute]) -> lis
             "name": f"{stem}_change",
             "description": f"{label}: the change log; a field is null where the change does not carry it.",
             "columns": [*_plain(_CHANGE), *_described(spec, kept), *flags],
+        },
+        {
+            "name": f"{stem}_base",
+            "description": f"{label}: the state that the changes made which have left the change log.",
+            "columns": [*(each for each in state if each["name"] in _BASE), *_described(spec, kept)],
         },
         {
             "name": f"{stem}_arrival",

@@ -110,7 +110,7 @@ def _users(catalogue: Catalogue) -> str:
     ]
     seen = "\n    union\n    ".join(unions or ["select cast(null as varchar) as record_id"])
     return f"""with seen as (
-    {seen}
+    {seen}{{{{ and_as_before('record_id', "record_id <> '(none)'") }}}}
 )
 
 select
@@ -126,15 +126,16 @@ select {{{{ none_key() }}}}, '(none)', 'other'
 
 def _statuses(catalogue: Catalogue) -> str:
     unions = [
-        f"select '{spec.name}' as object_name, {quoted(each.name)} as status from {{{{ ref('stg_{spec.table}_change') }}}}"
+        f"select '{spec.name}' as object_name, {quoted(each.name)} as status from {{{{ ref('stg_{spec.table}_{kind}') }}}}"
         for spec in catalogue.objects.values()
         for each in _attributes(spec)
         if each.field == STATUSES.get(spec.name)
+        for kind in ("change", "base")
     ]
     unions.append("select object_name, status from {{ ref('status_meaning') }}")
     seen = "\n    union\n    ".join(unions)
     return f"""with seen as (
-    {seen}
+    {seen}{{{{ and_as_before('object_name, status', "object_name <> '(none)'") }}}}
 )
 
 select

@@ -1,5 +1,5 @@
-"""The staging models of an object: its latest state, its versions, its changes, and what arrived
-when.
+"""The staging models of an object: its latest state, its versions, its changes, the bases of those
+that have left the change log, and what arrived when.
 
 They are views: they cost nothing until they are read, and are never behind.
 """
@@ -22,6 +22,10 @@ def staging_models(spec: ObjectSpec, attributes: Sequence[Attribute]) -> dict[st
             f"source('curated', '{table}_current')",
         ),
         f"stg_{table}_change": _changes(spec, attributes),
+        f"stg_{table}_base": _select(
+            ["record_id", "change_order", *_fields(_of_change(attributes)), "is_deleted", "changed_at"],
+            f"source('audit', '{table}_base')",
+        ),
         f"stg_{table}_arrival": _arrivals(spec),
     }
     if spec.history:
@@ -60,12 +64,16 @@ def _field(each: Attribute) -> str:
 
 def _changes(spec: ObjectSpec, attributes: Sequence[Attribute]) -> str:
     """The change log without long texts and PII: a row a change, each field as it was carried."""
-    kept = [each for each in attributes if not each.is_long and each.pii == "none"]
+    kept = _of_change(attributes)
     header = ["record_id", "change_order", "change_type", "changed_at", "applied_at", "commit_user"]
     carried = [_carried(each) for each in kept if each.source]
     return _select(
         [*header, "change_origin", *_fields(kept), *carried], f"source('audit', '{spec.table}_change')"
     )
+
+
+def _of_change(attributes: Sequence[Attribute]) -> list[Attribute]:
+    return [each for each in attributes if not each.is_long and each.pii == "none"]
 
 
 def _carried(each: Attribute) -> str:

@@ -23,6 +23,7 @@ from transforms.status.budgets import budget_problems
 from transforms.status.deployment import deployment_problems
 from transforms.status.lanes import PLANNER
 from transforms.status.logins import login_problems
+from transforms.status.model import model_problems
 from transforms.status.problem import problem
 from transforms.status.stores import store_problems
 from transforms.status.webhooks import webhook_problems
@@ -63,6 +64,7 @@ def find_problems(
         *_objects(objects, facts.at, is_explained=apply_explained),
         *store_problems(facts),
         *webhook_problems(facts),
+        *model_problems(facts),
         *budget_problems(facts),
     ]
     return tuple(sorted(found, key=lambda each: _ORDER.index(each.severity)))

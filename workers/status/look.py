@@ -145,7 +145,8 @@ class StatusLook:
             self.client = await connect_temporal(self.settings, lazy=True)
         lanes = [] if self.settings.planner.on else [lane.name for lane in self.settings.lanes]
         deployment = deployment_name(self.settings)
-        return await ask_temporal(self.client, self.settings.salesforce.org_id, lanes, deployment)
+        org, has_model = self.settings.salesforce.org_id, self.settings.model.on
+        return await ask_temporal(self.client, org, lanes, deployment, has_model=has_model)
 
     def _facts(
         self,
@@ -177,6 +178,8 @@ class StatusLook:
             reconcile_period=reconciliation.buckets_interval if reconciliation.on else None,
             objects=self._objects,
             retention=settings.retention.policy() if settings.retention.on else None,
+            model=temporal.model,
+            model_interval=settings.model.interval if settings.model.on else None,
         )
 
 

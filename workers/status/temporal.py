@@ -14,12 +14,13 @@ from clients.temporal.backlog import landed_not_applied
 from clients.temporal.deployments import DeploymentClient
 from clients.temporal.failed_runs import failed_runs, stuck_erasures
 from clients.temporal.lane_facts import describe_lanes
+from clients.temporal.model_standing import model_standing
 from clients.temporal.running_backfills import running_backfills
 from clients.temporal.task_queues import QUEUES, describe_queue
 from schemas import names
 from schemas.deployment import DeploymentStatus
 from schemas.status import Health, QueueStatus, RoleStatus
-from schemas.status_facts import FailedRun, LaneBacklog, LaneFacts, RunningBackfill
+from schemas.status_facts import FailedRun, LaneBacklog, LaneFacts, ModelStanding, RunningBackfill
 from workers.budget_summary import Budgets, budgets_of
 from workers.status.asking import Answer, answered
 
@@ -41,10 +42,17 @@ class TemporalAnswers:
     budgets: Budgets | None
     deployment: DeploymentStatus | None = None
     """None where workers are of no version, too."""
+    model: ModelStanding | None = None
+    """None where no builds of the model are scheduled, too."""
 
 
 async def ask_temporal(
-    client: Client, org: str, lanes: Sequence[str], deployment: str | None = None
+    client: Client,
+    org: str,
+    lanes: Sequence[str],
+    deployment: str | None = None,
+    *,
+    has_model: bool = False,
 ) -> TemporalAnswers:
     """Ask everything at once, for two seconds at most. Raises nothing.
 
@@ -53,7 +61,9 @@ async def ask_temporal(
         org: Whose lanes.
         lanes: Those that are configured; others that run are found.
         deployment: Name of the Worker Deployment; None = workers are of no version.
+        has_model: Builds of the reporting model are scheduled.
     """
+    asked_model = asyncio.create_task(answered(lambda: _model(client, org, has_model=has_model)))
     roles, facts, backlog, failed, running, erasures = await asyncio.gather(
         answered(lambda: _of_queues(client, org, deployment)),
         answered(lambda: describe_lanes(client, org, lanes)),
@@ -73,7 +83,12 @@ async def ask_temporal(
         stuck_erasures=erasures.value,
         budgets=budgets,
         deployment=versions,
+        model=(await asked_model).value,
     )
+
+
+async def _model(client: Client, org: str, *, has_model: bool) -> ModelStanding | None:
+    return await model_standing(client, org) if has_model else None
 
 
 def _reached(*answers: Answer[object]) -> Answer[object]:

@@ -3,11 +3,9 @@ gives, and each fact has the version of its account that was valid then.
 """
 
 import hashlib
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +14,6 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from clients.storage.objects import ObjectStore, S3Address
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.catalogue import default_catalogue
-from tests.databases import new_database
 from tests.support.builders.batches import Road
 from tests.support.builders.bus import BASE_MS, USER
 from tests.support.engines.modelling import CompiledModel
@@ -114,17 +111,6 @@ def changes(draw: st.DrawFn, number: int) -> dict[str, Any]:
     if kind == "UPDATE":
         body = {"LastModifiedDate": stamp(second), **body}
     return {"event": {"replayId": number + 1}, "payload": {"ChangeEventHeader": header, **body}}
-
-
-@pytest.fixture(scope="module")
-def model(postgres_port: int) -> Iterator[CompiledModel]:
-    with new_database(postgres_port) as dsn, tempfile.TemporaryDirectory() as folder:
-        warehouse = PostgresWarehouse(dsn)
-        warehouse.ensure_tables(CATALOGUE)
-        warehouse.close()
-        made = CompiledModel(dsn, Path(folder), CATALOGUE)
-        made.compile()
-        yield made
 
 
 @pytest.fixture(scope="module")

@@ -23,10 +23,10 @@ from schemas.settings.services import WarehouseSettings
 Rows = dict[str, list[str]]
 
 
-def builder(dsn: str, catalogue: Catalogue) -> ModelBuilder:
+def builder(dsn: str, catalogue: Catalogue, settings: ModelSettings | None = None) -> ModelBuilder:
     """A builder for a database of the tests."""
     return ModelBuilder(
-        ModelSettings(),
+        settings or ModelSettings(),
         WarehouseSettings.model_validate({"dsn": dsn}),
         DatabaseAddress(lambda: dsn),
         catalogue,
@@ -78,8 +78,11 @@ class CompiledModel:
         with psycopg.connect(self.dsn) as connection:
             for name, kind in self.tables.items():
                 if full or kind == "table":
+                    # As dbt does it: the new table is made beside the one that it replaces.
+                    _run(connection, f"create temp table new_rows as {self.full[name]}")
                     _run(connection, f"delete from model.{name}")
-                    _run(connection, f"insert into model.{name} select * from ({self.full[name]}) as made")
+                    _run(connection, f"insert into model.{name} select * from new_rows")
+                    _run(connection, "drop table new_rows")
                     continue
                 _run(connection, f"create temp table new_rows as {self.going_on[name]}")
                 _run(

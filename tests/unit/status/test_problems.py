@@ -22,6 +22,7 @@ from schemas.status_facts import (
     LaneMemo,
     LanePulse,
     LookFacts,
+    ModelStanding,
     ObjectLedger,
     OpenFindings,
     OpenRereads,
@@ -379,7 +380,40 @@ def row(**changed: Any) -> Reconciled:
     return Reconciled.model_validate({**told, **more, **changed})
 
 
+INTERVAL = timedelta(minutes=15)
+
+
+def with_model(**changed: Any) -> EngineStatus:
+    told = {"scheduled_at": ago(days=9), "succeeded_at": ago(minutes=20), "failed_at": None}
+    return look(model=ModelStanding.model_validate(told | changed), model_interval=INTERVAL)
+
+
+def test_a_model_that_was_built_within_two_intervals_is_no_problem():
+    assert codes(with_model()) == []
+    assert codes(with_model(succeeded_at=None, scheduled_at=ago(minutes=20))) == []
+
+
+def test_a_model_whose_last_build_failed_is_a_ticket_even_while_it_is_not_late():
+    assert codes(with_model(failed_at=ago(minutes=5))) == [("ticket", "model.failed", "")]
+
+
+def test_a_model_is_late_after_two_intervals_and_half_an_hour_without_a_good_build():
+    for changed in (
+        {"succeeded_at": ago(minutes=61)},
+        {"succeeded_at": None},
+        {"succeeded_at": None, "scheduled_at": None},
+    ):
+        assert codes(with_model(**changed)) == [("ticket", "model.late", "")]
+
+
+def test_builds_that_nobody_asked_about_are_unknown_only_where_they_are_scheduled():
+    assert look(model_interval=INTERVAL).unknown == ("model",)
+    assert look().unknown == ()
+
+
 EVERY_OTHER = [
+    with_model(failed_at=ago(minutes=5)),
+    with_model(succeeded_at=None),
     look(remotes=remotes(kms=Health.UNKNOWN)),
     look(governor="silent"),
     look(forecasts=(forecast(read_at=ago(minutes=11)),)),

@@ -24,7 +24,7 @@ milestones as (
         min(case when stage in ('decided', 'closed') then changed_at end) as first_decided_at,
         max(case when stage = 'closed' then changed_at end) as last_closed_at,
         max(case when kind = 'deleted' then changed_at end) as last_deleted_at,
-        sum(case when kind in ('first', 'changed') then 1 else 0 end) as status_count,
+        sum(case when kind in ('first', 'changed', 'archived') then 1 else 0 end) as status_count,
         sum(case when kind = 'changed' and is_open and not was_open then 1 else 0 end) as reopened_count
     from events
     group by record_id

@@ -16,7 +16,7 @@ select
     numbered.value_before as status_before,
     {{ parent_key('account', 'account', 'case_now.account_id') }} as account_key,
     {{ parent_key('contact', 'contact', 'case_now.contact_id') }} as contact_key,
-    {{ value_key('user', 'numbered.commit_user') }} as changed_by_key,
+    numbered.changed_by_key,
     {{ value_key('program', 'case_now.program') }} as program_key,
     numbered.change_origin,
     {{ hours_between('numbered.before_at', 'numbered.changed_at') }} as hours_in_status_before

@@ -1,5 +1,5 @@
 -- needs: Opportunity, Account
-with {{ value_changes('opportunity', 'stage_name', [['account_id', 'account']]) }}
+with {{ value_changes('opportunity', 'stage_name', [['account_id', 'account']], 'stage') }}
 
 select
     {{ version_key('Opportunity', 'numbered.record_id', 'numbered.change_order') }} as opportunity_stage_key,
@@ -15,7 +15,7 @@ select
     numbered.value_then as stage,
     numbered.value_before as stage_before,
     {{ parent_key('account', 'account', 'opportunity_now.account_id') }} as account_key,
-    {{ value_key('user', 'numbered.commit_user') }} as changed_by_key,
+    numbered.changed_by_key,
     {{ value_key('user', 'opportunity_now.owner_id') }} as owner_key,
     {{ value_key('program', 'opportunity_now.grant_program') }} as program_key,
     opportunity_now.amount as amount_now,
