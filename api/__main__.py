@@ -34,7 +34,8 @@ def _serve(settings: Settings) -> None:
             "no token is known, so every request is refused; `tidegate api token NAME --role …` makes one"
         )
     _LOG.info("serving http://%s:%s, described at /v1/docs", where.host, where.port)
-    # What is there now stays: to look through it again takes the collector a tenth of a second at a time.
+    # What is there now stays: to look through it again takes the collector a tenth of a second at a
+    # time.
     gc.collect()
     gc.freeze()
     uvicorn.run(served, **server_options(where))

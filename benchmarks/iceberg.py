@@ -1,8 +1,8 @@
-"""What Iceberg tables cost, written by pyiceberg: the change log appended to at each commit, a table
-of current states kept up to date, small files and their compaction; beside plain Parquet.
+"""What Iceberg tables cost, written by pyiceberg: the change log appended to at each commit, a
+table of current states kept up to date, small files and their compaction; beside plain Parquet.
 
-The engine's S3 emulator is started; all writes are in a process of an environment of its own, which
-has pyiceberg, s3fs and DuckDB, whose pins are not the engine's:
+The engine's S3 emulator is started; all writes are in a process of an environment of its own,
+which has pyiceberg, s3fs and DuckDB, whose pins are not the engine's:
 
     python3 -m venv .venv-clients/iceberg
     .venv-clients/iceberg/bin/pip install 'pyiceberg[pyarrow,sql-sqlite,s3fs]==0.12.0' duckdb
@@ -94,7 +94,9 @@ def _s3(endpoint: str) -> dict[str, str]:
 
 
 def _rows(pa: Any, first: int, count: int, records: int) -> Any:
-    """Changes of cases, with a text of some hundred characters that does not compress to nothing."""
+    """Changes of cases, with a text of some hundred characters that does not compress to
+    nothing.
+    """
     chance = random.Random(first)  # noqa: S311 -- the same rows every time
     now = datetime.now(UTC)
     pool = [f"{chance.getrandbits(8 * _TEXT_LENGTH // 2):x}" for _ in range(64)]

@@ -1,11 +1,12 @@
 """Reads of records at 500 a second alone, beside a surge of 2,000 changes a second, and the surge
 alone, in one run: milliseconds a read, how far the surge is behind, processor time a read.
 
-Real PostgreSQL and S3; each API process (`python -m api`, with its log), the writer and the readers
-are a process each. Reads are due at fixed times, and a read's time begins when it was due, so that
-a slow answer makes the later ones late, too. Nine of ten are point reads; the tenth asks for the
-state of a time, by turns `as_of` and `known_at`. A consumer of the feed is killed and started again
-while it takes the changes; at the end it has every change once behind its cursor, in order.
+Real PostgreSQL and S3; each API process (`python -m api`, with its log), the writer and the
+readers are a process each. Reads are due at fixed times, and a read's time begins when it was
+due, so that a slow answer makes the later ones late, too. Nine of ten are point reads; the tenth
+asks for the state of a time, by turns `as_of` and `known_at`. A consumer of the feed is killed
+and started again while it takes the changes; at the end it has every change once behind its
+cursor, in order.
 
     python -m benchmarks.records [--seconds 30] [--rate 500] [--changes 2000] [--records 20000] [--apis 1]
 """

@@ -1,8 +1,15 @@
-"""tidegate warehouse: ask the warehouse whether it does what the engine relies on."""
+"""tidegate warehouse: ask the warehouse whether it does what the engine relies on, and copy its
+tables for other engines.
+"""
 
+from contextlib import closing
 from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
+import pyarrow as pa
+import pyarrow.fs as pa_fs
 import typer
 from pydantic import SecretStr, ValidationError
 from rich.table import Table
@@ -11,15 +18,20 @@ from cli.language.grammar import CommandApp
 from cli.options import DEFAULT_HOME, Home, SettingsFile
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.state import local_settings
+from clients.warehouse.export.exporter import Exporter
 from schemas.errors import SettingsError
+from schemas.export import TABLES
 from schemas.settings.services import WarehouseSettings
+from workers.clients import decided_catalogue, open_warehouse
 from workers.settings import Settings
 from workers.warehouse_verify.answers import Answer, Verdict
 from workers.warehouse_verify.run import verify as ask_everything
 
 _STYLES = {Verdict.HELD: "green", Verdict.FAILED: "bold red", Verdict.TOLD: ""}
 
-app = CommandApp(about="Ask the warehouse what the engine relies on.\n\nExample: tidegate warehouse verify")
+app = CommandApp(
+    about="Ask the warehouse what the engine relies on, and export its tables.\n\nExample: tidegate warehouse verify"
+)
 
 
 @app.command("verify")
@@ -52,6 +64,53 @@ def verify(
         OUT.print(_page(answers))
     if has_failed:
         raise typer.Exit(EXIT_FAILED)
+
+
+@app.command("export")
+def export(
+    out: Annotated[
+        str,
+        typer.Argument(
+            metavar="OUT", help="Folder, or s3://BUCKET/PREFIX, with the rights of your AWS credentials."
+        ),
+    ],
+    object_name: Annotated[
+        list[str] | None, typer.Option("--object", help="Only this object; may be given again.")
+    ] = None,
+    as_json: AsJson = False,
+    settings: SettingsFile = None,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Write current states, history and the change log as Parquet, for DuckDB, Spark or Athena.
+
+    Each object gets a folder with a manifest that names its files. A later export adds the changes
+    since, and replaces states. Fields whose values an erasure takes are left out.
+
+    Example: tidegate warehouse export /srv/export --object Case
+    """
+    loaded = local_settings(settings, home)
+    try:
+        files, folder = pa_fs.FileSystem.from_uri(out) if "://" in out else _disk(out)
+        with closing(open_warehouse(loaded)) as warehouse:
+            catalogue = decided_catalogue(loaded, warehouse)
+            exporter = Exporter(warehouse, files, folder.rstrip("/"))
+            chosen = [catalogue.object(name) for name in object_name or catalogue.objects]
+            made = [exporter.export(spec, datetime.now(UTC)) for spec in chosen]
+    except (OSError, pa.ArrowException) as error:
+        raise SettingsError(f"{out} cannot be written: {error}. Give another place.") from error
+    if as_json:
+        print_json([each.model_dump(mode="json") for each in made])
+        return
+    table = Table("object", "commit", *TABLES, box=None)
+    for each in made:
+        table.add_row(each.object, str(each.commit), *(f"{each.rows(name):,}" for name in TABLES))
+    OUT.print(table)
+
+
+def _disk(out: str) -> tuple[pa_fs.FileSystem, str]:
+    folder = Path(out).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    return pa_fs.LocalFileSystem(), str(folder)
 
 
 def _chosen(settings: Settings, dsn: str | None, kind: str | None, copy_role: str | None) -> Settings:

@@ -190,7 +190,8 @@ def needs(role: CallerRole, *others: CallerRole) -> params.Depends:
     """A route's condition: its caller has the role, or one of the others."""
     words = " or ".join((role, *others))
 
-    # Of the request itself: each dependency of a dependency takes FastAPI as long as an indexed read.
+    # Of the request itself: each dependency of a dependency takes FastAPI as long as an indexed
+    # read.
     async def check(request: Request) -> None:
         caller: Caller = request.state.caller
         if not any(caller.role.includes(each) for each in (role, *others)):

@@ -1,13 +1,14 @@
 """The tables whose months are archived, as one protocol: how rows are counted, read and removed."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 import pyarrow as pa
 
 from clients.warehouse import Transaction, Warehouse
+from clients.warehouse.arrow_rows import arrow_rows
 from clients.warehouse.sql import retention as sql
 from clients.warehouse.sql.apply import LEDGER, change_table
 from schemas.catalogue import Catalogue, ObjectSpec
@@ -152,13 +153,6 @@ class WarehouseSource:
         # An external id may be a number, and only a text has room for a sealed value.
         fields = [(each.name, text if each.name in self.protected else each.arrow) for each in self.columns]
         return pa.schema(fields + [(name, text) for name in self.others])
-
-
-def arrow_rows(rows: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.Table:
-    """Rows of a query as a table."""
-    columns = zip(*rows, strict=True) if rows else ([] for _ in schema)
-    arrays = [pa.array(list(column), kind) for column, kind in zip(columns, schema.types, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def warehouse_sources(warehouse: Warehouse, catalogue: Catalogue) -> list[WarehouseSource]:

@@ -47,23 +47,23 @@ def events(model: CompiledModel) -> list[tuple[str, str, str, int]]:
     return [(record, *rest) for record, *rest in model.rows(query)]
 
 
-def leave_the_log(road: Road, model: CompiledModel, s3: S3Address) -> None:
+def leave_the_log(road: Road, model: CompiledModel, s3: S3Address, operational: str) -> None:
     """The first months are archived, and their changes go."""
-    with thirteen_months(road, s3, model.dsn) as kept:
+    with thirteen_months(road, s3, operational) as kept:
         run_at(kept, within(LATER), *STEPS)
     ((left,),) = model.rows("select count(*) from audit.case_change")
     assert left == 0
 
 
 async def test_events_of_months_that_left_the_log_stay_whether_a_build_goes_on_or_begins_from_nothing(
-    model: CompiledModel, road: Road, s3_address: S3Address
+    model: CompiledModel, road: Road, s3_address: S3Address, database: str
 ) -> None:
     for number, word in enumerate(("New", "In Review"), 1):
         await status(road, START, number, word)
     await status(road, START, 3, "New", record=OTHER)
     await status(road, START.plus(1), 4, "Decided")
     build(model, START.plus(1))
-    leave_the_log(road, model, s3_address)
+    leave_the_log(road, model, s3_address, database)
     await status(road, LATER, 5, "Closed")
     build(model, LATER)
     went_on = model.contents()
@@ -79,11 +79,11 @@ async def test_events_of_months_that_left_the_log_stay_whether_a_build_goes_on_o
 
 
 async def test_a_model_that_never_saw_those_months_begins_with_the_state_that_they_left(
-    model: CompiledModel, road: Road, s3_address: S3Address
+    model: CompiledModel, road: Road, s3_address: S3Address, database: str
 ) -> None:
     for number, word in enumerate(("New", "In Review", "Decided"), 1):
         await status(road, START, number, word)
-    leave_the_log(road, model, s3_address)
+    leave_the_log(road, model, s3_address, database)
     await status(road, LATER, 4, "Closed")
     build(model, LATER, full=True)
     expected = [(CASE, "Decided", "archived", 1), (CASE, "Closed", "changed", 2)]

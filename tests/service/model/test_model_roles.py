@@ -86,10 +86,10 @@ async def test_readers_have_masked_views_and_only_stewards_have_tokens(
         assert readable(database, roles.steward) == {*FOR_READERS, *FOR_STEWARDS}
     with psycopg.connect(database) as session:
         session.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(roles.reader)))
-        names = session.execute(
+        masked = session.execute(
             "SELECT name FROM model_masked.dim_account WHERE record_id LIKE '001%'"
         ).fetchall()
-    ((name,),) = names
+    ((name,),) = masked
     assert name
     assert "Ada" not in name
     assert not name.startswith("tg1.")

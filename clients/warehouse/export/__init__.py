@@ -1,0 +1,1 @@
+"""Copies of curated tables in Parquet, for other engines to read."""
