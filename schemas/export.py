@@ -1,4 +1,4 @@
-"""What an export of an object's tables holds: the manifest beside its files."""
+"""The manifest of an export of an object's tables, beside its files."""
 
 from pydantic import AwareDatetime
 

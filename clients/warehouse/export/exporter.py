@@ -67,7 +67,9 @@ class Exporter:
         return made
 
     def manifest(self, spec: ObjectSpec) -> ObjectExport | None:
-        """The last export's; None before the first. Raises `SettingsError` for a file that is none."""
+        """The last export's; None before the first. Raises `SettingsError` for a file that is
+        none.
+        """
         path = f"{self._place(spec)}/{MANIFEST}"
         if self.files.get_file_info(path).type is pa_fs.FileType.NotFound:
             return None

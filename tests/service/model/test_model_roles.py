@@ -1,4 +1,4 @@
-"""What each database role may read of a model that was built, asked as that role."""
+"""The tables of a model that each database role may read, asked as that role."""
 
 import uuid
 from collections.abc import Iterator
