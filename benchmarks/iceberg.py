@@ -1,4 +1,4 @@
-"""What Iceberg tables cost, written by pyiceberg: the change log appended to at each commit, a
+"""The cost of Iceberg tables that pyiceberg writes: the change log appended to at each commit, a
 table of current states kept up to date, small files and their compaction; beside plain Parquet.
 
 The engine's S3 emulator is started; all writes are in a process of an environment of its own,

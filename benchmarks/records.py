@@ -8,7 +8,7 @@ asks for the state of a time, by turns `as_of` and `known_at`. A consumer of the
 and started again while it takes the changes; at the end it has every change once behind its
 cursor, in order.
 
-    python -m benchmarks.records [--seconds 30] [--rate 500] [--changes 2000] [--records 20000] [--apis 1]
+    python -m benchmarks.records [--seconds 30] [--rate 500] [--changes 2000] [--apis 1]
 """
 
 import argparse

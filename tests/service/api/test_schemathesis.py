@@ -8,7 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from clients.warehouse.live_catalogue import LiveCatalogue
+from schemas.catalogue import default_catalogue
+from tests.support.engines.applied_records import AppliedRecords, changed, record_id
 from tests.support.engines.served_api import ServedApi
+from transforms.pii import Protector
+from workers.security.keys import open_key_ring
 
 pytestmark = [
     pytest.mark.fuzz,
@@ -47,3 +52,15 @@ async def test_no_request_is_answered_by_a_fault_or_by_what_the_document_does_no
     failures = output.partition("= FAILURES =")[2].partition("= WARNINGS =")[0]
     shown = "\n".join(line[:500] for line in (failures or output).splitlines())
     assert code == 0, shown[-20_000:]
+
+
+async def test_reads_of_records_and_changes_are_answered_as_the_document_says(api: ServedApi) -> None:
+    """By a reader of every object: the callers above may read no record. A stream has no end."""
+    catalogue = LiveCatalogue.over(default_catalogue(), api.warehouse)
+    ring = open_key_ring(api.settings, api.store, api.warehouse, catalogue)
+    writer = AppliedRecords(api.warehouse, api.store, catalogue, Protector(ring, catalogue))
+    writer.apply(changed("Case", record_id("500", 1), 1, "CREATE", Status="New"))
+    chosen = ("--include-path-regex", "^/v1/(records|changes)", "--exclude-path", "/v1/changes/stream")
+    code, output = await run(api, "records", *chosen)
+    failures = output.partition("= FAILURES =")[2].partition("= WARNINGS =")[0]
+    assert code == 0, (failures or output)[-20_000:]
