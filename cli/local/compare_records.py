@@ -70,19 +70,22 @@ def compare_all(
     found = Comparison()
     with httpx.Client(timeout=120, trust_env=False) as http, connect(dsn) as connection:
         for spec in catalogue.objects.values():
-            _compare_object(
-                spec, _org_records(http, control_url, spec), _rows(connection, spec), protector, found
+            compare_object(
+                spec, _org_records(http, control_url, spec), stored_rows(connection, spec), protector, found
             )
     return found
 
 
-def _compare_object(
+def compare_object(
     spec: ObjectSpec,
     records: Iterator[dict[str, Any]],
     rows: Iterator[tuple[Any, ...]],
     protector: Protector,
     found: Comparison,
 ) -> None:
+    """Compare one object. `records` as the org's control plane exports them and `rows` of
+    `stored_rows`, both in the order of their ids; `found` takes what differs.
+    """
     record, row = next(records, None), next(rows, None)
     while record is not None or row is not None:
         found.records += 1
@@ -134,7 +137,10 @@ def _org_records(http: httpx.Client, control_url: str, spec: ObjectSpec) -> Iter
                 yield orjson.loads(line)
 
 
-def _rows(connection: psycopg.Connection, spec: ObjectSpec) -> Iterator[tuple[Any, ...]]:
+def stored_rows(connection: psycopg.Connection, spec: ObjectSpec) -> Iterator[tuple[Any, ...]]:
+    """The warehouse's records of an object, in the order of their ids: id, whether it is deleted,
+    whether it is complete, then the fields.
+    """
     names = ", ".join(column.sql for column in field_columns(spec))
     query = f"SELECT record_id, is_deleted, is_complete, {names} FROM {sql.current_table(spec)} ORDER BY record_id"
     with connection.cursor(name=f"compare_{spec.table}") as cursor:

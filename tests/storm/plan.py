@@ -1,0 +1,62 @@
+"""What happens in a schedule, drawn from its seed: what users do in the org, and what befalls the
+engine's processes. Faults at boundaries are drawn while it runs (`fate.py`).
+"""
+
+import random
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Act(NamedTuple):
+    """One thing that happens, so many seconds after the beginning."""
+
+    at: float
+    kind: str
+    number: int
+    """Which record, process or size: taken modulo what there is."""
+    detail: float = 0.0
+    """Of a freeze: seconds; of a clock: seconds ahead."""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.number} {self.detail:.1f} at {self.at:.1f} s"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The acts of a schedule, in order of time."""
+
+    seed: int
+    acts: tuple[Act, ...]
+
+
+STORM_SECONDS = 40.0
+_USERS = (("create", 6), ("update", 8), ("delete", 2), ("undelete", 1), ("gap", 1), ("many", 1))
+_TROUBLE = (("kill", 3), ("freeze", 3), ("clock", 1), ("roll", 1))
+
+
+def draw_plan(seed: int) -> Plan:
+    """The plan of a seed."""
+    chance = random.Random(f"plan {seed}")  # noqa: S311 -- reproducible chance is the point
+    acts = [
+        Act(
+            round(chance.uniform(0, STORM_SECONDS), 2),
+            _one_of(chance, _USERS),
+            chance.randrange(1_000),
+            chance.random(),
+        )
+        for _ in range(chance.randrange(5, 25))
+    ]
+    acts += [
+        Act(
+            round(chance.uniform(2, STORM_SECONDS), 2),
+            _one_of(chance, _TROUBLE),
+            chance.randrange(1_000),
+            round(chance.choice([1, 5, 14, 30]) * chance.uniform(0.7, 1.3), 1),
+        )
+        for _ in range(chance.choice([0, 0, 1, 1, 2, 3]))
+    ]
+    return Plan(seed, tuple(sorted(acts)))
+
+
+def _one_of(chance: random.Random, kinds: tuple[tuple[str, int], ...]) -> str:
+    return chance.choices([kind for kind, _ in kinds], [weight for _, weight in kinds])[0]

@@ -1,0 +1,175 @@
+"""One schedule: a plan is carried out in a world, the storm ends, and the laws are asked."""
+
+import asyncio
+import gc
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from clients.temporal.lanes import start_lane
+from schemas.ingest.messages import LaneInput
+from tests.storm.fate import Fate, Strike, Weather
+from tests.storm.laws import broken_laws, is_settled
+from tests.storm.loop import EndOfTimeError, StormLoop
+from tests.storm.plan import STORM_SECONDS, Act, Plan
+from tests.storm.temporal.run import ReplayDiffersError, TaskFailedError
+from tests.storm.users import Users
+from tests.storm.wall_clock import clocks_and_chance
+from tests.storm.world import Parts, World, opened_world
+from workers.lanes import ensure_repairs
+
+_PROCESSES = 2
+_RESTART = 3.0
+_SETTLE_SECONDS = 1_800.0
+_MOST_STEPS = 400_000
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a schedule ended."""
+
+    plan: Plan
+    struck: tuple[Strike, ...]
+    broken: tuple[str, ...]
+    """A sentence for each law that was broken; empty: none was."""
+    digest: str
+    log: tuple[str, ...]
+    seconds: float
+    """Of the schedule's own time."""
+
+    @property
+    def size(self) -> int:
+        """Acts and faults."""
+        return len(self.plan.acts) + len(self.struck)
+
+
+def run_schedule(
+    parts: Parts, plan: Plan, weather: Weather, given: frozenset[Strike] | None = None
+) -> Outcome:
+    """Run a plan. `given`: the faults; None = those that the weather brings."""
+    fate = Fate(plan.seed, weather, given)
+    with _collected(), clocks_and_chance(plan.seed) as wall:
+        loop = StormLoop(wall)
+        loop.most_steps = _MOST_STEPS
+        asyncio.set_event_loop(loop)
+        try:
+            with opened_world(parts, loop, fate) as world:
+                schedule = _Schedule(world, plan)
+                try:
+                    broken = loop.run_until_complete(schedule.run())
+                finally:
+                    schedule.end()
+                return Outcome(
+                    plan, tuple(fate.struck), tuple(broken), fate.digest(), tuple(fate.log), loop.time()
+                )
+        finally:
+            asyncio.set_event_loop(None)
+
+
+class _Schedule:
+    def __init__(self, world: World, plan: Plan) -> None:
+        self.world = world
+        self.plan = plan
+        self.loop = world.loop
+        self.users = Users(world.org.org)
+        self._failure: list[str] = []
+
+    async def run(self) -> Sequence[str]:
+        world = self.world
+        self.loop.set_exception_handler(self._heard)
+        await world.org.start()
+        for _ in range(_PROCESSES):
+            world.start_process()
+        await self._follow()
+        began = self.loop.time()
+        for act in self.plan.acts:
+            await asyncio.sleep(max(0.0, began + act.at - self.loop.time()))
+            world.fate.note(f"{self.loop.time():.6f} {act}")
+            self._do(act)
+            if self._failure:
+                return self._failure
+        await asyncio.sleep(max(0.0, began + STORM_SECONDS - self.loop.time()))
+        self._calm()
+        return await self._settled()
+
+    async def _follow(self) -> None:
+        world, org = self.world, self.world.org.org_id
+        world.fate.is_calm = True
+        await ensure_repairs(world.client, org)
+        lane = LaneInput(org=org, lane="cdc", channel="/data/ChangeEvents")
+        await start_lane(world.client, lane)
+        world.fate.is_calm = False
+
+    async def _settled(self) -> Sequence[str]:
+        deadline = self.loop.time() + _SETTLE_SECONDS
+        while True:
+            await asyncio.sleep(5)
+            if self._failure:
+                return self._failure
+            is_late = self.loop.time() > deadline
+            if is_settled(self.world) or is_late:
+                found = broken_laws(self.world)
+                if not found or is_late:
+                    return found
+
+    def _do(self, act: Act) -> None:
+        world = self.world
+        alive = [each for each in world.processes if not each.is_dead and not each.is_stopping]
+        if act.kind == "kill" and alive:
+            alive[act.number % len(alive)].kill()
+            self.loop.call_later(_RESTART, world.start_process)
+        elif act.kind == "freeze" and alive:
+            alive[act.number % len(alive)].freeze(act.detail)
+        elif act.kind == "clock" and alive:
+            alive[act.number % len(alive)].skew = act.detail * (1 if act.number % 2 else -1)
+        elif act.kind == "roll" and alive:
+            world.start_process()
+            alive[act.number % len(alive)].stop()
+        elif act.kind not in ("kill", "freeze", "clock", "roll"):
+            self.users.do(act)
+
+    def _calm(self) -> None:
+        self.world.fate.is_calm = True
+        self.world.fate.note(f"{self.loop.time():.6f} calm")
+        for each in self.world.processes:
+            each.skew = 0.0
+
+    def _heard(self, _loop: Any, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if isinstance(error, (ReplayDiffersError, TaskFailedError, NotImplementedError)):
+            self._failure.append(f"{type(error).__name__}: {error}")
+        else:
+            logging.getLogger(__name__).debug("%s %r", context.get("message"), error)
+            if error is not None and not isinstance(error, asyncio.CancelledError):
+                self._failure.append(f"{context.get('message')}: {error!r}")
+
+    def end(self) -> None:
+        """End what runs, so that nothing of it is left for the next schedule."""
+        world = self.world
+        for each in world.processes:
+            each.kill()
+        world.fate.is_calm = True
+        with suppress(EndOfTimeError):
+            self.loop.run_until_complete(self._stop())
+
+    async def _stop(self) -> None:
+        self.world.server.evict_all()
+        await self.world.org.stop()
+
+
+@contextmanager
+def _collected() -> Iterator[None]:
+    """Collect nothing within, and everything after: what a killed process left is of no interest to
+    the next schedule, and its `finally` may not run in the middle of this one.
+    """
+    gc.disable()
+    heard, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    try:
+        yield
+    finally:
+        gc.collect()
+        sys.unraisablehook = heard
+        gc.enable()

@@ -1,0 +1,83 @@
+"""The warehouse and the operational store: one real PostgreSQL, asked by one thread.
+
+A statement is done when its call returns, so what runs at the same time in a schedule is drawn by
+the loop alone. Commits may fail, or succeed without an answer.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from queue import LifoQueue
+from typing import Any
+
+import psycopg
+
+from clients.warehouse.postgres import PostgresWarehouse
+from clients.warehouse.protocol import Transaction
+from schemas.errors import UnavailableError
+from tests.storm.fate import Fate
+
+_KEPT_SESSIONS: dict[str, LifoQueue[Any]] = {}
+"""Sessions of a database, kept from schedule to schedule: making one costs more than using it."""
+
+
+class StormWarehouse(PostgresWarehouse):
+    """The warehouse as one process reaches it."""
+
+    def __init__(self, dsn: str, fate: Fate) -> None:
+        super().__init__(dsn)
+        self._fate = fate
+        self._idle = _KEPT_SESSIONS.setdefault(dsn, LifoQueue())
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """As ever; it may not begin, not commit, or commit and not say so."""
+        fault = self._fate.strike("warehouse")
+        if fault == "refused":
+            raise UnavailableError(system="the warehouse", detail="the storm takes the connection")
+        with super().transaction() as opened:
+            yield opened
+            if fault == "aborted":
+                raise UnavailableError(system="the warehouse", detail="the storm takes the commit")
+        if fault == "lost":
+            raise UnavailableError(system="the warehouse", detail="the storm takes the commit's answer")
+
+    def close(self) -> None:
+        """The sessions stay for the next schedule."""
+
+
+class Database:
+    """The database that holds both, emptied before every schedule."""
+
+    def __init__(self, dsn: str) -> None:
+        self.dsn = dsn
+        self._connection = psycopg.connect(dsn, autocommit=True)
+        found = self._connection.execute(
+            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables "
+            "WHERE schemaname NOT IN ('pg_catalog', 'information_schema') "
+            "AND tablename <> 'alembic_version' ORDER BY 1"
+        ).fetchall()
+        self._tables = [name for (name,) in found]
+        self._full = " UNION ALL ".join(
+            f"SELECT '{name}' WHERE EXISTS (SELECT FROM {name})" for name in self._tables
+        )
+
+    def empty(self) -> None:
+        """Delete every row."""
+        full = [name for (name,) in self._connection.execute(self._full.encode())]
+        if full:
+            self._connection.execute(f"TRUNCATE {', '.join(full)} RESTART IDENTITY CASCADE".encode())
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Ask the database, past every fault."""
+        return self._connection.execute(query.encode()).fetchall()
+
+    def reading(self) -> psycopg.Connection:
+        """A transaction of its own, past every fault."""
+        return psycopg.connect(self.dsn)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._connection.close()
+        kept = _KEPT_SESSIONS.pop(self.dsn, None)
+        while kept is not None and not kept.empty():
+            kept.get_nowait()[1].close()

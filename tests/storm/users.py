@@ -1,0 +1,61 @@
+"""What users do in the org."""
+
+from typing import Any
+
+from sandbox.org.errors import SalesforceError
+from sandbox.org.state.org import Org
+from tests.storm.plan import Act
+
+
+class Users:
+    """They know the records that they made."""
+
+    def __init__(self, org: Org) -> None:
+        self._org = org
+        self._made: list[tuple[str, str]] = []
+
+    def do(self, act: Act) -> None:
+        """Carry an act out; one that the org refuses is none."""
+        try:
+            getattr(self, f"_{act.kind}")(act)
+        except SalesforceError:
+            return
+
+    def _create(self, act: Act) -> None:
+        name = ("Account", "Contact", "Case")[act.number % 3]
+        self._made.append((name, self._org.create(name, self._fields(name, act))))
+
+    def _many(self, act: Act) -> None:
+        with self._org.transaction() as transaction:
+            for number in range(1 + act.number % 5):
+                fields = self._fields("Account", act._replace(number=act.number + number))
+                self._made.append(("Account", transaction.create("Account", fields)))
+
+    def _update(self, act: Act) -> None:
+        name, record_id = self._one(act)
+        self._org.update(name, record_id, self._fields(name, act))
+
+    def _delete(self, act: Act) -> None:
+        self._org.delete(*self._one(act))
+
+    def _undelete(self, act: Act) -> None:
+        self._org.undelete(*self._one(act))
+
+    def _gap(self, act: Act) -> None:
+        name, record_id = self._one(act)
+        self._org.change_outside(name, [record_id], self._fields(name, act))
+
+    def _one(self, act: Act) -> tuple[str, str]:
+        if not self._made:
+            raise SalesforceError("NOT_FOUND", "nobody has made a record yet")
+        return self._made[act.number % len(self._made)]
+
+    def _fields(self, name: str, act: Act) -> dict[str, Any]:
+        word = f"{act.kind} {act.number} {act.detail:.4f}"
+        if name == "Account":
+            return {"Name": word, "Phone": f"{act.number}"}
+        if name == "Contact":
+            accounts = [found for kind, found in self._made if kind == "Account"]
+            parent = {"AccountId": accounts[act.number % len(accounts)]} if accounts else {}
+            return {"LastName": word, **parent}
+        return {"Subject": word, "Description": word * 3}

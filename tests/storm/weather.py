@@ -1,0 +1,20 @@
+"""How often what strikes."""
+
+from tests.storm.fate import Weather
+
+STORM = Weather(
+    {
+        "step": (("lost", 0.01), ("unheard", 0.04)),
+        "beat": (("lost", 0.05),),
+        "workflow.task": (("evicted", 0.05),),
+        "rpc": (("refused", 0.02), ("lost", 0.02)),
+        "s3": (("refused", 0.01), ("lost", 0.01)),
+        "s3:create": (("refused", 0.02), ("lost", 0.03), ("again", 0.03)),
+        "s3:confirmed": (("refused", 0.02), ("lost", 0.02), ("vanishes", 0.02)),
+        "warehouse": (("refused", 0.03), ("aborted", 0.03), ("lost", 0.04)),
+        "org": (("unreached", 0.03), ("refused", 0.03), ("lost", 0.04)),
+        "stream:open": (("refused", 0.1),),
+        "stream:answer": (("cut", 0.01), ("lost", 0.02), ("doubled", 0.03)),
+    }
+)
+CALM = Weather({})

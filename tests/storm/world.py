@@ -1,0 +1,144 @@
+"""Everything of one schedule: the loop, Temporal, the org, the stores and the engine's processes."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from activities import apply, audit, backfill, governor, ingest, repair
+from activities.ingest.landing_buffer import BatchLimits
+from clients.database.audit_log import AuditLog
+from clients.dependencies import Clients
+from clients.governor.event_lease import EventLease
+from clients.governor.leases import Leases
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.session import SalesforceAddress, SessionSource
+from clients.storage import objects as storage
+from clients.storage.objects import ObjectStore, S3Address
+from clients.temporal.governor import TemporalGovernor
+from clients.warehouse.live_catalogue import LiveCatalogue
+from schemas.catalogue import Catalogue, default_catalogue
+from schemas.governor import GovernorConfig
+from tests.storm.fate import Fate
+from tests.storm.loop import StormLoop
+from tests.storm.objects import Objects, S3Client
+from tests.storm.org import StormOrg, called_without_sockets
+from tests.storm.process import EngineProcess
+from tests.storm.tables import Database, StormWarehouse
+from tests.storm.temporal.client import storm_client
+from tests.storm.temporal.run import definitions
+from tests.storm.temporal.server import Server
+from tests.support.builders.bus import protector
+from workflows import WORKFLOWS
+
+_THREAD_SECONDS = 0.004
+ADDRESS = S3Address(bucket="raw", region="eu-central-1", kms_key_id="alias/storm")
+
+
+@dataclass
+class Parts:
+    """What schedules share: made once, emptied for each."""
+
+    database: Database
+    template: Path
+    """The folder of an empty org."""
+    folder: Path
+    """Where a schedule's org lives."""
+
+
+class World:
+    """One schedule's world."""
+
+    def __init__(self, parts: Parts, loop: StormLoop, fate: Fate) -> None:
+        self.parts = parts
+        self.loop = loop
+        self.fate = fate
+        self.catalogue: Catalogue = default_catalogue()
+        self.objects = Objects(fate)
+        self.server = Server(loop, fate, _definitions(), pydantic_data_converter)
+        self.org = StormOrg(loop, fate, parts.folder, parts.template)
+        self.processes: list[EngineProcess] = []
+        self.protector = protector(self.catalogue)
+        self._count = 0
+
+    @cached_property
+    def audit(self) -> AuditLog:
+        """The audit log, past every fault."""
+        return AuditLog(self.parts.database.dsn)
+
+    @cached_property
+    def client(self) -> Any:
+        """An operator's client of Temporal."""
+        return storm_client(self.server)
+
+    def start_process(self) -> EngineProcess:
+        """Start one more process of the engine."""
+        self._count += 1
+        process = EngineProcess(f"p{self._count}", self.server, self._open)
+        self.processes.append(process)
+        self.server.workers.append(process)
+        process.start()
+        return process
+
+    def _open(self, process: EngineProcess) -> list[Any]:
+        process.client, process.org_id = storm_client(self.server), self.org.org_id
+        warehouse = StormWarehouse(self.parts.database.dsn, self.fate)
+        catalogue = LiveCatalogue.unread(self.catalogue, warehouse)
+        guard = protector(catalogue)
+        store = ObjectStore(ADDRESS)
+        clients = Clients(process.client, store, warehouse, catalogue, self.audit, guard)
+        org = self._way(process)
+        rule = BatchLimits(max_age=timedelta(seconds=2))
+        events = EventLease(org.leases)
+        return [
+            *apply.activities(clients),
+            *audit.activities(clients),
+            *repair.activities(clients),
+            *repair.org_activities(clients, org),
+            *backfill.activities(clients, org, visibility_delay=timedelta(seconds=1)),
+            *governor.activities(org),
+            *ingest.stream_activities(
+                clients, org, lambda request, after: self.org.stream(request, after, events), rule
+            ),
+        ]
+
+    def _way(self, process: EngineProcess) -> Any:
+        from workers.salesforce import Org
+
+        who = self.org.org.identity
+        sessions = SessionSource(
+            SalesforceAddress("http://org", who.client_id, client_secret=who.client_secret)
+        )
+        asked = TemporalGovernor(process.client, self.org.org_id, GovernorConfig())
+        leases = Leases(asked, clock=self.loop.time)
+        process.background.append(asked.start)
+        return Org(self.org.org_id, sessions, OrgHttp(sessions, leases), leases)
+
+
+_FOUND: dict[str, Any] = {}
+
+
+def _definitions() -> dict[str, Any]:
+    if not _FOUND:
+        _FOUND.update(definitions(WORKFLOWS))
+    return _FOUND
+
+
+@contextmanager
+def opened_world(parts: Parts, loop: StormLoop, fate: Fate) -> Iterator[World]:
+    """A world whose clients reach it without a network."""
+    parts.database.empty()
+    loop.delay = lambda where: fate.seconds(where, _THREAD_SECONDS)
+    world = World(parts, loop, fate)
+    with ExitStack() as stack:
+        stack.enter_context(
+            patch.object(storage, "aws_client", lambda *_: S3Client(world.objects))
+        )
+        stack.enter_context(called_without_sockets(world.org))
+        yield world
