@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import orjson
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 from cli.local.compare_records import Comparison, compare_object, stored_rows
 from sandbox.org.control.export import RecordExport
 from schemas import names
+from schemas.errors import TidegateError
 from schemas.ids import ORIGIN, manifest_prefix
 from schemas.ingest.raw import Form, Manifest
 from tests.storm.world import World
@@ -32,6 +34,7 @@ def broken_laws(world: World) -> list[str]:
         *_one_chain(world, manifests),
         *_ledger_balances(world, manifests),
         *_counted_once(world),
+        *_errors_are_ours(world),
         *_runs_ended_well(world),
         *_converged(world),
     ]
@@ -101,6 +104,22 @@ def _counted_once(world: World) -> Iterator[str]:
             )
             if broken:
                 yield f"a change counts once: {spec.table} has two present versions of {broken[0][0]}"
+
+
+def _errors_are_ours(world: World) -> Iterator[str]:
+    """No step failed by an error that nobody has thought of."""
+    for kind in sorted(world.server.failures.keys() - _known_codes() - {"WorkerDraining"}):
+        yield f"clear errors: a step failed with {kind}"
+
+
+@cache
+def _known_codes() -> frozenset[str]:
+    found, left = set(), [TidegateError]
+    while left:
+        each = left.pop()
+        found.add(each.code)
+        left += each.__subclasses__()
+    return frozenset(found)
 
 
 def _runs_ended_well(world: World) -> Iterator[str]:

@@ -6,6 +6,7 @@ even a `finally`; a frozen one goes on later as if no time had passed.
 
 import asyncio
 import contextvars
+import inspect
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -253,4 +254,6 @@ class _Innermost(ActivityInboundInterceptor):
         """There is nothing after it."""
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
-        return await input.fn(*input.args)
+        if inspect.iscoroutinefunction(input.fn):
+            return await input.fn(*input.args)
+        return await asyncio.to_thread(input.fn, *input.args)

@@ -1,5 +1,5 @@
 import sys, time, traceback, logging
-real=time.perf_counter
+real=time.process_time
 from tests.storm.setting import storm_parts
 from tests.storm.schedule import run_schedule
 from tests.storm.plan import draw_plan

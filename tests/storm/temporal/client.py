@@ -4,7 +4,7 @@ A call may fail before it has an effect, or after.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import temporalio.client as sdk
@@ -15,16 +15,16 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from tests.storm.temporal.run import Run, Started
 from tests.storm.temporal.server import AlreadyStartedError, NotFoundError, Server
+from tests.storm.temporal.views import Service, described, end_of, listed
 
 _CALL_SECONDS = 0.003
 
 
-class _NoService:
-    """Nothing goes over a wire."""
+class _Wire:
+    """There is none."""
 
-    def __getattr__(self, name: str) -> Any:
-        raise NotImplementedError(f"the simulated Temporal has no {name}")
-
+    def __init__(self) -> None:
+        self.workflow_service = Service()
 
 class StormCalls(sdk.Interceptor):
     """Leads every call of a client to the server."""
@@ -39,7 +39,7 @@ class StormCalls(sdk.Interceptor):
 def storm_client(server: Server) -> sdk.Client:
     """A client of the server."""
     return sdk.Client(
-        _NoService(),  # type: ignore[arg-type]
+        _Wire(),  # type: ignore[arg-type]
         namespace="default",
         data_converter=server.converter,
         interceptors=[StormCalls(server)],
@@ -81,6 +81,26 @@ class _Outbound(sdk.OutboundInterceptor):
 
         payload = await self._call("query", asked)
         return self._value(payload, input.ret_type)
+
+    async def describe_workflow(self, input: sdk.DescribeWorkflowInput) -> Any:  # noqa: A002
+        def looked() -> Any:
+            run = self._server.newest(input.id)
+            if run is None:
+                raise NotFoundError(input.id)
+            return described(self._server, run)
+
+        return await self._call("describe", looked)
+
+    def list_workflows(self, input: sdk.ListWorkflowsInput) -> Any:  # noqa: A002
+        async def pages() -> AsyncIterator[Any]:
+            found = await self._call("list", lambda: list(listed(self._server, input.query)))
+            for each in found[: input.limit]:
+                yield each
+
+        return pages()
+
+    def fetch_workflow_history_events(self, input: sdk.FetchWorkflowHistoryEventsInput) -> Any:  # noqa: A002
+        return end_of(self._server, input.id, waits=input.wait_new_event)
 
     async def cancel_workflow(self, input: sdk.CancelWorkflowInput) -> None:  # noqa: A002
         await self._call("cancel", lambda: self._server.cancel(self._server.open_run(input.id)))

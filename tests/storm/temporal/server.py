@@ -3,7 +3,7 @@ them.
 """
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -78,6 +78,8 @@ class Server:
         self.converter = converter
         self.longest_history = 10_000
         """Events after which a run hears that it should continue as new."""
+        self.failures: Counter[str] = Counter()
+        """Failed attempts by the type of their error."""
         self.workers: list[Worker] = []
         self.runs: dict[str, list[Run]] = defaultdict(list)
         self._workflows = workflows

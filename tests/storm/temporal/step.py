@@ -71,7 +71,9 @@ class Step:
         """An attempt reports its failure."""
         if not self._counts(token):
             return
+        self.server.note(f"failed {self.name} {failure.message[:200]}")
         info = failure.application_failure_info
+        self.server.failures[info.type or "unknown"] += 1
         if failure.HasField("application_failure_info") and info.non_retryable:
             self._fail(failure, RetryState.RETRY_STATE_NON_RETRYABLE_FAILURE)
             return

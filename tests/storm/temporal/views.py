@@ -1,0 +1,105 @@
+"""What the server shows of its runs: lists, and the ends of histories."""
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryReverseResponse
+from temporalio.client import WorkflowExecutionStatus
+from temporalio.common import TypedSearchAttributes
+
+from tests.storm.temporal.run import Run
+from tests.storm.temporal.server import Server
+
+_STATUS = {
+    "RUNNING": WorkflowExecutionStatus.RUNNING,
+    "COMPLETED": WorkflowExecutionStatus.COMPLETED,
+    "FAILED": WorkflowExecutionStatus.FAILED,
+    "CANCELED": WorkflowExecutionStatus.CANCELED,
+    "TERMINATED": WorkflowExecutionStatus.TERMINATED,
+    "CONTINUED": WorkflowExecutionStatus.CONTINUED_AS_NEW,
+}
+_CONDITION = re.compile(r'(\w+) (=|!=|STARTS_WITH) "([^"]*)"')
+
+
+class Service:
+    """The one call that the engine makes past the client: histories hold no authors here."""
+
+    async def get_workflow_execution_history_reverse(
+        self, _request: Any
+    ) -> GetWorkflowExecutionHistoryReverseResponse:
+        """No event."""
+        return GetWorkflowExecutionHistoryReverseResponse()
+
+
+def listed(server: Server, query: str | None) -> Iterator[Any]:
+    """The newest runs that a query names, as the client shows them."""
+    conditions = _CONDITION.findall(query or "")
+    for workflow_id, runs in sorted(server.runs.items()):
+        shown = described(server, runs[-1])
+        facts = {
+            "WorkflowType": runs[-1].started.kind,
+            "WorkflowId": workflow_id,
+            "ExecutionStatus": runs[-1].status.capitalize(),
+        }
+        if all(_holds(facts.get(name), sign, value) for name, sign, value in conditions):
+            yield shown
+
+
+def described(server: Server, run: Run) -> Any:
+    """A run as the client shows it."""
+    converter = server.converter.payload_converter
+
+    async def memo() -> dict[str, Any]:
+        return {name: converter.from_payloads([value])[0] for name, value in run.memo.items()}
+
+    return SimpleNamespace(
+        id=run.started.workflow_id,
+        run_id=run.run_id,
+        workflow_type=run.started.kind,
+        status=_STATUS[run.status],
+        start_time=run.began_at,
+        close_time=run.closed_at,
+        typed_search_attributes=TypedSearchAttributes.empty,
+        memo=memo,
+    )
+
+
+async def end_of(server: Server, workflow_id: str, *, waits: bool) -> AsyncIterator[HistoryEvent]:
+    """The last event of a workflow; nothing when nobody waits for it."""
+    if not waits:
+        return
+    run = server.newest(workflow_id)
+    while run is not None and (run.is_open or run.status == "CONTINUED"):
+        if run.is_open:
+            ended = server.loop.create_future()
+            run.waiting_for_end.append(lambda _run, ended=ended: ended.done() or ended.set_result(None))
+            await ended
+        run = server.newest(workflow_id)
+    if run is not None:
+        yield _closing(run)
+
+
+def _closing(run: Run) -> HistoryEvent:
+    event = HistoryEvent()
+    if run.status == "COMPLETED":
+        result = event.workflow_execution_completed_event_attributes.result
+        if run.result is not None:
+            result.payloads.append(run.result)
+    elif run.status == "FAILED":
+        event.workflow_execution_failed_event_attributes.failure.CopyFrom(run.failure)
+    elif run.status == "CANCELED":
+        event.workflow_execution_canceled_event_attributes.SetInParent()
+    else:
+        event.workflow_execution_terminated_event_attributes.SetInParent()
+    return event
+
+
+def _holds(found: str | None, sign: str, value: str) -> bool:
+    if found is None:
+        return True
+    if sign == "STARTS_WITH":
+        return found.startswith(value)
+    return (found == value) is (sign == "=")
