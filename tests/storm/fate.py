@@ -54,6 +54,7 @@ class Fate:
         kind = self._kind(boundary, number)
         if kind is not None:
             self.struck.append(Strike(boundary, number, kind))
+            self.log.append(f"! {self.struck[-1]}")
         return kind
 
     def seconds(self, boundary: str, usual: float) -> float:
