@@ -8,6 +8,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ class StormOrg:
         self.app = build_app(self.org)
         self.calls = 0
         """API calls that the org has met."""
+        self.refused_calls = 0
+        """Of them, beyond the org's daily quota."""
         self._lifespan: Any = None
 
     @property
@@ -66,11 +69,13 @@ class StormOrg:
         if fault == "refused":
             raise UnavailableError(system="Salesforce", detail="the storm takes the handshake")
         if self.org.channels.is_exhausted:
-            raise RateLimitedError(system="Salesforce", detail="deliveries are used up", retry_after=None)
+            raise RateLimitedError(system="Salesforce", detail="deliveries are used up", retry_after=timedelta(minutes=1))
         try:
             position = self.org.bus.start_position(replay_id)
         except ReplayPositionError as error:
-            raise ReplayExpiredError(lane=request.lane, replay_id=replay_id) from error
+            raise ReplayExpiredError(
+                lane=request.lane, position=str(replay_id), detail="it is past retention"
+            ) from error
         stream = CometdStream(request.channel, replay_id, allowance)
         pump = asyncio.create_task(self._pump(stream, request.channel, position))
         try:
@@ -124,6 +129,8 @@ class OrgTransport(httpx.AsyncBaseTransport):
             raise httpx.ConnectError("the storm takes the connection", request=request)
         if fault == "refused":
             return httpx.Response(503, json=[{"errorCode": "SERVER_UNAVAILABLE", "message": "storm"}])
+        if fault == "expired":
+            self._org.app.state.sessions.close_all()
         call = self._org.loop.world_task(self._carry(request, body))
         answer = await asyncio.shield(call)
         await asyncio.sleep(fate.seconds("org.back", _CALL_SECONDS))
@@ -163,6 +170,8 @@ class OrgTransport(httpx.AsyncBaseTransport):
         await self._org.app.state.outermost(scope, receive, send)
         start = next(each for each in sent if each["type"] == "http.response.start")
         content = b"".join(each.get("body", b"") for each in sent if each["type"] == "http.response.body")
+        if start["status"] == httpx.codes.FORBIDDEN and b"REQUEST_LIMIT_EXCEEDED" in content:
+            self._org.refused_calls += 1
         return httpx.Response(
             start["status"], headers=start["headers"], content=content, request=request
         )

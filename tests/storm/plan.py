@@ -29,8 +29,8 @@ class Plan:
     acts: tuple[Act, ...]
 
 
-STORM_SECONDS = 40.0
-_USERS = (("create", 6), ("update", 8), ("delete", 2), ("undelete", 1), ("gap", 1), ("many", 1))
+STORM_SECONDS = 30.0
+_USERS = (("create", 6), ("update", 8), ("delete", 2), ("undelete", 1), ("gap", 1), ("many", 1), ("write", 4), ("again", 1))
 _TROUBLE = (("kill", 3), ("freeze", 3), ("clock", 1), ("roll", 1))
 
 
@@ -44,7 +44,7 @@ def draw_plan(seed: int) -> Plan:
             chance.randrange(1_000),
             chance.random(),
         )
-        for _ in range(chance.randrange(5, 25))
+        for _ in range(chance.randrange(4, 18))
     ]
     acts += [
         Act(

@@ -10,10 +10,15 @@ from queue import LifoQueue
 from typing import Any
 
 import psycopg
+import sqlalchemy as sa
 
+from clients.database.audit_log import AuditLog
+from clients.database.engine import open_engine, translated_database
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.protocol import Transaction
+from clients.writeback.store import WritebackStore
 from schemas.errors import UnavailableError
+from schemas.ingest.messages import Act
 from tests.storm.fate import Fate
 
 _KEPT_SESSIONS: dict[str, LifoQueue[Any]] = {}
@@ -45,11 +50,55 @@ class StormWarehouse(PostgresWarehouse):
         """The sessions stay for the next schedule."""
 
 
+class StormStore(WritebackStore):
+    """The store of writebacks as one process reaches it; its connections are the database's."""
+
+    def __init__(self, database: "Database", fate: Fate) -> None:
+        self.engine = database.engine
+        self._fate = fate
+
+    @contextmanager
+    def begin(self) -> Iterator[sa.Connection]:
+        """As ever; with the warehouse's faults."""
+        fault = self._fate.strike("store")
+        if fault == "refused":
+            raise UnavailableError(system="the store", detail="the storm takes the connection")
+        with translated_database(), self.engine.begin() as connection:
+            yield connection
+            if fault == "aborted":
+                raise UnavailableError(system="the store", detail="the storm takes the commit")
+        if fault == "lost":
+            raise UnavailableError(system="the store", detail="the storm takes the commit's answer")
+
+    def close(self) -> None:
+        """The connections stay for the next schedule."""
+
+
+class StormAudit(AuditLog):
+    """The audit log as one process reaches it."""
+
+    def __init__(self, database: "Database", fate: Fate) -> None:
+        self._engine = database.engine
+        self._is_ready = True
+        self._fate = fate
+
+    def append(self, act: Act, *, asked_of: str = "") -> int:
+        """As ever; it may fail, or succeed and not say so."""
+        fault = self._fate.strike("audit")
+        if fault == "refused":
+            raise UnavailableError(system="the store", detail="the storm takes the connection")
+        number = super().append(act, asked_of=asked_of)
+        if fault == "lost":
+            raise UnavailableError(system="the store", detail="the storm takes the commit's answer")
+        return number
+
+
 class Database:
     """The database that holds both, emptied before every schedule."""
 
     def __init__(self, dsn: str) -> None:
         self.dsn = dsn
+        self.engine = open_engine(dsn)
         self._connection = psycopg.connect(dsn, autocommit=True)
         found = self._connection.execute(
             "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables "
@@ -57,27 +106,33 @@ class Database:
             "AND tablename <> 'alembic_version' ORDER BY 1"
         ).fetchall()
         self._tables = [name for (name,) in found]
-        self._full = " UNION ALL ".join(
+        self._statement = " UNION ALL ".join(
             f"SELECT '{name}' WHERE EXISTS (SELECT FROM {name})" for name in self._tables
         )
 
+    def full_tables(self) -> list[str]:
+        """Those with rows, as schema.name."""
+        return [name for (name,) in self._connection.execute(self._statement.encode())]
+
     def empty(self) -> None:
         """Delete every row."""
-        full = [name for (name,) in self._connection.execute(self._full.encode())]
-        if full:
+        if full := self.full_tables():
             self._connection.execute(f"TRUNCATE {', '.join(full)} RESTART IDENTITY CASCADE".encode())
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Ask the database, past every fault."""
         return self._connection.execute(query.encode()).fetchall()
 
-    def reading(self) -> psycopg.Connection:
-        """A transaction of its own, past every fault."""
-        return psycopg.connect(self.dsn)
+    @contextmanager
+    def reading(self) -> Iterator[psycopg.Connection]:
+        """A transaction, past every fault."""
+        with self._connection.transaction():
+            yield self._connection
 
     def close(self) -> None:
         """Give the connections back."""
         self._connection.close()
+        self.engine.dispose()
         kept = _KEPT_SESSIONS.pop(self.dsn, None)
         while kept is not None and not kept.empty():
             kept.get_nowait()[1].close()

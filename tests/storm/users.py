@@ -1,7 +1,8 @@
-"""What users do in the org."""
+"""What users do in the org, and outside systems at the door."""
 
 from typing import Any
 
+from clients.writeback.intake import WritebackIntake
 from sandbox.org.errors import SalesforceError
 from sandbox.org.state.org import Org
 from tests.storm.plan import Act
@@ -10,8 +11,11 @@ from tests.storm.plan import Act
 class Users:
     """They know the records that they made."""
 
-    def __init__(self, org: Org) -> None:
+    def __init__(self, org: Org, intake: WritebackIntake) -> None:
         self._org = org
+        self._intake = intake
+        self.written = 0
+        self.submitted: list[list[dict[str, Any]]] = []
         self._made: list[tuple[str, str]] = []
 
     def do(self, act: Act) -> None:
@@ -44,6 +48,28 @@ class Users:
     def _gap(self, act: Act) -> None:
         name, record_id = self._one(act)
         self._org.change_outside(name, [record_id], self._fields(name, act))
+
+    def _write(self, act: Act) -> None:
+        """An outside system hands in one or two writebacks of a case that only it writes."""
+        self.written += 1
+        case = f"C-{act.number % 3}"
+        items = [
+            {
+                "object": "Case",
+                "external_id": case,
+                "key": f"k-{self.written}-{place}",
+                "fields": {"Subject": f"written {self.written}-{place}", "Status": "New"},
+            }
+            for place in range(1 + act.number % 2)
+        ]
+        told = self._intake.submit("storm", items)
+        assert not told.refused, told
+        self.submitted.append(items)
+
+    def _again(self, act: Act) -> None:
+        """The caller has had no answer, and asks again with the same keys."""
+        if self.submitted:
+            self._intake.submit("storm", self.submitted[act.number % len(self.submitted)])
 
     def _one(self, act: Act) -> tuple[str, str]:
         if not self._made:

@@ -12,7 +12,10 @@ STORM = Weather(
         "s3:create": (("refused", 0.02), ("lost", 0.03), ("again", 0.03)),
         "s3:confirmed": (("refused", 0.02), ("lost", 0.02), ("vanishes", 0.02)),
         "warehouse": (("refused", 0.03), ("aborted", 0.03), ("lost", 0.04)),
-        "org": (("unreached", 0.03), ("refused", 0.03), ("lost", 0.04)),
+        "store": (("refused", 0.01), ("aborted", 0.02), ("lost", 0.03)),
+        "audit": (("refused", 0.05), ("lost", 0.05)),
+        "org:write": (("unreached", 0.05), ("refused", 0.05), ("lost", 0.12), ("expired", 0.04)),
+        "org": (("expired", 0.01), ("unreached", 0.03), ("refused", 0.03), ("lost", 0.04)),
         "stream:open": (("refused", 0.1),),
         "stream:answer": (("cut", 0.01), ("lost", 0.02), ("doubled", 0.03)),
     }

@@ -11,9 +11,10 @@ from unittest.mock import patch
 
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from activities import apply, audit, backfill, governor, ingest, repair
+from activities import apply, audit, backfill, governor, ingest, repair, writeback
 from activities.ingest.landing_buffer import BatchLimits
-from clients.database.audit_log import AuditLog
+from activities.writeback.bulk import BulkJobConfig
+from activities.writeback.config import WritebackConfig
 from clients.dependencies import Clients
 from clients.governor.event_lease import EventLease
 from clients.governor.leases import Leases
@@ -23,21 +24,27 @@ from clients.storage import objects as storage
 from clients.storage.objects import ObjectStore, S3Address
 from clients.temporal.governor import TemporalGovernor
 from clients.warehouse.live_catalogue import LiveCatalogue
+from clients.writeback.intake import WritebackIntake
 from schemas.catalogue import Catalogue, default_catalogue
 from schemas.governor import GovernorConfig
-from tests.storm.fate import Fate
+from tests.storm.fate import Fate, Weather
 from tests.storm.loop import StormLoop
 from tests.storm.objects import Objects, S3Client
 from tests.storm.org import StormOrg, called_without_sockets
 from tests.storm.process import EngineProcess
-from tests.storm.tables import Database, StormWarehouse
+from tests.storm.tables import Database, StormAudit, StormStore, StormWarehouse
 from tests.storm.temporal.client import storm_client
 from tests.storm.temporal.run import definitions
 from tests.storm.temporal.server import Server
 from tests.support.builders.bus import protector
+from tests.support.builders.writebacks import checks
+from transforms.writeback.batching import BatchingConfig
+from workers.salesforce import Org
 from workflows import WORKFLOWS
 
 _THREAD_SECONDS = 0.004
+CALM_FATE = Fate(0, Weather({}))
+"""For what stands outside of the storm."""
 ADDRESS = S3Address(bucket="raw", region="eu-central-1", kms_key_id="alias/storm")
 
 
@@ -68,9 +75,11 @@ class World:
         self._count = 0
 
     @cached_property
-    def audit(self) -> AuditLog:
-        """The audit log, past every fault."""
-        return AuditLog(self.parts.database.dsn)
+    def intake(self) -> WritebackIntake:
+        """The way in of writebacks, past every fault."""
+        intake = WritebackIntake(self.parts.database.dsn, lambda: checks(self.catalogue))
+        intake._store = StormStore(self.parts.database, CALM_FATE)
+        return intake
 
     @cached_property
     def client(self) -> Any:
@@ -92,7 +101,8 @@ class World:
         catalogue = LiveCatalogue.unread(self.catalogue, warehouse)
         guard = protector(catalogue)
         store = ObjectStore(ADDRESS)
-        clients = Clients(process.client, store, warehouse, catalogue, self.audit, guard)
+        log = StormAudit(self.parts.database, self.fate)
+        clients = Clients(process.client, store, warehouse, catalogue, log, guard)
         org = self._way(process)
         rule = BatchLimits(max_age=timedelta(seconds=2))
         events = EventLease(org.leases)
@@ -103,14 +113,20 @@ class World:
             *repair.org_activities(clients, org),
             *backfill.activities(clients, org, visibility_delay=timedelta(seconds=1)),
             *governor.activities(org),
+            *writeback.activities(
+                clients,
+                org,
+                StormStore(self.parts.database, self.fate),
+                batching=BatchingConfig(linger=timedelta(seconds=1)),
+                sending=WritebackConfig(settled_after=timedelta(seconds=45)),
+                jobs=BulkJobConfig(),
+            ),
             *ingest.stream_activities(
                 clients, org, lambda request, after: self.org.stream(request, after, events), rule
             ),
         ]
 
-    def _way(self, process: EngineProcess) -> Any:
-        from workers.salesforce import Org
-
+    def _way(self, process: EngineProcess) -> Org:
         who = self.org.org.identity
         sessions = SessionSource(
             SalesforceAddress("http://org", who.client_id, client_secret=who.client_secret)

@@ -9,7 +9,7 @@ from typing import Any
 
 import temporalio.client as sdk
 from temporalio.api.update.v1 import Outcome
-from temporalio.common import TypedSearchAttributes
+from temporalio.common import TypedSearchAttributes, WorkflowIDConflictPolicy
 from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -186,8 +186,11 @@ class _Outbound(sdk.OutboundInterceptor):
             else TypedSearchAttributes.empty,
             headers=dict(asked.headers or {}),
         )
+        conflict = asked.id_conflict_policy
+        if getattr(asked, "start_signal", None) is not None:
+            conflict = WorkflowIDConflictPolicy.USE_EXISTING  # a signal with a start finds what runs
         try:
-            return self._server.start(started, asked.id_reuse_policy, asked.id_conflict_policy)
+            return self._server.start(started, asked.id_reuse_policy, conflict)
         except AlreadyStartedError as error:
             raise WorkflowAlreadyStartedError(asked.id, asked.workflow, run_id=error.run.run_id) from error
 

@@ -1,0 +1,80 @@
+"""`python -m tests.storm --seeds N`: run schedules, say how many an hour, and shrink what fails."""
+
+import argparse
+import logging
+import sys
+
+from tests.storm.planted import PLANTED
+from tests.storm.runner import Tally, bug, first_broken, run_in_processes, run_seeds, timed
+from tests.storm.schedule import Outcome
+from tests.storm.setting import storm_parts
+from tests.storm.shrink import shrink
+from tests.storm.weather import STORM
+from tests.storm.world import Parts
+
+_SHOW_EVERY = 500
+
+
+def main() -> int:
+    """Run what the arguments ask for; 1 when a law was broken, or a planted bug was not found."""
+    asked = _parser().parse_args()
+    # A step that fails and is tried again is what a storm is for.
+    logging.basicConfig(level=logging.CRITICAL)
+    with storm_parts() as parts:
+        if asked.planted is not None:
+            names = [asked.planted] if asked.planted else sorted(PLANTED)
+            return int(not all([_find(parts, name, asked.seeds) for name in names]))
+        return _run(parts, asked)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tests.storm", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=100, help="how many schedules (default 100)")
+    parser.add_argument("--first", type=int, default=1, help="the first seed (default 1)")
+    parser.add_argument("--jobs", type=int, default=1, help="processes (default 1)")
+    parser.add_argument(
+        "--planted", nargs="?", const="", default=None, help="find this planted bug; without a name: all"
+    )
+    parser.add_argument("--log", action="store_true", help="print the whole log of a schedule that fails")
+    return parser
+
+
+def _run(parts: Parts, asked: argparse.Namespace) -> int:
+    seeds, tally = range(asked.first, asked.first + asked.seeds), Tally()
+    outcomes = run_seeds(parts, seeds) if asked.jobs == 1 else run_in_processes(seeds, asked.jobs)
+    for outcome in timed(outcomes, tally):
+        if outcome.broken:
+            _show(shrink(parts, outcome, STORM), whole=asked.log)
+        if tally.seeds % _SHOW_EVERY == 0:
+            print(f"{tally.seeds} schedules, {tally.an_hour} an hour, {len(tally.broken)} broken", flush=True)
+    print(
+        f"{tally.seeds} schedules, {tally.strikes} faults, {tally.an_hour} schedules an hour, "
+        f"{len(tally.broken)} broken; digest {tally.digest}"
+    )
+    return int(bool(tally.broken))
+
+
+def _find(parts: Parts, name: str, most: int) -> bool:
+    count, found = first_broken(parts, most, planted=name)
+    if found is None:
+        print(f"{name}: not found in {count} schedules", flush=True)
+        return False
+    print(f"{name}: found after {count} schedules: {found.broken[0]}", flush=True)
+    with bug(name):
+        _show(shrink(parts, found, STORM), whole=False)
+    return True
+
+
+def _show(outcome: Outcome, *, whole: bool) -> None:
+    print(f"  seed {outcome.plan.seed}, shrunk to {outcome.size} steps: {outcome.broken[0]}")
+    for act in outcome.plan.acts:
+        print(f"    {act}")
+    for strike in outcome.struck:
+        print(f"    {strike}")
+    if whole:
+        print("\n".join(f"      {line}" for line in outcome.log))
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

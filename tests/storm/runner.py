@@ -1,0 +1,109 @@
+"""Many schedules, one after the other or in several processes, and what they found."""
+
+import hashlib
+import multiprocessing
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+
+from tests.storm.fate import Weather
+from tests.storm.plan import draw_plan
+from tests.storm.planted import PLANTED
+from tests.storm.schedule import Outcome, run_schedule
+from tests.storm.setting import storm_parts
+from tests.storm.weather import STORM
+from tests.storm.world import Parts
+
+
+@dataclass
+class Tally:
+    """What a number of schedules came to."""
+
+    seeds: int = 0
+    strikes: int = 0
+    broken: list[Outcome] = field(default_factory=list)
+    digests: dict[int, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    """By the clock, without the set-up."""
+
+    @property
+    def an_hour(self) -> int:
+        """Schedules an hour."""
+        return round(self.seeds / self.seconds * 3_600) if self.seconds else 0
+
+    @property
+    def digest(self) -> str:
+        """Of every seed's digest, in the order of the seeds."""
+        lines = "\n".join(f"{seed} {found}" for seed, found in sorted(self.digests.items()))
+        return hashlib.sha256(lines.encode()).hexdigest()[:16]
+
+    def take(self, outcome: Outcome) -> None:
+        """Count one."""
+        self.seeds += 1
+        self.strikes += len(outcome.struck)
+        self.digests[outcome.plan.seed] = outcome.digest
+        if outcome.broken:
+            self.broken.append(outcome)
+
+
+def bug(planted: str) -> AbstractContextManager[object]:
+    """The context of a planted bug; "" = none."""
+    return PLANTED[planted]() if planted else nullcontext()
+
+
+def run_seeds(
+    parts: Parts, seeds: range, weather: Weather = STORM, *, planted: str = ""
+) -> Iterator[Outcome]:
+    """Run the schedules of some seeds."""
+    with bug(planted):
+        for seed in seeds:
+            yield run_schedule(parts, draw_plan(seed), weather)
+
+
+def first_broken(parts: Parts, most: int, *, planted: str, first: int = 1) -> tuple[int, Outcome | None]:
+    """How many schedules it took to find a law broken; None = none of them did."""
+    count = 0
+    for outcome in run_seeds(parts, range(first, first + most), planted=planted):
+        count += 1
+        if outcome.broken:
+            return count, outcome
+    return count, None
+
+
+def run_in_processes(seeds: range, jobs: int) -> Iterator[Outcome]:
+    """The same in several processes, each with a PostgreSQL of its own; in the order in which they
+    end.
+    """
+    kind = multiprocessing.get_context("spawn")
+    found: multiprocessing.Queue[Outcome | None] = kind.Queue()
+    workers = [kind.Process(target=_stripe, args=(seeds[place::jobs], found)) for place in range(jobs)]
+    for each in workers:
+        each.start()
+    left = jobs
+    while left:
+        outcome = found.get()
+        if outcome is None:
+            left -= 1
+        else:
+            yield outcome
+    for each in workers:
+        each.join()
+
+
+def _stripe(seeds: range, found: "multiprocessing.Queue[Outcome | None]") -> None:
+    try:
+        with storm_parts() as parts:
+            for outcome in run_seeds(parts, seeds):
+                found.put(outcome)
+    finally:
+        found.put(None)
+
+
+def timed(outcomes: Iterator[Outcome], tally: Tally) -> Iterator[Outcome]:
+    """Count outcomes and the time that they took, from the first one on."""
+    began = time.monotonic()
+    for outcome in outcomes:
+        tally.take(outcome)
+        tally.seconds = time.monotonic() - began
+        yield outcome
