@@ -7,11 +7,15 @@ EXAMPLES ?= 40
 AGAIN ?= 3
 # Where this is set, each process compiles six hundred files at its start: an engine of five needs 3 s of processor time more.
 export PYTHONDONTWRITEBYTECODE :=
+SEEDS ?= 1000
+FIRST ?= 1
+JOBS ?= 1
+BUG ?=
 CLIENTS := $(patsubst tests/real_clients/locks/%.lock,%,$(wildcard tests/real_clients/locks/*.lock))
 REDSHIFT_CLIENTS := $(patsubst tests/redshift_clients/locks/%.lock,%,$(wildcard tests/redshift_clients/locks/*.lock))
 PEERS := airbyte-source-salesforce tap-salesforce
 
-.PHONY: help setup demo up dashboards test test-heavy test-incidents test-observability test-any-schema test-clients test-redshift-clients test-api-fuzz test-compose test-console test-deploy record-roles lint prose docs format bench bench-day bench-peers bench-writeback histories lock clean model test-model
+.PHONY: help setup demo up dashboards storm storm-planted test test-heavy test-incidents test-observability test-any-schema test-clients test-redshift-clients test-api-fuzz test-compose test-console test-deploy record-roles lint prose docs format bench bench-day bench-peers bench-writeback histories lock clean model test-model
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -151,6 +155,12 @@ dashboards: .venv-clients/observability/.installed  ## write Grafana's dashboard
 	  for each in *.deb; do dpkg -x $$each . && rm $$each; done; \
 	fi
 	@touch $@
+
+storm: setup  ## random storms over the whole engine, each from its seed; SEEDS=1000, FIRST=1, JOBS=1
+	@$(BIN)/python -m tests.storm --seeds $(SEEDS) --first $(FIRST) --jobs $(JOBS) $(ARGS)
+
+storm-planted: setup  ## plant bugs and count the storms until each is found; BUG=NAME for one of them
+	@$(BIN)/python -m tests.storm --seeds $(SEEDS) --planted $(BUG) $(ARGS)
 
 lint: setup prose  ## ruff, mypy and the wording of docs and comments
 	@$(BIN)/ruff check .

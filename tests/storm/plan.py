@@ -31,6 +31,8 @@ class Plan:
 
 STORM_SECONDS = 30.0
 _USERS = (("create", 6), ("update", 8), ("delete", 2), ("undelete", 1), ("gap", 1), ("many", 1), ("write", 4), ("again", 1))
+_SCARCE_SHARE = 0.2
+"""Of the schedules have an org with few calls left."""
 _TROUBLE = (("kill", 3), ("freeze", 3), ("clock", 1), ("roll", 1))
 
 
@@ -55,6 +57,8 @@ def draw_plan(seed: int) -> Plan:
         )
         for _ in range(chance.choice([0, 0, 1, 1, 2, 3]))
     ]
+    if chance.random() < _SCARCE_SHARE:
+        acts.append(Act(0.0, "quota", chance.randrange(1_000)))
     return Plan(seed, tuple(sorted(acts)))
 
 

@@ -24,6 +24,8 @@ from workers.lanes import ensure_repairs
 
 _PROCESSES = 2
 _RESTART = 3.0
+_FEW_CALLS = 30
+_TROUBLE = ("kill", "freeze", "clock", "roll")
 _SETTLE_SECONDS = 900.0
 _MOST_STEPS = 400_000
 
@@ -83,6 +85,11 @@ class _Schedule:
         world = self.world
         self.loop.set_exception_handler(self._heard)
         await world.org.start()
+        calls = world.org.org.meters.api_calls
+        self._usual_calls = calls.maximum
+        for act in self.plan.acts:
+            if act.kind == "quota":
+                calls.maximum = _FEW_CALLS + act.number % _FEW_CALLS
         for _ in range(_PROCESSES):
             world.start_process()
         await self._follow()
@@ -130,7 +137,7 @@ class _Schedule:
         elif act.kind == "roll" and alive:
             world.start_process()
             alive[act.number % len(alive)].stop()
-        elif act.kind not in ("kill", "freeze", "clock", "roll"):
+        elif act.kind not in (*_TROUBLE, "quota"):
             self.users.do(act)
             if act.kind == "write":
                 self._waking = self.loop.create_task(self._queues.wake("Case"))
@@ -138,6 +145,7 @@ class _Schedule:
     def _calm(self) -> None:
         self.world.fate.is_calm = True
         self.world.fate.note(f"{self.loop.time():.6f} calm")
+        self.world.org.org.meters.api_calls.maximum = self._usual_calls
         for each in self.world.processes:
             each.skew = 0.0
 

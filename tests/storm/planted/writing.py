@@ -1,6 +1,53 @@
-"""Bugs on the road into the org, and of its budgets."""
+"""Bugs on the road into the org, of its budgets and of the audit log."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import Any
+from unittest.mock import patch
 
-PLANTED: dict[str, Callable[[], AbstractContextManager[object]]] = {}
+from activities.writeback import record_facts
+from clients.database import audit_log
+from clients.governor.leases import Leases
+from clients.salesforce import http
+
+
+def _echo_is_foreign() -> AbstractContextManager[object]:
+    """Law 6: our own last write of a record counts as somebody else's change."""
+    return patch.object(record_facts, "exclude_own_writes", lambda seen, *_: dict(seen))
+
+
+def _lost_answer_is_a_refusal() -> AbstractContextManager[object]:
+    """Law 6: a write without an answer is taken not to have been carried out."""
+    real = http.unanswered
+    return patch.object(http, "unanswered", lambda error, call, **_: real(error, call, may_be_done=False))
+
+
+def _lease_counted_late() -> AbstractContextManager[object]:
+    """Law 5: a token counts as spent some time after its call."""
+    real = Leases.take
+
+    async def take(leases: Leases, budget: Any, lease_class: Any, count: int = 1) -> None:
+        await real(leases, budget, lease_class, count)
+        account = leases._account(budget, lease_class)
+        account.spent -= count
+
+        def settle() -> None:
+            account.spent += count
+
+        asyncio.get_running_loop().call_later(40, settle)
+
+    return patch.object(Leases, "take", take)
+
+
+def _act_recorded_twice() -> AbstractContextManager[object]:
+    """Law 9: an act that is tried again is not looked for."""
+    return patch.object(audit_log, "_number_of", lambda *_: None)
+
+
+PLANTED: dict[str, Callable[[], AbstractContextManager[object]]] = {
+    "an-echo-taken-for-a-foreign-change": _echo_is_foreign,
+    "a-lost-answer-taken-for-a-refusal": _lost_answer_is_a_refusal,
+    "a-lease-counted-late": _lease_counted_late,
+    "an-act-recorded-twice": _act_recorded_twice,
+}

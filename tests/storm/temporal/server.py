@@ -148,7 +148,12 @@ class Server:
     def signal(self, run: Run, name: str, arguments: list[common.Payload], headers: Any = None) -> None:
         """Give a signal to a run."""
         self.note(f"signal {run.started.workflow_id} {name}")
-        run.give(Job(signal_workflow=SignalWorkflow(signal_name=name, input=arguments, headers=headers)))
+        run.give(Job(signal_workflow=SignalWorkflow(
+                    signal_name=name,
+                    input=arguments,
+                    headers=headers,
+                    originating_event_id=self.next_token(),
+                )))
 
     def update(
         self, run: Run, name: str, arguments: list[common.Payload], headers: Any = None

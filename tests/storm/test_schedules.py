@@ -1,0 +1,44 @@
+"""The laws hold in every storm, and the same seed is the same storm."""
+
+import pytest
+
+from tests.storm.plan import draw_plan
+from tests.storm.planted import PLANTED
+from tests.storm.runner import bug, first_broken, run_seeds
+from tests.storm.schedule import run_schedule
+from tests.storm.shrink import law_of, shrink
+from tests.storm.weather import STORM
+from tests.storm.world import Parts
+
+pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.filterwarnings("ignore::ResourceWarning")]
+SEEDS = range(1, 31)
+MOST = 1_000
+"""Schedules in which a planted bug must be found."""
+
+
+def test_every_law_holds_in_thirty_storms(storm: Parts) -> None:
+    broken = [f"seed {each.plan.seed}: {each.broken}" for each in run_seeds(storm, SEEDS) if each.broken]
+    assert broken == []
+
+
+def test_the_same_seed_is_the_same_storm(storm: Parts) -> None:
+    first, second = (run_schedule(storm, draw_plan(6), STORM) for _ in range(2))
+    assert first.struck
+    assert first.log == second.log
+
+
+def test_a_bug_is_found_and_shrunk_to_a_few_steps(storm: Parts) -> None:
+    name = "a-batch-never-started"
+    _, found = first_broken(storm, MOST, planted=name)
+    assert found is not None
+    with bug(name):
+        small = shrink(storm, found, STORM, most=25)
+    assert law_of(small) == law_of(found)
+    assert small.size < found.size
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("name", sorted(PLANTED))
+def test_the_planted_bug_is_found(storm: Parts, name: str) -> None:
+    _, found = first_broken(storm, MOST, planted=name)
+    assert found is not None, f"{name} was not found in {MOST} storms"
