@@ -8,7 +8,7 @@ from tests.storm.planted import PLANTED
 from tests.storm.runner import Tally, bug, first_broken, run_in_processes, run_seeds, timed
 from tests.storm.schedule import Outcome
 from tests.storm.setting import storm_parts
-from tests.storm.shrink import shrink
+from tests.storm.shrink import MOST_RUNS, shrink
 from tests.storm.weather import STORM
 from tests.storm.world import Parts
 
@@ -23,7 +23,7 @@ def main() -> int:
     with storm_parts() as parts:
         if asked.planted is not None:
             names = [asked.planted] if asked.planted else sorted(PLANTED)
-            return int(not all([_find(parts, name, asked.seeds) for name in names]))
+            return int(not all([_find(parts, name, asked) for name in names]))
         return _run(parts, asked)
 
 
@@ -35,6 +35,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--planted", nargs="?", const="", default=None, help="find this planted bug; without a name: all"
     )
+    parser.add_argument(
+        "--shrink", type=int, default=MOST_RUNS, help="runs to shrink what fails; 0: it is shown as it is"
+    )
     parser.add_argument("--log", action="store_true", help="print the whole log of a schedule that fails")
     return parser
 
@@ -44,7 +47,7 @@ def _run(parts: Parts, asked: argparse.Namespace) -> int:
     outcomes = run_seeds(parts, seeds) if asked.jobs == 1 else run_in_processes(seeds, asked.jobs)
     for outcome in timed(outcomes, tally):
         if outcome.broken:
-            _show(shrink(parts, outcome, STORM), whole=asked.log)
+            _show(shrink(parts, outcome, STORM, asked.shrink), whole=asked.log)
         if tally.seeds % _SHOW_EVERY == 0:
             print(f"{tally.seeds} schedules, {tally.an_hour} an hour, {len(tally.broken)} broken", flush=True)
     print(
@@ -54,14 +57,14 @@ def _run(parts: Parts, asked: argparse.Namespace) -> int:
     return int(bool(tally.broken))
 
 
-def _find(parts: Parts, name: str, most: int) -> bool:
-    count, found = first_broken(parts, most, planted=name)
+def _find(parts: Parts, name: str, asked: argparse.Namespace) -> bool:
+    count, found = first_broken(parts, asked.seeds, planted=name, first=asked.first)
     if found is None:
         print(f"{name}: not found in {count} schedules", flush=True)
         return False
     print(f"{name}: found after {count} schedules: {found.broken[0]}", flush=True)
     with bug(name):
-        _show(shrink(parts, found, STORM), whole=False)
+        _show(shrink(parts, found, STORM, asked.shrink), whole=False)
     return True
 
 

@@ -53,8 +53,12 @@ def run_schedule(
     parts: Parts, plan: Plan, weather: Weather, given: frozenset[Strike] | None = None
 ) -> Outcome:
     """Run a plan. `given`: the faults; None = those that the weather brings."""
-    fate = Fate(plan.seed, weather, given)
-    with _collected(), clocks_and_chance(plan.seed) as wall:
+    with _collected():
+        return _run(parts, plan, Fate(plan.seed, weather, given))
+
+
+def _run(parts: Parts, plan: Plan, fate: Fate) -> Outcome:
+    with clocks_and_chance(plan.seed) as wall:
         loop = StormLoop(wall)
         loop.most_steps = _MOST_STEPS
         asyncio.set_event_loop(loop)
@@ -62,12 +66,12 @@ def run_schedule(
             with opened_world(parts, loop, fate) as world:
                 schedule = _Schedule(world, plan)
                 try:
-                    broken = loop.run_until_complete(schedule.run())
+                    broken = tuple(loop.run_until_complete(schedule.run()))
+                except EndOfTimeError as error:
+                    broken = (f"it ends: {error}",)
                 finally:
                     schedule.end()
-                return Outcome(
-                    plan, tuple(fate.struck), tuple(broken), fate.digest(), tuple(fate.log), loop.time()
-                )
+                return Outcome(plan, tuple(fate.struck), broken, fate.digest(), tuple(fate.log), loop.time())
         finally:
             asyncio.set_event_loop(None)
 
