@@ -23,7 +23,8 @@ def main() -> int:
     with storm_parts() as parts:
         if asked.planted is not None:
             names = [asked.planted] if asked.planted else sorted(PLANTED)
-            return int(not all([_find(parts, name, asked) for name in names]))
+            found = [_find(parts, name, asked) for name in names]
+            return int(not all(found))
         return _run(parts, asked)
 
 
@@ -49,8 +50,8 @@ def _run(parts: Parts, asked: argparse.Namespace) -> int:
         if outcome.broken:
             _show(shrink(parts, outcome, STORM, asked.shrink), whole=asked.log)
         if tally.seeds % _SHOW_EVERY == 0:
-            print(f"{tally.seeds} schedules, {tally.an_hour} an hour, {len(tally.broken)} broken", flush=True)
-    print(
+            _say(f"{tally.seeds} schedules, {tally.an_hour} an hour, {len(tally.broken)} broken")
+    _say(
         f"{tally.seeds} schedules, {tally.strikes} faults, {tally.an_hour} schedules an hour, "
         f"{len(tally.broken)} broken; digest {tally.digest}"
     )
@@ -60,22 +61,26 @@ def _run(parts: Parts, asked: argparse.Namespace) -> int:
 def _find(parts: Parts, name: str, asked: argparse.Namespace) -> bool:
     count, found = first_broken(parts, asked.seeds, planted=name, first=asked.first)
     if found is None:
-        print(f"{name}: not found in {count} schedules", flush=True)
+        _say(f"{name}: not found in {count} schedules")
         return False
-    print(f"{name}: found after {count} schedules: {found.broken[0]}", flush=True)
+    _say(f"{name}: found after {count} schedules: {found.broken[0]}")
     with bug(name):
         _show(shrink(parts, found, STORM, asked.shrink), whole=False)
     return True
 
 
 def _show(outcome: Outcome, *, whole: bool) -> None:
-    print(f"  seed {outcome.plan.seed}, shrunk to {outcome.size} steps: {outcome.broken[0]}")
+    _say(f"  seed {outcome.plan.seed}, shrunk to {outcome.size} steps: {outcome.broken[0]}")
     for act in outcome.plan.acts:
-        print(f"    {act}")
+        _say(f"    {act}")
     for strike in outcome.struck:
-        print(f"    {strike}")
+        _say(f"    {strike}")
     if whole:
-        print("\n".join(f"      {line}" for line in outcome.log))
+        _say("\n".join(f"      {line}" for line in outcome.log))
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 

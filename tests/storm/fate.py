@@ -84,9 +84,7 @@ class Fate:
         if not kinds:
             return None
         if self.given is not None:
-            return next(
-                (kind for kind, _ in kinds if Strike(boundary, number, kind) in self.given), None
-            )
+            return next((kind for kind, _ in kinds if Strike(boundary, number, kind) in self.given), None)
         left = number_of(self.seed, boundary, number)
         for kind, probability in kinds:
             if left < probability:

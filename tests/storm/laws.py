@@ -25,9 +25,7 @@ LANE = "cdc"
 
 def is_settled(world: World) -> bool:
     """True when nothing is under way but what runs forever."""
-    if any(
-        runs[-1].is_open and runs[-1].started.kind not in _LASTING for runs in world.server.runs.values()
-    ):
+    if any(runs[-1].is_open and runs[-1].started.kind not in _LASTING for runs in world.server.runs.values()):
         return False
     # A queue looks every minute, and for echoes every quarter of one.
     left = "SELECT 1 FROM writeback WHERE state IN ('waiting', 'open') OR (state = 'done' AND echoed_at IS NULL) LIMIT 1"

@@ -57,7 +57,7 @@ class StormLoop(asyncio.BaseEventLoop):
     def time(self) -> float:
         return self._now
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:  # noqa: ARG002
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
         """Run `func` at once and whole, some time from now; its answer takes time, too."""
         answer = self.create_future()
 
@@ -116,7 +116,7 @@ class StormLoop(asyncio.BaseEventLoop):
     def _write_to_self(self) -> None:
         """Nothing sleeps, so nothing has to be woken."""
 
-    def _process_events(self, event_list: Any) -> None:  # noqa: ARG002
+    def _process_events(self, event_list: Any) -> None:
         """There are no sockets."""
 
 

@@ -59,7 +59,7 @@ class S3Client:
         self._after(fault, "put_object")
         return {}
 
-    def get_object(self, *, Key: str, Range: str = "", **_: Any) -> dict[str, Any]:  # noqa: N803
+    def get_object(self, *, Key: str, Range: str = "", **_asked: Any) -> dict[str, Any]:  # noqa: N803
         self._before("get")
         kept = self._find(Key, "NoSuchKey")
         body = kept.body
@@ -68,19 +68,19 @@ class S3Client:
             body = body[int(first) : int(last) + 1]
         return {"Body": io.BytesIO(body), "ContentLength": len(body)}
 
-    def head_object(self, *, Key: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+    def head_object(self, *, Key: str, **_asked: Any) -> dict[str, Any]:  # noqa: N803
         self._before("get")
         kept = self._find(Key, "404")
         found: dict[str, Any] = {"ContentLength": len(kept.body), "LastModified": kept.at}
         return found | ({} if kept.sha256 is None else {"ChecksumSHA256": kept.sha256})
 
-    def delete_object(self, *, Key: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+    def delete_object(self, *, Key: str, **_asked: Any) -> dict[str, Any]:  # noqa: N803
         fault = self._before("delete")
         self._all.kept.pop(Key, None)
         self._after(fault, "delete_object")
         return {}
 
-    def delete_objects(self, *, Delete: dict[str, Any], **_: Any) -> dict[str, Any]:  # noqa: N803
+    def delete_objects(self, *, Delete: dict[str, Any], **_asked: Any) -> dict[str, Any]:  # noqa: N803
         fault = self._before("delete")
         for each in Delete["Objects"]:
             self._all.kept.pop(each["Key"], None)
@@ -129,7 +129,7 @@ class _Pages:
         self._client = client
         self._field = "Contents" if name == "list_objects_v2" else "Versions"
 
-    def paginate(self, *, Prefix: str, StartAfter: str = "", **_: Any) -> Iterator[dict[str, Any]]:  # noqa: N803
+    def paginate(self, *, Prefix: str, StartAfter: str = "", **_asked: Any) -> Iterator[dict[str, Any]]:  # noqa: N803
         found = list(self._client.listed(Prefix, StartAfter))
         if self._field == "Versions":
             found = [{**each, "VersionId": "1", "IsLatest": True} for each in found]
@@ -137,5 +137,8 @@ class _Pages:
 
 
 def _error(code: str, status: int, operation: str) -> ClientError:
-    told = {"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
-    return ClientError(told, operation)  # type: ignore[arg-type]
+    told: dict[str, Any] = {
+        "Error": {"Code": code, "Message": code},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return ClientError(told, operation)

@@ -69,7 +69,9 @@ class StormOrg:
         if fault == "refused":
             raise UnavailableError(system="Salesforce", detail="the storm takes the handshake")
         if self.org.channels.is_exhausted:
-            raise RateLimitedError(system="Salesforce", detail="deliveries are used up", retry_after=timedelta(minutes=1))
+            raise RateLimitedError(
+                system="Salesforce", detail="deliveries are used up", retry_after=timedelta(minutes=1)
+            )
         try:
             position = self.org.bus.start_position(replay_id)
         except ReplayPositionError as error:
@@ -101,9 +103,8 @@ class StormOrg:
                     # Delivered and counted, and the answer never comes: the client asks again.
                     position = before
                     continue
-                messages = load_frame(
-                    "[" + ",".join('{"data":%s}' % row.data.decode() for row in rows) + "]"
-                )
+                frame = b",".join(b'{"data":' + row.data + b"}" for row in rows)
+                messages = load_frame(f"[{frame.decode()}]")
                 await stream.accept(messages)
                 if rows and fault == "doubled":
                     position = before
@@ -175,9 +176,7 @@ class OrgTransport(httpx.AsyncBaseTransport):
         content = b"".join(each.get("body", b"") for each in sent if each["type"] == "http.response.body")
         if start["status"] == httpx.codes.FORBIDDEN and b"REQUEST_LIMIT_EXCEEDED" in content:
             self._org.refused_calls += 1
-        return httpx.Response(
-            start["status"], headers=start["headers"], content=content, request=request
-        )
+        return httpx.Response(start["status"], headers=start["headers"], content=content, request=request)
 
 
 def _kind(request: httpx.Request) -> str:

@@ -30,7 +30,16 @@ class Plan:
 
 
 STORM_SECONDS = 30.0
-_USERS = (("create", 6), ("update", 8), ("delete", 2), ("undelete", 1), ("gap", 1), ("many", 1), ("write", 4), ("again", 1))
+_USERS = (
+    ("create", 6),
+    ("update", 8),
+    ("delete", 2),
+    ("undelete", 1),
+    ("gap", 1),
+    ("many", 1),
+    ("write", 4),
+    ("again", 1),
+)
 _SCARCE_SHARE = 0.2
 """Of the schedules have an org with few calls left."""
 _TROUBLE = (("kill", 3), ("freeze", 3), ("clock", 1), ("roll", 1))
@@ -38,7 +47,7 @@ _TROUBLE = (("kill", 3), ("freeze", 3), ("clock", 1), ("roll", 1))
 
 def draw_plan(seed: int) -> Plan:
     """The plan of a seed."""
-    chance = random.Random(f"plan {seed}")  # noqa: S311 -- reproducible chance is the point
+    chance = random.Random(f"plan {seed}")
     acts = [
         Act(
             round(chance.uniform(0, STORM_SECONDS), 2),

@@ -18,7 +18,7 @@ from tests.databases import new_database
 from tests.storm.tables import Database
 from tests.storm.world import Parts
 
-_MEMORY = Path("/dev/shm")  # noqa: S108 -- a disk would only slow the org's file down
+_MEMORY = Path("/dev/shm")
 
 
 @contextmanager

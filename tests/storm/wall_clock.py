@@ -46,7 +46,7 @@ def clocks_and_chance(seed: int) -> Iterator[WallClock]:
     """Within, time is the wall clock's and every random number comes from `seed`; pools run what
     they are given at once.
     """
-    wall, chance = WallClock(), random.Random(seed)  # noqa: S311 -- reproducible chance is the point
+    wall, chance = WallClock(), random.Random(seed)
 
     def monotonic() -> float:
         return 50_000.0 + wall.passed

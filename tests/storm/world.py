@@ -153,8 +153,6 @@ def opened_world(parts: Parts, loop: StormLoop, fate: Fate) -> Iterator[World]:
     loop.delay = lambda where: fate.seconds(where, _THREAD_SECONDS)
     world = World(parts, loop, fate)
     with ExitStack() as stack:
-        stack.enter_context(
-            patch.object(storage, "aws_client", lambda *_: S3Client(world.objects))
-        )
+        stack.enter_context(patch.object(storage, "aws_client", lambda *_: S3Client(world.objects)))
         stack.enter_context(called_without_sockets(world.org))
         yield world

@@ -13,8 +13,9 @@ from temporalio.common import TypedSearchAttributes, WorkflowIDConflictPolicy
 from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from tests.storm.temporal.policies import AlreadyStartedError, NotFoundError
 from tests.storm.temporal.run import Run, Started
-from tests.storm.temporal.server import AlreadyStartedError, NotFoundError, Server
+from tests.storm.temporal.server import Server
 from tests.storm.temporal.views import Service, described, end_of, listed
 
 _CALL_SECONDS = 0.003
@@ -25,6 +26,7 @@ class _Wire:
 
     def __init__(self) -> None:
         self.workflow_service = Service()
+
 
 class StormCalls(sdk.Interceptor):
     """Leads every call of a client to the server."""
@@ -178,9 +180,7 @@ class _Outbound(sdk.OutboundInterceptor):
             kind=asked.workflow,
             queue=asked.task_queue,
             arguments=tuple(self._payloads(asked.args)),
-            memo=dict(
-                zip(asked.memo or {}, self._payloads(list((asked.memo or {}).values())), strict=True)
-            ),
+            memo=dict(zip(asked.memo or {}, self._payloads(list((asked.memo or {}).values())), strict=True)),
             attributes=attributes
             if isinstance(attributes, TypedSearchAttributes)
             else TypedSearchAttributes.empty,

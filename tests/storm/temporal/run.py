@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import temporalio.api.common.v1 as common
 from temporalio.api.failure.v1 import Failure
@@ -201,10 +201,7 @@ class Run:
         commands = [
             each
             for each in done.successful.commands
-            if not (
-                each.HasField("update_response")
-                and each.update_response.protocol_instance_id in refused
-            )
+            if not (each.HasField("update_response") and each.update_response.protocol_instance_id in refused)
         ]
         self._done.append((kept, [_words(each) for each in commands], sorted(self._flags)))
         self._patches.append(
@@ -252,7 +249,6 @@ class Run:
 
     def _info(self) -> Info:
         started = self.started
-        parent = started.parent
         return Info(
             attempt=1,
             continued_run_id=started.continued,
@@ -262,11 +258,7 @@ class Run:
             headers=started.headers,
             namespace="default",
             original_execution_run_id=self.run_id,
-            parent=None
-            if parent is None
-            else ParentInfo(
-                namespace="default", run_id=parent.run_id, workflow_id=parent.started.workflow_id
-            ),
+            parent=_parent_info(started.parent),
             root=None,
             raw_memo=self.started.memo,
             retry_policy=None,
@@ -282,6 +274,12 @@ class Run:
             workflow_type=started.kind,
             priority=Priority.default,
         )
+
+
+def _parent_info(parent: Run | None) -> ParentInfo | None:
+    if parent is None:
+        return None
+    return ParentInfo(namespace="default", run_id=parent.run_id, workflow_id=parent.started.workflow_id)
 
 
 def definitions(workflows: list[type]) -> dict[str, _Definition]:

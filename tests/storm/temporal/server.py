@@ -4,30 +4,27 @@ them.
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import temporalio.api.common.v1 as common
 from temporalio.api.failure.v1 import Failure
-from temporalio.bridge.proto.child_workflow import ChildWorkflowResult, ParentClosePolicy
 from temporalio.bridge.proto.workflow_activation import (
     CancelWorkflow,
     DoUpdate,
     FireTimer,
-    ResolveChildWorkflowExecution,
-    ResolveChildWorkflowExecutionStart,
-    ResolveRequestCancelExternalWorkflow,
-    ResolveSignalExternalWorkflow,
     SignalWorkflow,
     WorkflowActivationJob as Job,
 )
 from temporalio.bridge.proto.workflow_commands import WorkflowCommand
-from temporalio.common import TypedSearchAttributes, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.converter import DataConverter
 from temporalio.workflow import _Definition
 
 from tests.storm.fate import Fate
 from tests.storm.loop import StormLoop
+from tests.storm.temporal import relatives
+from tests.storm.temporal.policies import AlreadyStartedError, NotFoundError
 from tests.storm.temporal.run import Run, Started
 from tests.storm.temporal.step import Step
 
@@ -49,18 +46,6 @@ class Worker(Protocol):
 
     def begin(self, step: Step, token: int, fault: str | None) -> None:
         """Take a step."""
-
-
-class AlreadyStartedError(Exception):
-    """A run with this id is open, or has been."""
-
-    def __init__(self, run: Run) -> None:
-        super().__init__(run.started.workflow_id)
-        self.run = run
-
-
-class NotFoundError(Exception):
-    """There is no open run of this id."""
 
 
 class Server:
@@ -148,12 +133,16 @@ class Server:
     def signal(self, run: Run, name: str, arguments: list[common.Payload], headers: Any = None) -> None:
         """Give a signal to a run."""
         self.note(f"signal {run.started.workflow_id} {name}")
-        run.give(Job(signal_workflow=SignalWorkflow(
+        run.give(
+            Job(
+                signal_workflow=SignalWorkflow(
                     signal_name=name,
                     input=arguments,
                     headers=headers,
                     originating_event_id=self.next_token(),
-                )))
+                )
+            )
+        )
 
     def update(
         self, run: Run, name: str, arguments: list[common.Payload], headers: Any = None
@@ -202,6 +191,9 @@ class Server:
             self._end(run, kind, body)
             return
         done = getattr(self, f"_{kind}", None)
+        if done is None and (of_relatives := getattr(relatives, kind, None)) is not None:
+            of_relatives(self, run, body)
+            return
         if done is None:
             raise NotImplementedError(f"the simulated server does not know {kind}")
         done(run, body)
@@ -226,38 +218,8 @@ class Server:
             if owner is run and not step.is_closed:
                 step.is_closed = True
         run.close(status)
-        self._tell_parent(run)
-        for runs in list(self.runs.values()):
-            child = runs[-1]
-            if child.started.parent is run and child.is_open:
-                if child.started.parent_close_policy == ParentClosePolicy.PARENT_CLOSE_POLICY_TERMINATE:
-                    self.terminate(child)
-                elif (
-                    child.started.parent_close_policy
-                    == ParentClosePolicy.PARENT_CLOSE_POLICY_REQUEST_CANCEL
-                ):
-                    self.cancel(child)
-
-    def _tell_parent(self, run: Run) -> None:
-        parent = run.started.parent
-        if parent is None or run.status == "CONTINUED":
-            return
-        result = ChildWorkflowResult()
-        if run.status == "COMPLETED":
-            if run.result is not None:
-                result.completed.result.CopyFrom(run.result)
-        else:
-            failure = Failure(message="child workflow failed", cause=run.failure)
-            info = failure.child_workflow_execution_failure_info
-            info.workflow_execution.workflow_id = run.started.workflow_id
-            info.workflow_type.name = run.started.kind
-            if run.status == "CANCELED":
-                result.cancelled.failure.CopyFrom(failure)
-                result.cancelled.failure.cause.canceled_failure_info.SetInParent()
-            else:
-                result.failed.failure.CopyFrom(failure)
-        job = ResolveChildWorkflowExecution(seq=run.started.parent_seq, result=result)
-        parent.give(Job(resolve_child_workflow_execution=job))
+        relatives.tell_parent(run)
+        relatives.end_children(self, run)
 
     def _start_timer(self, run: Run, body: Any) -> None:
         seconds = body.start_to_fire_timeout.ToTimedelta().total_seconds()
@@ -266,9 +228,7 @@ class Server:
             self._timers.pop((run, body.seq), None)
             run.give(Job(fire_timer=FireTimer(seq=body.seq)))
 
-        handle = self.loop.call_later(
-            seconds + self.delay("timer"), fire, context=self.loop.outside.copy()
-        )
+        handle = self.loop.call_later(seconds + self.delay("timer"), fire, context=self.loop.outside.copy())
         self._timers[run, body.seq] = handle
 
     def _cancel_timer(self, run: Run, body: Any) -> None:
@@ -309,7 +269,7 @@ class Server:
     def _set_patch_marker(self, run: Run, body: Any) -> None:
         """The run keeps its own."""
 
-    def _update_response(self, run: Run, body: Any) -> None:  # noqa: ARG002
+    def _update_response(self, run: Run, body: Any) -> None:
         if body.HasField("completed"):
             answer = self._updates.pop(body.protocol_instance_id, None)
             if answer is not None and not answer.done():
@@ -322,56 +282,3 @@ class Server:
         if answer is not None and not answer.done():
             error = self.converter.failure_converter.from_failure(failure, self.converter.payload_converter)
             answer.set_exception(error)
-
-    def _start_child_workflow_execution(self, run: Run, body: Any) -> None:
-        told = ResolveChildWorkflowExecutionStart(seq=body.seq)
-        try:
-            child = self.start(
-                Started(
-                    workflow_id=body.workflow_id,
-                    kind=body.workflow_type,
-                    queue=body.task_queue,
-                    arguments=tuple(body.input),
-                    memo=dict(body.memo),
-                    attributes=TypedSearchAttributes.empty,
-                    headers=dict(body.headers),
-                    parent=run,
-                    parent_seq=body.seq,
-                    parent_close_policy=body.parent_close_policy,
-                ),
-                WorkflowIDReusePolicy(body.workflow_id_reuse_policy or 1),
-            )
-            told.succeeded.run_id = child.run_id
-        except AlreadyStartedError:
-            told.failed.workflow_id, told.failed.workflow_type, told.failed.cause = (
-                body.workflow_id,
-                body.workflow_type,
-                1,
-            )
-        run.give(Job(resolve_child_workflow_execution_start=told))
-
-    def _cancel_child_workflow_execution(self, run: Run, body: Any) -> None:
-        for runs in list(self.runs.values()):
-            child = runs[-1]
-            if child.started.parent is run and child.started.parent_seq == body.child_workflow_seq:
-                self.cancel(child)
-
-    def _signal_external_workflow_execution(self, run: Run, body: Any) -> None:
-        target = body.child_workflow_id or body.workflow_execution.workflow_id
-        told = ResolveSignalExternalWorkflow(seq=body.seq)
-        self._reach(
-            target, told, lambda found: self.signal(found, body.signal_name, list(body.args), body.headers)
-        )
-        run.give(Job(resolve_signal_external_workflow=told))
-
-    def _request_cancel_external_workflow_execution(self, run: Run, body: Any) -> None:
-        told = ResolveRequestCancelExternalWorkflow(seq=body.seq)
-        self._reach(body.workflow_execution.workflow_id, told, self.cancel)
-        run.give(Job(resolve_request_cancel_external_workflow=told))
-
-    def _reach(self, workflow_id: str, told: Any, act: Callable[[Run], None]) -> None:
-        try:
-            act(self.open_run(workflow_id))
-        except NotFoundError:
-            told.failure.message = f"there is no {workflow_id}"
-            told.failure.application_failure_info.type = "NotFound"
