@@ -1,5 +1,6 @@
 """Many schedules, one after the other or in several processes, and what they found."""
 
+import gc
 import hashlib
 import multiprocessing
 import time
@@ -56,9 +57,14 @@ def run_seeds(
     parts: Parts, seeds: range, weather: Weather = STORM, *, planted: str = ""
 ) -> Iterator[Outcome]:
     """Run the schedules of some seeds."""
-    with bug(planted):
-        for seed in seeds:
-            yield run_schedule(parts, draw_plan(seed), weather)
+    gc.collect()
+    gc.freeze()  # what is there now stays: a schedule's end need not look at it again
+    try:
+        with bug(planted):
+            for seed in seeds:
+                yield run_schedule(parts, draw_plan(seed), weather)
+    finally:
+        gc.unfreeze()
 
 
 def first_broken(parts: Parts, most: int, *, planted: str, first: int = 1) -> tuple[int, Outcome | None]:

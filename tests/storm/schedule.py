@@ -61,7 +61,6 @@ def _run(parts: Parts, plan: Plan, fate: Fate) -> Outcome:
     with clocks_and_chance(plan.seed) as wall:
         loop = StormLoop(wall)
         loop.most_steps = _MOST_STEPS
-        asyncio.set_event_loop(loop)
         try:
             with opened_world(parts, loop, fate) as world:
                 schedule = _Schedule(world, plan)
@@ -73,7 +72,7 @@ def _run(parts: Parts, plan: Plan, fate: Fate) -> Outcome:
                     schedule.end()
                 return Outcome(plan, tuple(fate.struck), broken, fate.digest(), tuple(fate.log), loop.time())
         finally:
-            asyncio.set_event_loop(None)
+            loop.close()
 
 
 class _Schedule:
