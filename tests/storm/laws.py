@@ -20,7 +20,7 @@ from tests.storm.world import CALM_FATE, World
 _LASTING = frozenset(
     {names.LANE_WORKFLOW, names.GOVERNOR_WORKFLOW, names.REPAIR_WORKFLOW, names.WRITEBACK_QUEUE_WORKFLOW}
 )
-LANE = "cdc"
+LANE, POLLED_LANE = "cdc", "polled"
 
 
 def is_settled(world: World) -> bool:
@@ -42,10 +42,13 @@ def heals(sentence: str) -> bool:
 
 def broken_laws(world: World) -> list[str]:
     """A sentence for each law that is broken."""
-    manifests = _manifests(world)
+    streamed, polled = _manifests(world, LANE), _manifests(world, POLLED_LANE)
     return [
-        *_one_chain(world, manifests),
-        *_ledger_balances(world, manifests),
+        *_nothing_replaced(world),
+        *_one_chain(streamed),
+        *_one_chain(polled),
+        *_landed_before(world, streamed),
+        *_ledger_balances(world, [*streamed, *polled]),
         *_counted_once(world),
         *_errors_are_ours(world),
         *_runs_ended_well(world),
@@ -56,21 +59,29 @@ def broken_laws(world: World) -> list[str]:
     ]
 
 
-def _manifests(world: World) -> list[Manifest]:
-    prefix = manifest_prefix(world.org.org_id, LANE)
+def _manifests(world: World, lane: str) -> list[Manifest]:
+    prefix = manifest_prefix(world.org.org_id, lane)
     return [Manifest.model_validate_json(world.objects.body(key)) for key in world.objects.keys(prefix)]
 
 
-def _one_chain(world: World, manifests: list[Manifest]) -> Iterator[str]:
-    """No manifest was replaced; the batches follow one another; every event is in one of them."""
+def _nothing_replaced(world: World) -> Iterator[str]:
+    """No manifest and no raw file was written again."""
     if replaced := [key for key in world.objects.replaced if "chain/" in key or "raw/" in key]:
         yield f"one chain: {replaced[0]} was written again with other bytes"
+
+
+def _one_chain(manifests: list[Manifest]) -> Iterator[str]:
+    """A lane's batches follow one another, without a fork and without a gap."""
     starts = {each.start: each for each in manifests}
     walked, position = 0, ORIGIN
     while (found := starts.get(position)) is not None and walked <= len(manifests):
         walked, position = walked + 1, found.end
     if walked != len(manifests):
         yield f"one chain: of {len(manifests)} batches {walked} follow one another"
+
+
+def _landed_before(world: World, manifests: list[Manifest]) -> Iterator[str]:
+    """Every event that the org has sent is in one batch, and every raw file is there."""
     landed: list[int] = []
     for each in manifests:
         if each.form is Form.EVENTS:

@@ -42,6 +42,8 @@ _USERS = (
 )
 _SCARCE_SHARE = 0.2
 """Of the schedules have an org with few calls left."""
+_POLLED_SHARE = 0.3
+"""Of the schedules have an object that is polled beside the stream."""
 _TROUBLE = (("kill", 3), ("freeze", 3), ("clock", 1), ("roll", 1))
 
 
@@ -68,6 +70,8 @@ def draw_plan(seed: int) -> Plan:
     ]
     if chance.random() < _SCARCE_SHARE:
         acts.append(Act(0.0, "quota", chance.randrange(1_000)))
+    if chance.random() < _POLLED_SHARE:
+        acts.append(Act(0.0, "poll", chance.randrange(1_000)))
     return Plan(seed, tuple(sorted(acts)))
 
 

@@ -7,13 +7,15 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from clients.temporal.lanes import start_lane
 from clients.temporal.writeback_queues import WritebackQueues
 from schemas.ingest.messages import LaneInput
+from schemas.planner import Way
 from tests.storm.fate import Fate, Strike, Weather
-from tests.storm.laws import broken_laws, heals, is_settled
+from tests.storm.laws import LANE, POLLED_LANE, broken_laws, heals, is_settled
 from tests.storm.loop import EndOfTimeError, StormLoop
 from tests.storm.plan import STORM_SECONDS, Act, Plan
 from tests.storm.temporal.run import ReplayDiffersError, TaskFailedError
@@ -111,8 +113,18 @@ class _Schedule:
         world, org = self.world, self.world.org.org_id
         world.fate.is_calm = True
         await ensure_repairs(world.client, org)
-        lane = LaneInput(org=org, lane="cdc", channel="/data/ChangeEvents")
+        lane = LaneInput(org=org, lane=LANE, channel="/data/ChangeEvents")
         await start_lane(world.client, lane)
+        for act in self.plan.acts:
+            if act.kind == "poll":
+                polled = LaneInput(
+                    org=org,
+                    lane=POLLED_LANE,
+                    way=Way.POLL,
+                    object=("Account", "Contact")[act.number % 2],
+                    every=timedelta(seconds=5),
+                )
+                await start_lane(world.client, polled)
         world.fate.is_calm = False
 
     async def _settled(self) -> Sequence[str]:
@@ -140,7 +152,7 @@ class _Schedule:
         elif act.kind == "roll" and alive:
             world.start_process()
             alive[act.number % len(alive)].stop()
-        elif act.kind not in (*_TROUBLE, "quota"):
+        elif act.kind not in (*_TROUBLE, "quota", "poll"):
             self.users.do(act)
             if act.kind == "write":
                 self._waking = self.loop.create_task(self._queues.wake("Case"))

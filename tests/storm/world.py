@@ -19,6 +19,7 @@ from clients.dependencies import Clients
 from clients.governor.event_lease import EventLease
 from clients.governor.leases import Leases
 from clients.salesforce.http import OrgHttp
+from clients.salesforce.polling import PolledSource
 from clients.salesforce.session import SalesforceAddress, SessionSource
 from clients.storage import objects as storage
 from clients.storage.objects import ObjectStore, S3Address
@@ -43,6 +44,7 @@ from workers.salesforce import Org
 from workflows import WORKFLOWS
 
 _THREAD_SECONDS = 0.004
+VISIBLE_AFTER = timedelta(seconds=1)
 CALM_FATE = Fate(0, Weather({}))
 """For what stands outside of the storm."""
 ADDRESS = S3Address(bucket="raw", region="eu-central-1", kms_key_id="alias/storm")
@@ -111,7 +113,7 @@ class World:
             *audit.activities(clients),
             *repair.activities(clients),
             *repair.org_activities(clients, org),
-            *backfill.activities(clients, org, visibility_delay=timedelta(seconds=1)),
+            *backfill.activities(clients, org, visibility_delay=VISIBLE_AFTER),
             *governor.activities(org),
             *writeback.activities(
                 clients,
@@ -123,6 +125,12 @@ class World:
             ),
             *ingest.stream_activities(
                 clients, org, lambda request, after: self.org.stream(request, after, events), rule
+            ),
+            *ingest.poll_activities(
+                clients,
+                org,
+                lambda name: PolledSource(org.http, catalogue.object(name), visibility_delay=VISIBLE_AFTER),
+                rule,
             ),
         ]
 
