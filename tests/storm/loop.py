@@ -8,6 +8,7 @@ those of a machine do that stood still.
 
 import asyncio
 import heapq
+from collections import deque
 from collections.abc import Callable
 from contextvars import Context, ContextVar, copy_context
 from typing import Any
@@ -40,6 +41,9 @@ class EndOfTimeError(Exception):
 class StormLoop(asyncio.BaseEventLoop):
     """A loop without sockets and threads."""
 
+    _ready: "deque[asyncio.Handle]"
+    _scheduled: "list[asyncio.TimerHandle]"
+
     def __init__(self, wall: WallClock) -> None:
         super().__init__()
         self._now = START
@@ -57,7 +61,9 @@ class StormLoop(asyncio.BaseEventLoop):
     def time(self) -> float:
         return self._now
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
+    def run_in_executor(  # type: ignore[override]  # whatever it is given
+        self, executor: Any, func: Callable[..., Any], *args: Any
+    ) -> Any:
         """Run `func` at once and whole, some time from now; its answer takes time, too."""
         answer = self.create_future()
 

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 from starlette.types import Message
@@ -193,9 +194,5 @@ def _kind(request: httpx.Request) -> str:
 @contextmanager
 def called_without_sockets(org: StormOrg) -> Iterator[None]:
     """Lead every HTTP client that is made within to the org."""
-    original = httpx._client.AsyncHTTPTransport
-    httpx._client.AsyncHTTPTransport = lambda **_: OrgTransport(org)  # type: ignore[assignment, misc]
-    try:
+    with patch("httpx._client.AsyncHTTPTransport", lambda **_: OrgTransport(org)):
         yield
-    finally:
-        httpx._client.AsyncHTTPTransport = original  # type: ignore[misc]

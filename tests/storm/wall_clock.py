@@ -51,7 +51,7 @@ def clocks_and_chance(seed: int) -> Iterator[WallClock]:
     def monotonic() -> float:
         return 50_000.0 + wall.passed
 
-    patches = [
+    patches: list[Any] = [
         patch.object(time, "monotonic", monotonic),
         patch.object(time, "perf_counter", monotonic),
         patch.object(time, "monotonic_ns", lambda: int(monotonic() * 1e9)),

@@ -75,7 +75,7 @@ _REAL_PUT = ObjectStore.put_confirmed
 
 def _commit_in_pieces() -> AbstractContextManager[object]:
     """Law 4: the change log is committed by itself, before what follows from it."""
-    real = applier.apply_changes
+    real = fold_in.apply_changes
 
     def apply_changes(transaction: Any, *more: Any) -> Any:
         found = real(transaction, *more)

@@ -9,7 +9,7 @@ from unittest.mock import patch
 from activities.writeback import record_facts
 from clients.database import audit_log
 from clients.governor.leases import Leases
-from clients.salesforce import http
+from clients.salesforce import http, http_errors
 
 
 def _echo_is_foreign() -> AbstractContextManager[object]:
@@ -19,7 +19,7 @@ def _echo_is_foreign() -> AbstractContextManager[object]:
 
 def _lost_answer_is_a_refusal() -> AbstractContextManager[object]:
     """Law 6: a write without an answer is taken not to have been carried out."""
-    real = http.unanswered
+    real = http_errors.unanswered
     return patch.object(http, "unanswered", lambda error, call, **_: real(error, call, may_be_done=False))
 
 

@@ -1,5 +1,6 @@
 """What the server shows of its runs: lists, and the ends of histories."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 from types import SimpleNamespace
@@ -74,12 +75,21 @@ async def end_of(server: Server, workflow_id: str, *, waits: bool) -> AsyncItera
     run = server.newest(workflow_id)
     while run is not None and (run.is_open or run.status == "CONTINUED"):
         if run.is_open:
-            ended = server.loop.create_future()
-            run.waiting_for_end.append(lambda _run, ended=ended: ended.done() or ended.set_result(None))
-            await ended
+            await _ended(server, run)
         run = server.newest(workflow_id)
     if run is not None:
         yield _closing(run)
+
+
+async def _ended(server: Server, run: Run) -> None:
+    ended: asyncio.Future[None] = server.loop.create_future()
+
+    def tell(_run: Run) -> None:
+        if not ended.done():
+            ended.set_result(None)
+
+    run.waiting_for_end.append(tell)
+    await ended
 
 
 def _closing(run: Run) -> HistoryEvent:
@@ -88,7 +98,7 @@ def _closing(run: Run) -> HistoryEvent:
         result = event.workflow_execution_completed_event_attributes.result
         if run.result is not None:
             result.payloads.append(run.result)
-    elif run.status == "FAILED":
+    elif run.failure is not None:
         event.workflow_execution_failed_event_attributes.failure.CopyFrom(run.failure)
     elif run.status == "CANCELED":
         event.workflow_execution_canceled_event_attributes.SetInParent()
