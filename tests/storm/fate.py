@@ -1,4 +1,4 @@
-"""What happens at each boundary: drawn from the seed by the boundary's name and a count, so that one
+"""The fault at each boundary: drawn from the seed by the boundary's name and a count, so that one
 draw more or less changes no other.
 
 A schedule's faults are a list of `Strike`. They are drawn while it runs, or given: a shrunk

@@ -36,7 +36,7 @@ _HEALING = ("convergence", "it ends", "land before advance: event", "ledger", "o
 
 
 def heals(sentence: str) -> bool:
-    """True when time alone may mend what a sentence says."""
+    """True when time alone may repair the fault of a sentence."""
     return sentence.startswith(_HEALING) or " is waiting " in sentence or " is open " in sentence
 
 
@@ -50,6 +50,7 @@ def broken_laws(world: World) -> list[str]:
         *_landed_before(world, streamed),
         *_ledger_balances(world, [*streamed, *polled]),
         *_counted_once(world),
+        *_applied_whole(world),
         *_errors_are_ours(world),
         *_runs_ended_well(world),
         *_one_effect(world),
@@ -138,6 +139,22 @@ def _counted_once(world: World) -> Iterator[str]:
 
 _BENIGN = frozenset({"WorkerDraining", "RPCError"})
 """Of steps that end for another one's sake, and of calls to Temporal that the SDK gave up."""
+
+
+def _applied_whole(world: World) -> Iterator[str]:
+    """The ledger counts as many new changes of a batch as the change log has of it."""
+    database = world.parts.database
+    ledger = database.rows("SELECT object, batch, applied FROM ops.ledger WHERE applied > 0")
+    counted = {(name, batch): applied for name, batch, applied in ledger}
+    logged: dict[tuple[str, str], int] = {}
+    for spec in world.catalogue.objects.values():
+        query = f"SELECT batch, count(*) FROM audit.{spec.table}_change GROUP BY batch"
+        logged |= {(spec.name, batch): count for batch, count in database.rows(query)}
+    for name, batch in sorted(counted.keys() | logged.keys()):
+        told, there = counted.get((name, batch), 0), logged.get((name, batch), 0)
+        if told != there:
+            yield f"applied whole: the ledger has {told} changes of {name} in {batch}, the log {there}"
+            return
 
 
 def _errors_are_ours(world: World) -> Iterator[str]:

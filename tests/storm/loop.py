@@ -41,8 +41,8 @@ class EndOfTimeError(Exception):
 class StormLoop(asyncio.BaseEventLoop):
     """A loop without sockets and threads."""
 
-    _ready: "deque[asyncio.Handle]"
-    _scheduled: "list[asyncio.TimerHandle]"
+    _ready: deque[Any]  # asyncio's own, as the two lists of `BaseEventLoop` are
+    _scheduled: list[Any]
 
     def __init__(self, wall: WallClock) -> None:
         super().__init__()

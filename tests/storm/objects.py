@@ -1,5 +1,5 @@
-"""S3 in memory: what the engine's `ObjectStore` asks of a boto3 client, with the conditional put and
-the faults that a network adds.
+"""S3 in memory: what the engine's `ObjectStore` asks of a boto3 client, with the conditional put
+and the faults that a network adds.
 """
 
 import io

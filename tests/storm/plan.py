@@ -1,4 +1,4 @@
-"""What happens in a schedule, drawn from its seed: what users do in the org, and what befalls the
+"""The plan of a schedule, drawn from its seed: acts of users in the org, and trouble of the
 engine's processes. Faults at boundaries are drawn while it runs (`fate.py`).
 """
 

@@ -19,7 +19,7 @@ from tests.storm.world import Parts
 
 @dataclass
 class Tally:
-    """What a number of schedules came to."""
+    """The sum of a number of schedules."""
 
     seeds: int = 0
     strikes: int = 0

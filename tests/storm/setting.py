@@ -1,4 +1,6 @@
-"""What schedules share, made once: a PostgreSQL with the engine's tables, and an empty org."""
+"""The parts that schedules share, made once: a PostgreSQL with the engine's tables, and an empty
+org.
+"""
 
 import shutil
 import tempfile

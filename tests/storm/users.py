@@ -1,4 +1,4 @@
-"""What users do in the org, and outside systems at the door."""
+"""The acts of users in the org, and of outside systems at the door."""
 
 from typing import Any
 

@@ -20,7 +20,7 @@ _BEGINNING_NS = int(BEGINNING.timestamp()) * 1_000_000_000
 
 
 class WallClock:
-    """What `datetime.now` and `time.time` say; set by the loop before every callback."""
+    """The time of `datetime.now` and `time.time`; set by the loop before every callback."""
 
     def __init__(self) -> None:
         self._travel = time_machine.travel(BEGINNING, tick=False)

@@ -1,4 +1,6 @@
-"""Everything of one schedule: the loop, Temporal, the org, the stores and the engine's processes."""
+"""Everything of one schedule: the loop, Temporal, the org, the stores and the engine's
+processes.
+"""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -52,7 +54,7 @@ ADDRESS = S3Address(bucket="raw", region="eu-central-1", kms_key_id="alias/storm
 
 @dataclass
 class Parts:
-    """What schedules share: made once, emptied for each."""
+    """The parts that schedules share: made once, emptied for each."""
 
     database: Database
     template: Path

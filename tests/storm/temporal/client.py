@@ -188,7 +188,8 @@ class _Outbound(sdk.OutboundInterceptor):
         )
         conflict = asked.id_conflict_policy
         if getattr(asked, "start_signal", None) is not None:
-            conflict = WorkflowIDConflictPolicy.USE_EXISTING  # a signal with a start finds what runs
+            # a signal with a start finds what runs
+            conflict = WorkflowIDConflictPolicy.USE_EXISTING
         try:
             return self._server.start(started, asked.id_reuse_policy, conflict)
         except AlreadyStartedError as error:

@@ -1,5 +1,5 @@
-"""What runs ask of others: children, signals and cancellations. A function is called as the command
-that it carries out.
+"""The commands by which runs reach others: children, signals and cancellations. A function is
+called as the command that it carries out.
 """
 
 from collections.abc import Callable

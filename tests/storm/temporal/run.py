@@ -43,7 +43,7 @@ class ReplayDiffersError(Exception):
 
 
 class TaskFailedError(Exception):
-    """A workflow's code has failed: on a real server its task is tried again until somebody mends
+    """A workflow's code has failed: on a real server its task is tried again until somebody fixes
     it.
     """
 
@@ -118,7 +118,7 @@ class Run:
             loop.call_later(self.server.delay("workflow.task"), self._task, context=loop.outside.copy())
 
     def query(self, name: str, arguments: list[common.Payload]) -> common.Payload:
-        """Ask the workflow; what has come and is not told yet is told first."""
+        """Ask the workflow; what has come meanwhile goes first."""
         if self._jobs and self.is_open:
             self._task()
         job = QueryWorkflow(query_id="q", query_type=name, arguments=arguments)
@@ -289,7 +289,7 @@ def definitions(workflows: list[type]) -> dict[str, _Definition]:
 
 
 def _words(command: WorkflowCommand) -> str:
-    """What a command asks for, as far as a history holds a replay to it."""
+    """The part of a command to which a history holds a replay."""
     kind = command.WhichOneof("variant") or ""
     body = getattr(command, kind)
     named = [

@@ -1,4 +1,4 @@
-"""What the server shows of its runs: lists, and the ends of histories."""
+"""The server's runs as they are shown: lists, and the ends of histories."""
 
 import asyncio
 import re
