@@ -28,7 +28,7 @@ _PROCESSES = 2
 _RESTART = 3.0
 _FEW_CALLS = 30
 _TROUBLE = ("kill", "freeze", "clock", "roll")
-_SETTLE_SECONDS = 900.0
+_SETTLE_SECONDS = 600.0
 _MOST_STEPS = 400_000
 
 
