@@ -61,6 +61,8 @@ class EngineProcess(Host):
         super().__init__(name)
         self.server = server
         self.loop = server.loop
+        self.client: Any = None
+        self.org_id = ""
         self.is_stopping = False
         self.background: list[Callable[[], Any]] = []
         """Coroutine functions that run beside the steps."""
@@ -101,9 +103,6 @@ class EngineProcess(Host):
         """End it as an orchestrator does: its steps hear of it, and have some seconds."""
         self.is_stopping = True
         self._stopping.set()
-        for each in self._running:
-            if each.task is not None:
-                each.task.get_loop()
         self.loop.call_later(_DRAIN, self._end, context=self._context)
 
     def _end(self) -> None:
@@ -244,9 +243,6 @@ class EngineProcess(Host):
     @property
     def _converter(self) -> DataConverter:
         return self.server.converter
-
-    client: Any = None
-    org_id: str = ""
 
 
 class _Innermost(ActivityInboundInterceptor):
