@@ -54,7 +54,7 @@ def bug(planted: str) -> AbstractContextManager[object]:
 
 
 def run_seeds(
-    parts: Parts, seeds: range, weather: Weather = STORM, *, planted: str = ""
+    parts: Parts, seeds: Iterable[int], weather: Weather = STORM, *, planted: str = ""
 ) -> Iterator[Outcome]:
     """Run the schedules of some seeds."""
     gc.collect()
