@@ -44,7 +44,7 @@ _SCARCE_SHARE = 0.2
 """Of the schedules have an org with few calls left."""
 _POLLED_SHARE = 0.3
 """Of the schedules have an object that is polled beside the stream."""
-_TROUBLE = (("kill", 3), ("freeze", 3), ("clock", 1), ("roll", 1))
+_TROUBLE = (("kill", 3), ("freeze", 5), ("clock", 1), ("roll", 1))
 
 
 def draw_plan(seed: int) -> Plan:
@@ -61,12 +61,12 @@ def draw_plan(seed: int) -> Plan:
     ]
     acts += [
         Act(
-            round(chance.uniform(2, STORM_SECONDS), 2),
+            round(chance.uniform(2, STORM_SECONDS - 5), 2),
             _one_of(chance, _TROUBLE),
             chance.randrange(1_000),
-            round(chance.choice([1, 5, 14, 30]) * chance.uniform(0.7, 1.3), 1),
+            round(chance.choice([1, 5, 17, 17, 30]) * chance.uniform(0.7, 1.3), 1),
         )
-        for _ in range(chance.choice([0, 0, 1, 1, 2, 3]))
+        for _ in range(chance.choice([0, 1, 1, 2, 2, 3]))
     ]
     if chance.random() < _SCARCE_SHARE:
         acts.append(Act(0.0, "quota", chance.randrange(1_000)))
