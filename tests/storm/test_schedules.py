@@ -30,11 +30,11 @@ def test_the_same_seed_is_the_same_storm(storm: Parts) -> None:
 
 
 def test_a_bug_is_found_and_shrunk_to_a_few_steps(storm: Parts) -> None:
-    name = "a-batch-never-started"
+    name = "a-manifest-without-a-fence"
     _, found = first_broken(storm, MOST, planted=name)
     assert found is not None
     with bug(name):
-        small = shrink(storm, found, STORM, most=25)
+        small = shrink(storm, found, STORM, most=12)
     assert law_of(small) == law_of(found)
     assert small.size < found.size
 
