@@ -13,8 +13,12 @@ from clients.salesforce import http, http_errors
 
 
 def _echo_is_foreign() -> AbstractContextManager[object]:
-    """Law 6: our own last write of a record counts as somebody else's change."""
-    return patch.object(record_facts, "exclude_own_writes", lambda seen, *_: dict(seen))
+    """Law 6: our own last write of a record counts as somebody else's change, in the record as in
+    the change log.
+    """
+    return patch.multiple(
+        record_facts, exclude_own_writes=lambda seen, *_: dict(seen), CLIENT_PREFIX="somebody-else-"
+    )
 
 
 def _lost_answer_is_a_refusal() -> AbstractContextManager[object]:
