@@ -1,4 +1,4 @@
-"""The plan of a schedule, drawn from its seed: acts of users in the org, and trouble of the
+"""The plan of a schedule, drawn from its seed: acts of users in the org, and faults of the
 engine's processes. Faults at boundaries are drawn while it runs (`fate.py`).
 """
 
