@@ -99,7 +99,7 @@ class StormOrg:
                 if fault == "cut":
                     raise StreamBrokenError(lane=channel, detail="the storm cuts the stream")
                 before = position
-                rows, position = self.org.channels.read(found, position, _ANSWER_EVENTS, 2**20)
+                rows, position = self.org.channels.read(found, position, (_ANSWER_EVENTS, 2**20))
                 if rows and fault == "lost":
                     # Delivered and counted, and the answer never comes: the client asks again.
                     position = before

@@ -4,6 +4,7 @@
 """
 
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,10 @@ def arrows_table() -> str:
         if others
     ]
     alone = [
-        f"In `{layer}` these import none: {', '.join(sorted(name for name, others in capabilities.items() if not others))}."
+        textwrap.fill(
+            f"In `{layer}` these import none: {', '.join(sorted(name for name, others in capabilities.items() if not others))}.",
+            width=100,
+        )
         for layer, capabilities in CAPABILITIES.items()
     ]
     return "\n".join(["| layer | capability | imports |", "|---|---|---|", *rows, "", *alone, ""])

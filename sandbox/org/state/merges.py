@@ -1,9 +1,8 @@
 """Merges: up to two records are merged into a third one of their object.
 
 The losers go to the recycle bin with the winner as their MasterRecordId, their children become
-the winner's, and the winner is updated. So a merge is a delete and an update to whoever follows
-the changes (Apex Developer Guide, "Triggers and Merge Statements"; SOAP API Developer Guide,
-"merge()").
+the winner's, and the winner is updated. Followers of the changes see a delete and an update (Apex
+Developer Guide, "Triggers and Merge Statements"; SOAP API Developer Guide, "merge()").
 """
 
 from collections.abc import Iterator, Mapping, Sequence
