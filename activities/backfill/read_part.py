@@ -26,6 +26,7 @@ from clients.salesforce.bulk.query_jobs import JobResult, LaneJobs, new_intent, 
 from clients.salesforce.call_count import counting_calls
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.polling import VISIBILITY_DELAY
+from clients.salesforce.readable import reading
 from clients.salesforce.safe_words import safe_words
 from clients.salesforce.soql import between, selected_fields
 from clients.storage.chain import RowFacts
@@ -222,11 +223,8 @@ class _Reader:
             if error.is_missing:
                 raise JobLostError(lane=self.lane, detail="the org has it no more") from error
             raise
-        try:
+        with reading(f"a page of query job {job}"):
             page = await asyncio.to_thread(page_of_csv, answer.csv, self._spec)
-        except pa.ArrowInvalid as error:
-            detail = f"a page of query job {job} is not whole"
-            raise UnavailableError(system="Salesforce", detail=detail) from error
         if answer.rows not in (len(page), -1):
             detail = f"a page of query job {job} has {len(page)} rows, its header says {answer.rows}"
             raise UnavailableError(system="Salesforce", detail=detail)

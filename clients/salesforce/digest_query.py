@@ -20,6 +20,7 @@ from clients.salesforce.bucket_query import where_modified
 from clients.salesforce.bulk.query import BulkQuery
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.polled_rows import rows_of_csv
+from clients.salesforce.readable import reading
 from clients.salesforce.records_by_id import RecordsById
 from clients.salesforce.soql_requests import SoqlCalls
 from schemas.catalogue import ObjectSpec
@@ -155,7 +156,8 @@ class FactQuery:
 
     def _of_csv(self, body: bytes) -> pa.Table:
         if self.values is None:
-            return _bare(body)
+            with reading("a page of a query job"):
+                return _bare(body)
         fields = {name: self.spec.fields[name] for name in {*self.fields, "LastModifiedDate"}}
         rows = rows_of_csv(body, with_fields(self.spec, fields))
         facts = np.zeros(len(rows), FACTS)

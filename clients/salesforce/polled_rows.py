@@ -8,6 +8,7 @@ depend on how busy the object was.
 from collections.abc import Mapping
 from typing import Any
 
+from clients.salesforce.readable import reading
 from schemas.catalogue import FieldType, ObjectSpec
 from schemas.ingest.positions import PolledRow, epoch_ms
 from transforms.ingest.row_pages import read_csv_texts, row_value
@@ -28,8 +29,13 @@ def rows_of_csv(body: bytes, spec: ObjectSpec) -> list[PolledRow]:
     Results for a Query Job").
 
     Empty is null: Salesforce stores no empty texts. NUL bytes, which results may hold, stay:
-    staging leaves them out and says so.
+    staging leaves them out and says so. Raises `UnavailableError` for a page that cannot be read.
     """
+    with reading("a page of a query job"):
+        return _rows(body, spec)
+
+
+def _rows(body: bytes, spec: ObjectSpec) -> list[PolledRow]:
     table = read_csv_texts(body)
     kinds = {name: field.type for name, field in spec.fields.items()}
     columns = []

@@ -19,8 +19,8 @@ from schemas.writeback.files import MOST_LINE, READER_SECONDS, FileFormat
 _COMMAND = (sys.executable, "-m", "clients.writeback.row_reader")
 _LONGEST_PIECE = 4 * MOST_LINE
 _TOO_MUCH = (
-    "reading on takes more memory or time than a file may; hand in its rows in smaller files, or write it "
-    "again with plain encodings"
+    "reading on takes more memory or time than a file may, or it is broken; hand in its rows in smaller "
+    "files, or write it again with plain encodings"
 )
 
 

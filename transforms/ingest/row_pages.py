@@ -179,8 +179,13 @@ def count_changes(page: pa.Table) -> int:
 
 
 def read_csv_texts(body: bytes) -> pa.Table:
-    """Every column of a CSV as texts, empty ones null."""
-    header = body[: body.find(b"\n")].decode()
+    """Every column of a CSV as texts, empty ones null; raises `pyarrow.ArrowInvalid` for what is no
+    CSV.
+    """
+    try:
+        header = body[: body.find(b"\n")].decode()
+    except UnicodeDecodeError as error:
+        raise pa.ArrowInvalid("the header is no UTF-8") from error
     names = [name.strip().strip('"') for name in header.split(",")]
     try:
         return _read_csv(body, names)

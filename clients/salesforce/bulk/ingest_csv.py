@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from clients.salesforce.collections import Row
+from clients.salesforce.readable import reading
 from schemas.catalogue import ObjectSpec
 from schemas.salesforce.limits import (
     BULK_FIELD_MAX_CHARACTERS,
@@ -76,10 +77,18 @@ def ingest_file(spec: ObjectSpec, key_field: str, rows: Sequence[Row], *, by_id:
 
 def ingest_results(content: bytes, column: str) -> Iterator[tuple[str, RowResult]]:
     """The rows of a job's results by their value of a column: what was written, or what was refused
-    and why.
+    and why. Raises `UnavailableError` for results that cannot be read to their end.
     """
+    with reading("the results of an ingest job"):
+        yield from _results(content, column)
+
+
+def _results(content: bytes, column: str) -> Iterator[tuple[str, RowResult]]:
     text = io.StringIO(content.replace(b"\0", b"").decode(), newline="")
-    for row in csv.DictReader(text):
+    for row in csv.DictReader(text, strict=True):
+        # Every row that we send has a key, so one without is a row that was cut off.
+        if None in row or None in row.values() or not row[column]:
+            raise ValueError("a row has more or fewer cells than the header, or no key")
         if "sf__Error" in row:
             yield row[column], _failed(row["sf__Error"])
         else:

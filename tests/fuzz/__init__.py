@@ -1,0 +1,1 @@
+"""Fuzzing of what reads from outside: `make fuzz`. `targets/` has a file a reader."""
