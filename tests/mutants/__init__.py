@@ -1,0 +1,1 @@
+"""Mutation testing: `make mutants`. What survives shows an assertion that is missing."""

@@ -1,0 +1,60 @@
+"""`make mutants`: judge the mutants of rooms, folders or files; none named = all rooms.
+
+Verdicts are kept in var/mutants and are not judged again while the file, and the tests of its room,
+stay as they are; `--again` judges survivors and those without a test once more.
+"""
+
+import argparse
+import sys
+
+import pytest
+
+from tests.mutants.judge import Judge, Verdict
+from tests.mutants.mutate import Mutant, mutants_of
+from tests.mutants.results import Results, report
+from tests.mutants.rooms import ROOMS, ROOT, files_of, room_of
+
+def main() -> int:
+    """Exit code 0: a survivor is a place to read, and no failure."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    parser.add_argument("places", nargs="*", help=f"of {', '.join(ROOMS)}; or paths")
+    parser.add_argument("--again", action="store_true", help="judge survivors once more")
+    parser.add_argument("--report", action="store_true", help="only show what is known")
+    parser.add_argument("--survivors", action="store_true", help="list each survivor")
+    asked = parser.parse_args()
+    results = Results()
+    rooms: dict[str, list[str]] = {}
+    for file in files_of(asked.places):
+        rooms.setdefault(room_of(file), []).append(file)
+    if not asked.report:
+        for room, files in rooms.items():
+            _judge(room, files, results, again=asked.again)
+    sys.stdout.write(report(results, [file for files in rooms.values() for file in files], survivors=asked.survivors))
+    return 0
+
+
+def _judge(room: str, files: list[str], results: Results, *, again: bool) -> None:
+    waiting = [each for file in files for each in mutants_of(file) if results.is_open(each, again=again)]
+    if not waiting:
+        return
+    sys.stderr.write(f"{room}: {len(waiting)} mutants\n")
+
+    def work(judge: Judge) -> None:
+        for place, mutant in enumerate(waiting, 1):
+            verdict, killer = judge.verdict(mutant)
+            results.add(mutant, verdict, killer)
+            if verdict in (Verdict.SURVIVED, Verdict.NO_TEST):
+                sys.stderr.write(_line(mutant, verdict))
+            if place % 50 == 0:
+                sys.stderr.write(f"{room}: {place} of {len(waiting)}\n")
+
+    judges = [each for each in (ROOMS[room].judges if room in ROOMS else ("tests/unit",)) if (ROOT / each).exists()]
+    pytest.main(["-q", "-s", "-p", "no:xdist", "-p", "no:cacheprovider", *judges], plugins=[Judge(files, work)])
+
+
+def _line(mutant: Mutant, verdict: Verdict) -> str:
+    return f"{verdict}: {mutant.file}:{mutant.line}\n    {mutant.before}\n    {mutant.after}\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

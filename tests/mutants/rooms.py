@@ -1,0 +1,68 @@
+"""The files whose mutants are judged, and the tests that judge."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+
+
+class Room(NamedTuple):
+    """A room's files, and the tests that judge their mutants."""
+
+    files: tuple[str, ...]
+    judges: tuple[str, ...]
+
+
+def _room(files: str, judges: str) -> Room:
+    return Room(tuple(files.split()), tuple(f"tests/{each}" for each in judges.split()))
+
+
+ROOMS = {
+    "governor": _room("transforms/governor", "unit/governor laws/test_law_5_no_token_no_call.py"),
+    "chain": _room(
+        "clients/storage/chain.py clients/database/audit_chain.py",
+        "unit/chain unit/ingest unit/erasure unit/retention laws/test_law_2_one_chain.py",
+    ),
+    "apply": _room("transforms/apply activities/apply", "unit/apply unit/ingest unit/reconcile laws"),
+    "writeback": _room("transforms/writeback", "unit/writeback unit/cli unit/salesforce"),
+    "audit": _room("clients/audit clients/database/audit_log.py activities/audit.py", "unit/chain laws"),
+    "planner": _room("transforms/planner", "unit/planner"),
+    "reconcile": _room("transforms/reconcile", "unit/reconcile"),
+    "replay": _room("transforms/replay transforms/repair.py transforms/backfill.py", "unit/replay unit/ingest unit/test_parts.py"),
+    "pii": _room("transforms/pii", "unit/pii unit/erasure"),
+    "values": _room(
+        "transforms/convert_values.py transforms/misfits.py transforms/exact_json.py transforms/deep_json.py",
+        "unit/ingest unit/test_convert_values.py unit/test_exact_json.py unit/pii",
+    ),
+    "ingest": _room("transforms/ingest", "unit/ingest unit/salesforce unit/erasure"),
+    "drift": _room("transforms/drift", "unit/drift unit/catalogue"),
+    "catalogue": _room("transforms/catalogue", "unit/catalogue unit/test_catalogue.py"),
+    "quality": _room("transforms/quality", "unit/quality unit/ingest"),
+    "erasure": _room("transforms/erasure", "unit/erasure unit/quality"),
+    "retention": _room("transforms/retention", "unit/retention"),
+    "status": _room("transforms/status transforms/proof.py", "unit/status unit/cli"),
+    "model": _room("transforms/model", "unit/model"),
+}
+"""By name, in the order in which they are judged. Of the tests only those that start no process."""
+
+NOT_JUDGES = frozenset({"test_imports.py", "test_render.py", "test_shared_sql.py"})
+"""Files of tests that take long and say nothing of a line: interpreters started, SQL compared."""
+
+
+def files_of(asked: list[str]) -> list[str]:
+    """Paths from the root of the rooms, folders and files that are asked for; none = all rooms."""
+    places = [place for each in asked or ROOMS for place in (ROOMS[each].files if each in ROOMS else (each,))]
+    found = dict.fromkeys(path for place in places for path in _files(ROOT / place))
+    return [str(path.relative_to(ROOT)) for path in found]
+
+
+def room_of(file: str) -> str:
+    """The name of a file's room; the file's folder for one of none."""
+    holds = (name for name, room in ROOMS.items() if any(file.startswith(place) for place in room.files))
+    return next(holds, str(Path(file).parent))
+
+
+def _files(place: Path) -> list[Path]:
+    if place.is_file():
+        return [place]
+    return sorted(path for path in place.rglob("*.py") if path.name != "__init__.py")
