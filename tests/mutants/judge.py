@@ -33,6 +33,8 @@ MOST_SECONDS = 5.0
 """Processor time of the tests that judge one mutant, as they took without it."""
 MOST_OF_A_TEST = 1.0
 """Processor time of a test that may judge, while its lines are watched."""
+_LONGEST_WAIT = 30.0
+"""A test that sleeps for longer is no judge."""
 _TIMES_SLOWER, _LEAST_SECONDS = 10, 5
 
 
@@ -141,6 +143,7 @@ class Judge:
         def looked() -> str:
             watch = coverage.Coverage(data_file=str(data), include=[str(ROOT / each) for each in self.files])
             signal.signal(signal.SIGPROF, _end_test)
+            signal.signal(signal.SIGALRM, _end_test)
             watch.start()
             took = []
             for name in self.items:
@@ -168,10 +171,12 @@ class Judge:
     def _is_quick(self, name: str) -> bool:
         """It passes in the time of one that may judge."""
         signal.setitimer(signal.ITIMER_PROF, MOST_OF_A_TEST)
+        signal.setitimer(signal.ITIMER_REAL, _LONGEST_WAIT)
         try:
             return self._passes(name)
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _passes(self, name: str) -> bool:
         reports = runtestprotocol(self.items[name], log=False, nextitem=None)
