@@ -15,7 +15,7 @@ CLIENTS := $(patsubst tests/real_clients/locks/%.lock,%,$(wildcard tests/real_cl
 REDSHIFT_CLIENTS := $(patsubst tests/redshift_clients/locks/%.lock,%,$(wildcard tests/redshift_clients/locks/*.lock))
 PEERS := airbyte-source-salesforce tap-salesforce
 
-.PHONY: help setup demo up dashboards storm storm-planted test test-heavy test-incidents test-observability test-any-schema test-clients test-redshift-clients test-api-fuzz test-compose test-console test-deploy record-roles lint prose docs format bench bench-day bench-peers bench-writeback histories lock clean model test-model
+.PHONY: help setup demo up dashboards storm storm-planted test test-heavy test-incidents test-observability test-any-schema test-clients test-redshift-clients test-api-fuzz fuzz mutants coverage test-compose test-console test-deploy record-roles lint prose docs format bench bench-day bench-peers bench-writeback histories lock clean model test-model
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -93,6 +93,27 @@ test-compose: setup .venv-clients/compose/.installed  ## the image and docker-co
 
 test-api-fuzz: setup .venv-clients/fuzz/.installed  ## the HTTP API under schemathesis; EXAMPLES=40
 	@EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -m fuzz -o faulthandler_timeout=7200 tests/service/api/test_schemathesis.py $(ARGS)
+
+SECONDS ?= 600
+fuzz: setup .venv-clients/atheris/.installed  ## what reads from outside under atheris, a target after the other; SECONDS=600 each, TARGETS="soql bulk_csv"
+	@PYTHONPATH=.venv-clients/atheris $(BIN)/python -m tests.fuzz $(TARGETS) --seconds $(SECONDS)
+
+mutants: setup .venv-clients/mutants/.installed  ## mutation testing by room or file: make mutants ARGS="governor transforms/apply/fold.py --survivors"
+	@PYTHONPATH=.venv-clients/mutants $(BIN)/python -m tests.mutants $(ARGS)
+
+coverage: setup .venv-clients/mutants/.installed  ## branch coverage by tests/unit: a number, no gate; 6 minutes
+	@PYTHONPATH=.venv-clients/mutants $(BIN)/python -m tests.coverage $(ARGS)
+
+# Beside the engine's own environment, not in it: a tool that watches the code needs the code's packages.
+.venv-clients/atheris/.installed: tests/fuzz/atheris.lock
+	@echo "installing atheris (once)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target $(@D) --requirement $<
+	@touch $@
+
+.venv-clients/mutants/.installed: tests/mutants/mutants.lock
+	@echo "installing mutmut and coverage (once)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target $(@D) --requirement $<
+	@touch $@
 
 .venv-clients/fuzz/.installed: tests/fuzz/schemathesis.lock
 	@echo "installing schemathesis (once)"
@@ -204,6 +225,7 @@ lock: setup  ## write requirements.lock from pyproject.toml, and the image's loc
 	@$(COMPILE) deploy/image/build.in --constraint requirements.lock --output-file deploy/image/build.lock
 	@$(COMPILE) tests/compose/compose.in --output-file tests/compose/compose.lock
 	@for each in tests/deploy/locks/*.in tests/redshift_clients/locks/*.in; do $(COMPILE) $$each --output-file $${each%.in}.lock; done
+	@for each in tests/fuzz/atheris tests/mutants/mutants; do $(COMPILE) --no-deps $$each.in --output-file $$each.lock; done
 	@$(COMPILE) --no-strip-extras deploy/model/dbt.in --output-file deploy/model/dbt.lock
 	@for each in tests/deploy/locks/*.in; do $(COMPILE) $$each --output-file $${each%.in}.lock; done
 

@@ -29,11 +29,11 @@ from _pytest.runner import runtestprotocol
 from tests.mutants.mutate import Mutant
 from tests.mutants.rooms import NOT_JUDGES, ROOT
 
-MOST_SECONDS = 5.0
+MOST_SECONDS = 1.5
 """Processor time of the tests that judge one mutant, as they took without it."""
-MOST_OF_A_TEST = 1.0
+MOST_OF_A_TEST = 0.3
 """Processor time of a test that may judge, while its lines are watched."""
-_LONGEST_WAIT = 30.0
+_LONGEST_WAIT = 5.0
 """A test that sleeps for longer is no judge."""
 _TIMES_SLOWER, _LEAST_SECONDS = 10, 5
 
@@ -102,6 +102,7 @@ class Judge:
         warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads, which only wait here
         self._look_at_tests()
         self._functions = _functions_of({str(ROOT / file) for file in self.files})
+        gc.freeze()  # a fork copies no page because of a collection
         self.work(self)
         return True
 

@@ -99,10 +99,17 @@ class _Finder(cst.CSTVisitor):
                         self._add(node, changed)
         return super().on_visit(node)
 
+    def _is_cut(self, node: cst.CSTNode) -> bool:
+        argument = self.get_metadata(ParentNodeProvider, node)
+        call = self.get_metadata(ParentNodeProvider, argument)
+        return isinstance(call, cst.Call) and isinstance(call.func, cst.Name) and call.func.value == "int"
+
     def _parent_is_outermost(self, node: cst.CSTNode) -> bool:
         return self._outermost is not None and self.get_metadata(ParentNodeProvider, node) is self._outermost
 
     def _add(self, node: cst.CSTNode, changed: cst.CSTNode) -> None:
+        if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.FloorDivide) and self._is_cut(node):
+            return  # int(a // b) and int(a / b) are one for numbers from 0
         position: Any = self.get_metadata(PositionProvider, node, None)
         if position is None:
             return

@@ -89,7 +89,7 @@ class BudgetAccount(BaseModel):
     def spent(self, lease_class: LeaseClass) -> int:
         """Tokens that count against the class's share: of the last 24 hours, and those it holds."""
         kept = sum(hour.get(lease_class, 0) for hour in self.hours.values())
-        return self.alive(lease_class) + (0 if self.budget.is_concurrency else kept)
+        return self.alive(lease_class) + kept
 
     def read(self, reading: Reading) -> bool:
         """Take over what the org says; False for a reading older than the one we have."""
@@ -125,7 +125,8 @@ class BudgetAccount(BaseModel):
         if reading.at.timestamp() <= self.refused_at:
             return
         as_of = (reading.at - reading.lag).timestamp()
-        self.recent = {end: count for end, count in self.set_aside.items() if end > as_of} | self.recent
+        # What this reading holds of it is taken out again when the reading is taken over.
+        self.recent = self.set_aside | self.recent
         self.as_of = min(self.as_of, as_of)
         self.set_aside, self.refused_at = {}, 0.0
         self.paused_until, self.paused_because = 0.0, ""

@@ -214,6 +214,32 @@ def test_a_raised_allocation_read_after_the_refusal_brings_back_what_was_set_asi
     assert made.as_of == BEGIN - 9
 
 
+def test_what_two_refusals_set_aside_comes_back() -> None:
+    made = book(used=10)
+    made.prepay(7, BEGIN)
+    refuse(made, 30)
+    made.prepay(5, BEGIN + 60)
+    refuse(made, 90)
+    assert made.used_at_most() == MAXIMUM
+    assert made.read(reading(100, used=10, maximum=2 * MAXIMUM, lag=110))
+    assert made.used_at_most() == 22
+
+
+def test_a_raised_reading_holds_what_ended_by_its_own_time() -> None:
+    made = book(used=10)
+    made.prepay(7, BEGIN)
+    refuse(made, 30)
+    assert made.read(reading(45, used=17, maximum=2 * MAXIMUM, lag=40))
+    assert made.used_at_most() == 17
+
+
+def test_a_refusal_at_the_end_of_five_seconds_counts_what_was_spent_in_them() -> None:
+    made = book(used=10)
+    made.prepay(7, BEGIN)
+    refuse(made, 5)
+    assert made.used_at_most() == MAXIMUM
+
+
 def test_a_reading_of_the_same_allocation_leaves_the_refusal() -> None:
     made = book()
     refuse(made, 0)
