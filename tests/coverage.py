@@ -51,7 +51,10 @@ def _table(watch: coverage.Coverage) -> str:
                 branches=numbers.n_branches,
                 taken=numbers.n_executed_branches,
             )
-    rows = [f"| {name} | {_share(n['hit'], n['lines'])} | {_share(n['taken'], n['branches'])} |" for name, n in counts.items()]
+    rows = [
+        f"| {name} | {_share(n['hit'], n['lines'])} | {_share(n['taken'], n['branches'])} |"
+        for name, n in counts.items()
+    ]
     return "\n".join(["| layer | lines % | branches % |", "|---|--:|--:|", *rows]) + "\n"
 
 

@@ -16,6 +16,7 @@ def reading(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except (ValueError, KeyError, csv.Error) as error:  # pyarrow's and Unicode's errors are ValueErrors
+    # pyarrow's and Unicode's errors are ValueErrors
+    except (ValueError, KeyError, csv.Error) as error:
         detail = f"{what} is not whole, or is no CSV ({type(error).__name__})"
         raise UnavailableError(system="Salesforce", detail=detail) from error

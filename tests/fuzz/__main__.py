@@ -1,4 +1,6 @@
-"""`make fuzz`: atheris over one reader, or over each in turn. SECONDS each; findings do not end a run."""
+"""`make fuzz`: atheris over one reader, or over each in turn. SECONDS each; findings do not end
+a run.
+"""
 
 import argparse
 import subprocess
@@ -23,7 +25,9 @@ def main() -> int:
         with (LOGS / f"{name}.log").open("wb") as log:
             code = subprocess.run(command, stdout=log, stderr=log, check=False).returncode
         line = LOGS / f"{name}.txt"
-        sys.stdout.write(line.read_text() if code == 0 and line.exists() else f"{name}: died, see {log.name}\n")
+        sys.stdout.write(
+            line.read_text() if code == 0 and line.exists() else f"{name}: died, see {log.name}\n"
+        )
         sys.stdout.flush()
     return int(any(FINDINGS.glob("*/*")))
 

@@ -21,7 +21,18 @@ SLOW_SECONDS = 2.0
 """Processor time that no input of `MOST_BYTES` may take."""
 MOST_BYTES = 16_384
 _HANG_SECONDS = 120
-_INSTRUMENTED = ["clients", "transforms", "schemas", "activities", "api", "sandbox", "lark", "fastapi", "csv", "json"]
+_INSTRUMENTED = [
+    "clients",
+    "transforms",
+    "schemas",
+    "activities",
+    "api",
+    "sandbox",
+    "lark",
+    "fastapi",
+    "csv",
+    "json",
+]
 
 
 class Session:
@@ -70,7 +81,7 @@ def _place(error: BaseException) -> str:
 
 def run(name: str, seconds: int) -> None:
     """Fuzz the reader so long, and end the process."""
-    import atheris  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415  in an environment of its own
+    import atheris
 
     with atheris.instrument_imports(include=_INSTRUMENTED, enable_loader_override=False):
         module = target(name)

@@ -14,6 +14,7 @@ from tests.mutants.mutate import Mutant, mutants_of
 from tests.mutants.results import Results, report
 from tests.mutants.rooms import ROOMS, ROOT, files_of, room_of
 
+
 def main() -> int:
     """Exit code 0: a survivor is a place to read, and no failure."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
@@ -29,7 +30,9 @@ def main() -> int:
     if not asked.report:
         for room, files in rooms.items():
             _judge(room, files, results, again=asked.again)
-    sys.stdout.write(report(results, [file for files in rooms.values() for file in files], survivors=asked.survivors))
+    sys.stdout.write(
+        report(results, [file for files in rooms.values() for file in files], survivors=asked.survivors)
+    )
     return 0
 
 
@@ -48,8 +51,12 @@ def _judge(room: str, files: list[str], results: Results, *, again: bool) -> Non
             if place % 50 == 0:
                 sys.stderr.write(f"{room}: {place} of {len(waiting)}\n")
 
-    judges = [each for each in (ROOMS[room].judges if room in ROOMS else ("tests/unit",)) if (ROOT / each).exists()]
-    pytest.main(["-q", "-s", "-p", "no:xdist", "-p", "no:cacheprovider", *judges], plugins=[Judge(files, work)])
+    judges = [
+        each for each in (ROOMS[room].judges if room in ROOMS else ("tests/unit",)) if (ROOT / each).exists()
+    ]
+    pytest.main(
+        ["-q", "-s", "-p", "no:xdist", "-p", "no:cacheprovider", *judges], plugins=[Judge(files, work)]
+    )
 
 
 def _line(mutant: Mutant, verdict: Verdict) -> str:

@@ -73,7 +73,7 @@ class Judge:
 
     def pytest_configure(self) -> None:
         """Fewer examples, always the same ones, and none made small: a failure is enough."""
-        import hypothesis  # noqa: PLC0415  pytest wants to import it first
+        import hypothesis
 
         hypothesis.settings.register_profile(
             "mutants",
@@ -99,7 +99,8 @@ class Judge:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """In place of running them all."""
         self.items = {item.nodeid: item for item in session.items}
-        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads, which only wait here
+        # of a fork beside threads, which only wait here
+        warnings.simplefilter("ignore", DeprecationWarning)
         self._look_at_tests()
         self._functions = _functions_of({str(ROOT / file) for file in self.files})
         gc.freeze()  # a fork copies no page because of a collection
@@ -175,6 +176,8 @@ class Judge:
         signal.setitimer(signal.ITIMER_REAL, _LONGEST_WAIT)
         try:
             return self._passes(name)
+        except BaseException:  # the time may be over between two of pytest's own steps
+            return False
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -187,8 +190,16 @@ class Judge:
         """What puts the mutant's code in the place of its function's."""
         file = str(ROOT / mutant.file)
         changed = _code_of(compile(mutant.source, file, "exec", dont_inherit=True), mutant)
-        found = [] if changed is None else self._functions.get((file, mutant.function, changed.co_firstlineno), [])
-        if changed is None or not found or any(len(each.__code__.co_freevars) != len(changed.co_freevars) for each in found):
+        found = (
+            []
+            if changed is None
+            else self._functions.get((file, mutant.function, changed.co_firstlineno), [])
+        )
+        if (
+            changed is None
+            or not found
+            or any(len(each.__code__.co_freevars) != len(changed.co_freevars) for each in found)
+        ):
             return None
         code = changed
 
@@ -222,8 +233,8 @@ def _code_of(module: CodeType, mutant: Mutant) -> CodeType | None:
 
 
 def _apart(work: Callable[[], str], seconds: float) -> tuple[int, str]:
-    """Do it in a forked process with so much processor time; its end as `os.waitstatus_to_exitcode`,
-    and its answer.
+    """Do it in a forked process with so much processor time; its end as
+    `os.waitstatus_to_exitcode`, and its answer.
     """
     reader, writer = os.pipe()
     sys.stdout.flush()
@@ -264,7 +275,7 @@ def _write(place: int, answer: bytes) -> None:
 def _read(place: int, child: int, seconds: float) -> bytes:
     """Everything until the pipe's end; one that sleeps for longer is killed."""
     ends = time.monotonic() + seconds
-    pieces = []
+    pieces: list[bytes] = []
     while True:
         ready, _, _ = select.select([place], [], [], max(0.0, ends - time.monotonic()))
         if not ready:

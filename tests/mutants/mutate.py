@@ -1,8 +1,8 @@
 """The mutants of a file: mutmut's operators, each at each place where it applies.
 
-Left out: changed texts, arguments and assigned values, which fail at the first run of their line and
-so measure coverage alone; annotations; and what is worked out while a module is imported (defaults,
-constants, decorators).
+Left out: changed texts, arguments and assigned values, which fail at the first run of their line
+and so measure coverage alone; annotations; and what is worked out while a module is imported
+(defaults, constants, decorators).
 """
 
 import ast
@@ -56,7 +56,7 @@ def mutants_of(file: str) -> list[Mutant]:
     return sorted(found.values(), key=lambda each: each.line)
 
 
-class _Finder(cst.CSTVisitor):
+class _Finder(cst.CSTVisitor):  # type: ignore[misc]  # libcst is in an environment of its own
     METADATA_DEPENDENCIES = (PositionProvider, ParentNodeProvider)
 
     def __init__(self, file: str, source: str) -> None:
@@ -108,7 +108,11 @@ class _Finder(cst.CSTVisitor):
         return self._outermost is not None and self.get_metadata(ParentNodeProvider, node) is self._outermost
 
     def _add(self, node: cst.CSTNode, changed: cst.CSTNode) -> None:
-        if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.FloorDivide) and self._is_cut(node):
+        if (
+            isinstance(node, cst.BinaryOperation)
+            and isinstance(node.operator, cst.FloorDivide)
+            and self._is_cut(node)
+        ):
             return  # int(a // b) and int(a / b) are one for numbers from 0
         position: Any = self.get_metadata(PositionProvider, node, None)
         if position is None:

@@ -58,7 +58,9 @@ def report(results: Results, files: Iterable[str], *, survivors: bool) -> str:
             for key in (file, f"**{room_of(file)}**"):
                 counts[key][verdict] += 1
             if verdict in (Verdict.SURVIVED, Verdict.NO_TEST):
-                left.append(f"{verdict} {mutant.file}:{mutant.line}\n    {mutant.before}\n    {mutant.after}\n")
+                left.append(
+                    f"{verdict} {mutant.file}:{mutant.line}\n    {mutant.before}\n    {mutant.after}\n"
+                )
     columns = ("killed", "timed out", "survived", "no test", "not judged", "equivalent", "open")
     lines = [f"| file | {' | '.join(columns)} | % |", f"|---|{'--:|' * (len(columns) + 1)}"]
     for name, found in sorted(counts.items()):

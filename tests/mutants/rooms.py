@@ -28,7 +28,10 @@ ROOMS = {
     "audit": _room("clients/audit clients/database/audit_log.py activities/audit.py", "unit/chain laws"),
     "planner": _room("transforms/planner", "unit/planner"),
     "reconcile": _room("transforms/reconcile", "unit/reconcile"),
-    "replay": _room("transforms/replay transforms/repair.py transforms/backfill.py", "unit/replay unit/ingest unit/test_parts.py"),
+    "replay": _room(
+        "transforms/replay transforms/repair.py transforms/backfill.py",
+        "unit/replay unit/ingest unit/test_parts.py",
+    ),
     "pii": _room("transforms/pii", "unit/pii unit/erasure"),
     "values": _room(
         "transforms/convert_values.py transforms/misfits.py transforms/exact_json.py transforms/deep_json.py",

@@ -1,5 +1,5 @@
-"""A module a reader: `check(data)` raises when a claim about the reader is false; `SEEDS` are inputs
-to begin with, `WORDS` texts that a reader knows.
+"""A module a reader: `check(data)` raises when a claim about the reader is false; `SEEDS` are
+inputs to begin with, `WORDS` texts that a reader knows.
 """
 
 from importlib import import_module

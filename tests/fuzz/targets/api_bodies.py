@@ -5,6 +5,7 @@ The first byte chooses the route. Routes do nothing here; `make test-api-fuzz` a
 
 import asyncio
 import inspect
+import json
 import re
 from typing import Any
 
@@ -58,7 +59,9 @@ _CLIENT = httpx.AsyncClient(
 )
 _WRITEBACKS = orjson.dumps({"writebacks": [asked()]})
 SEEDS = tuple(
-    bytes([place]) + body for place in range(len(_ROUTES)) for body in (_WRITEBACKS, b'{"object": "Case", "reason": "r"}')
+    bytes([place]) + body
+    for place in range(len(_ROUTES))
+    for body in (_WRITEBACKS, b'{"object": "Case", "reason": "r"}')
 )
 WORDS = (
     '"writebacks":', '"object":', '"external_id":', '"fields":', '"numbers":', '"reason":', '"since":', '"until":',
@@ -76,5 +79,5 @@ def check(data: bytes) -> None:
     answer = _LOOP.run_until_complete(sent)
     assert answer.status_code < 500, f"{method} {path}: {answer.status_code}"
     if answer.status_code < 300 and path.endswith("/writebacks"):
-        for index, item in enumerate(orjson.loads(body)["writebacks"][:20]):
+        for index, item in enumerate(json.loads(body)["writebacks"][:20]):
             check_writeback(index, item)

@@ -22,13 +22,26 @@ _HEADER = {
 }  # fmt: skip
 SEEDS = (
     b"e" + _CODEC.encode({"ChangeEventHeader": _HEADER, "Email": "a@b.c", "MailingAddress": {"City": "K"}}),
-    b"e" + _CODEC.encode({"ChangeEventHeader": _HEADER, "LastName": "L", "Phone": None, "Birthdate": "1990-01-02"}),
+    b"e"
+    + _CODEC.encode(
+        {"ChangeEventHeader": _HEADER, "LastName": "L", "Phone": None, "Birthdate": "1990-01-02"}
+    ),
     b"b0x650004E0 4-0x10",
     b"b3-0x03 10-0x1 0x0f",
     b"s" + _SCHEMA.encode(),
-    b"s" + orjson.dumps({"type": "record", "name": "A", "fields": [{"name": "B", "type": ["null", "string"]}]}),
+    b"s"
+    + orjson.dumps({"type": "record", "name": "A", "fields": [{"name": "B", "type": ["null", "string"]}]}),
 )
-WORDS = ("0x", "-0x", '"type":', '"record"', '"fields":', '["null","string"]', '"doc":"CreatedDate:DateTime"', "long")
+WORDS = (
+    "0x",
+    "-0x",
+    '"type":',
+    '"record"',
+    '"fields":',
+    '["null","string"]',
+    '"doc":"CreatedDate:DateTime"',
+    "long",
+)
 
 
 def check(data: bytes) -> None:

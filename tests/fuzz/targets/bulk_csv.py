@@ -24,11 +24,28 @@ _ROWS = (
     b'"a0x000000000001AAA","false","2026-11-25T12:00:00.000Z","a ""b"",\nc","3","a@b.c","2026-01-02",""\n'
 )
 _RESULTS = b'"sf__Id","sf__Created","ExternalId__c"\n"001000000000001AAA","true","A-1"\n'
-_FAILED = (
-    b'"sf__Id","sf__Error","ExternalId__c"\n"","REQUIRED_FIELD_MISSING:Required: a:Name --","A-1"\n'
+_FAILED = b'"sf__Id","sf__Error","ExternalId__c"\n"","REQUIRED_FIELD_MISSING:Required: a:Name --","A-1"\n'
+SEEDS = (
+    b"p" + _ROWS,
+    b"r" + _ROWS,
+    b"i" + _RESULTS,
+    b"i" + _FAILED,
+    b"u" + _ROWS,
+    b"u\xef\xbb\xbfA;B\r\n1;2\r\n",
 )
-SEEDS = (b"p" + _ROWS, b"r" + _ROWS, b"i" + _RESULTS, b"i" + _FAILED, b"u" + _ROWS, b"u\xef\xbb\xbfA;B\r\n1;2\r\n")
-WORDS = ('"Id"', "IsDeleted", "SystemModstamp", '""', "\r\n", "#N/A", "sf__Error", "sf__Created", "true", "1e400", "NaN")
+WORDS = (
+    '"Id"',
+    "IsDeleted",
+    "SystemModstamp",
+    '""',
+    "\r\n",
+    "#N/A",
+    "sf__Error",
+    "sf__Created",
+    "true",
+    "1e400",
+    "NaN",
+)
 
 
 def check(data: bytes) -> None:

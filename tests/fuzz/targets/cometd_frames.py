@@ -16,7 +16,9 @@ SEEDS = (
     _WHOLE.replace(b'"a title"', b'"\\ud800"'),
     _WHOLE.replace(b'"a title"', b"NaN"),
     orjson.dumps(_ACK),
-    orjson.dumps([{"channel": "/data/ChangeEvents", "data": event({"Count__c": 3, "Address": {"City": "K"}})}]),
+    orjson.dumps(
+        [{"channel": "/data/ChangeEvents", "data": event({"Count__c": 3, "Address": {"City": "K"}})}]
+    ),
 )
 WORDS = (
     '{"channel":', '{"data":', '"payload":', '"ChangeEventHeader":', '"recordIds":', '"changeType":', '"GAP_UPDATE"',

@@ -32,7 +32,9 @@ _MOST = 50
 
 def _parquet() -> bytes:
     sink = io.BytesIO()
-    table = pa.table({"external_id": ["C-1", "C-2"], "Subject": ["a", None], "Account.ExternalId__c": ["A", "B"]})
+    table = pa.table(
+        {"external_id": ["C-1", "C-2"], "Subject": ["a", None], "Account.ExternalId__c": ["A", "B"]}
+    )
     pq.write_table(table, sink)
     return sink.getvalue()
 

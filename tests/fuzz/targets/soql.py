@@ -32,7 +32,9 @@ WORDS = (
 def check(data: bytes) -> None:
     """Nothing but `SalesforceError`; no SQL that SQLite refuses."""
     try:
-        compiled = compile_soql(data.decode("utf-8", "replace"), ENTITIES, today=TODAY, user="005Tg0000000001IAA")
+        compiled = compile_soql(
+            data.decode("utf-8", "replace"), ENTITIES, today=TODAY, user="005Tg0000000001IAA"
+        )
     except SalesforceError:
         return
     _run(compiled)

@@ -1,5 +1,5 @@
-"""What a fuzzer once found is found no more, and its seeds pass: `tests/fuzz/findings` has a folder a
-reader.
+"""What a fuzzer once found is found no more, and its seeds pass: `tests/fuzz/findings` has a folder
+a reader.
 """
 
 from pathlib import Path

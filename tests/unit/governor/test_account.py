@@ -1,4 +1,6 @@
-"""A budget's account: each token counts from its spending until a reading holds it, to the second."""
+"""A budget's account: each token counts from its spending until a reading holds it, to the
+second.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -31,7 +33,9 @@ def book(*, used: int = 0) -> BudgetBook:
     return made
 
 
-def refuse(made: BudgetBook, second: float, *, wait: float = 900, kind: RefusalKind = RefusalKind.QUOTA) -> None:
+def refuse(
+    made: BudgetBook, second: float, *, wait: float = 900, kind: RefusalKind = RefusalKind.QUOTA
+) -> None:
     made.refuse(
         Refusal(budget=made.budget, kind=kind, at=moment(second), retry_after=timedelta(seconds=wait))
     )

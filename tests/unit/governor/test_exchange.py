@@ -33,7 +33,9 @@ def ask(
 
 
 def shares(**floors_and_ceilings: tuple[float, float]) -> GovernorConfig:
-    given = {LeaseClass(name): Share(floor=low, ceiling=high) for name, (low, high) in floors_and_ceilings.items()}
+    given = {
+        LeaseClass(name): Share(floor=low, ceiling=high) for name, (low, high) in floors_and_ceilings.items()
+    }
     return PLAIN.model_copy(update={"shares": NO_SHARES | given})
 
 
@@ -90,7 +92,11 @@ def test_during_a_pause_nothing_is_granted_and_nobody_asks_before_its_end() -> N
     made = book()
     refuse(made, 0, wait=100)
     early, late, over = ask(made, 1, second=10), ask(made, 1, second=90), ask(made, 0, second=99.5)
-    assert (early.granted, early.retry_after, early.paused_for) == (0, timedelta(seconds=90), timedelta(seconds=90))
+    assert (early.granted, early.retry_after, early.paused_for) == (
+        0,
+        timedelta(seconds=90),
+        timedelta(seconds=90),
+    )
     assert (late.retry_after, late.paused_for) == (timedelta(seconds=30), timedelta(seconds=10))
     assert early.reason == late.reason == over.reason == made.paused_because
     made.read(reading(100))
@@ -114,7 +120,10 @@ def test_one_token_at_least_is_held_at_once() -> None:
 
 def test_events_have_a_part_of_their_own() -> None:
     made = BudgetBook(budget=Budget.DELIVERED_EVENTS, maximum=MAXIMUM)
-    assert ask(made, 900, terms=PLAIN.model_copy(update={"most_at_once": 0.02, "events_at_once": 0.2})).granted == 190
+    assert (
+        ask(made, 900, terms=PLAIN.model_copy(update={"most_at_once": 0.02, "events_at_once": 0.2})).granted
+        == 190
+    )
 
 
 def test_slots_are_held_by_anybody_as_far_as_there_are_some() -> None:

@@ -1,4 +1,6 @@
-"""A projection, number by number: what drops out of a day, what comes, and when a limit is reached."""
+"""A projection, number by number: what drops out of a day, what comes, and when a limit is
+reached.
+"""
 
 import pytest
 
@@ -27,14 +29,17 @@ def projection(*, past: dict[int, float] | None = None, own: float = 0, others: 
 
 
 @pytest.mark.parametrize(
-    ("begin", "end", "inside"), [(0, 3_600, 1), (1_800, 9_000, 0.5), (-900, 900, 0.25), (3_600, 7_200, 0), (-2, -1, 0)]
+    ("begin", "end", "inside"),
+    [(0, 3_600, 1), (1_800, 9_000, 0.5), (-900, 900, 0.25), (3_600, 7_200, 0), (-2, -1, 0)],
 )
 def test_of_a_time_that_part_lies_in_an_hour(begin: float, end: float, inside: float) -> None:
     assert overlap(FIRST, BEGIN + begin, BEGIN + end) == inside
 
 
 def test_pieces_of_a_time_end_just_before_the_turn() -> None:
-    found = [(begin - BEGIN, round(end - BEGIN, 3)) for begin, end in clock_hours(BEGIN + 1_800, BEGIN + 7_300)]
+    found = [
+        (begin - BEGIN, round(end - BEGIN, 3)) for begin, end in clock_hours(BEGIN + 1_800, BEGIN + 7_300)
+    ]
     assert found == [(1_800, 3_599.999), (3_600, 7_199.999), (7_200, 7_299.999)]
     assert list(clock_hours(BEGIN, BEGIN)) == []
 

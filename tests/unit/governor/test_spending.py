@@ -13,7 +13,9 @@ BEGIN = float(FIRST * HOUR)
 KEPT_HOURS, KEPT_SLOTS = 8 * 24, 8
 
 
-@pytest.mark.parametrize(("second", "hour", "slot"), [(0, 0, 0), (-0.5, -1, -1), (599, 0, 0), (600, 0, 1), (3_599, 0, 5)])
+@pytest.mark.parametrize(
+    ("second", "hour", "slot"), [(0, 0, 0), (-0.5, -1, -1), (599, 0, 0), (600, 0, 1), (3_599, 0, 5)]
+)
 def test_what_is_spent_at_once_lies_in_one_hour_and_one_slot(second: float, hour: int, slot: int) -> None:
     made = Spending()
     made.add(12, BEGIN + second, BEGIN + second)

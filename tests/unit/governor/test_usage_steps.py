@@ -101,7 +101,9 @@ def test_after_a_blind_quarter_hour_what_dropped_out_is_reckoned() -> None:
     assert others(short) - 240 == pytest.approx(short.others_rate(BEGIN - 600) * 900 / HOUR, abs=40)
 
 
-@pytest.mark.parametrize(("hours", "whole", "sliding"), [(23.99, 1, 1), (24, 0, 1), (24.25, 0, 0.75), (25, 0, 0), (26, 0, 0)])
+@pytest.mark.parametrize(
+    ("hours", "whole", "sliding"), [(23.99, 1, 1), (24, 0, 1), (24.25, 0, 0.75), (25, 0, 0), (26, 0, 0)]
+)
 def test_an_hour_counts_for_24_hours_and_then_little_by_little_or_not_at_all(
     hours: float, whole: float, sliding: float
 ) -> None:
@@ -114,7 +116,9 @@ def test_an_hour_counts_for_24_hours_and_then_little_by_little_or_not_at_all(
 def test_a_window_adds_up_to_what_is_used() -> None:
     made = read_usage(used=100)
     made.others.hours = {FIRST - 24: 50.0, FIRST - 23: 30.0, FIRST: 20.0}
-    assert made.window(50) == {hour: {FIRST - 23: 30.0, FIRST: 20.0}.get(hour, 0.0) for hour in range(FIRST - 23, FIRST + 1)}
+    assert made.window(50) == {
+        hour: {FIRST - 23: 30.0, FIRST: 20.0}.get(hour, 0.0) for hour in range(FIRST - 23, FIRST + 1)
+    }
     assert sum(made.window(100).values()) == pytest.approx(100)
     assert made.window(100)[FIRST - 23] == pytest.approx(60)
     empty = read_usage(used=100)
@@ -167,8 +171,7 @@ def test_over_a_turn_an_org_that_does_not_fall_slides() -> None:
         made = read_usage(used=1_000, second=-30)
         made.others.hours = {FIRST - 24: 200.0}
         made.read(used, BEGIN + 30)
-        assert made.before_turn is not None
-        assert (made.before_turn.at, made.before_turn.used) == (BEGIN - 30, 1_000)
+        assert made.before_turn == Mark(at=BEGIN - 30, used=1_000)
         made.read(used, BEGIN + 601)
         assert made.before_turn is None
         return made.sliding

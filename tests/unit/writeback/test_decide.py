@@ -34,7 +34,12 @@ def after(seconds: float) -> datetime:
 
 
 def entry(**changed: Any) -> ToSend:
-    values = {"fields": {"Subject": "ours"}, "accepted": {"Subject": ACCEPTED}, "deadline": after(3_600), **changed}
+    values = {
+        "fields": {"Subject": "ours"},
+        "accepted": {"Subject": ACCEPTED},
+        "deadline": after(3_600),
+        **changed,
+    }
     return ToSend((1,), "Case=c-1", "C-1", **values)
 
 
@@ -42,11 +47,15 @@ def record(modified: float = 0, *, by: str = THEM, subject: str = "before", **ch
     return SeenRecord("500A", {"Subject": subject, "Status": "New"}, after(modified), by, **changed)
 
 
-def change(at: float, *fields: str, whole: bool = False, user: str = THEM, origin: str = EVENT) -> OtherChange:
+def change(
+    at: float, *fields: str, whole: bool = False, user: str = THEM, origin: str = EVENT
+) -> OtherChange:
     return OtherChange(after(at), None if whole else frozenset(fields), user, origin)
 
 
-def guard(policy: ConflictPolicy = ConflictPolicy.HOLDS, *, us: str = US, ours: tuple[OtherChange, ...] = ()) -> Guard:
+def guard(
+    policy: ConflictPolicy = ConflictPolicy.HOLDS, *, us: str = US, ours: tuple[OtherChange, ...] = ()
+) -> Guard:
     return Guard(SPEC, lambda _: policy, us, ours.__contains__)
 
 
@@ -110,7 +119,9 @@ def test_the_latest_time_of_somebody_else_counts_where_it_is_known() -> None:
     assert is_recent(entry(), record(0, foreign_at=after(10)), guard())
 
 
-@pytest.mark.parametrize(("at", "is_newer"), [(9.9, False), (10, True), (10.3, False), (10.4, False), (10.5, True), (11, True)])
+@pytest.mark.parametrize(
+    ("at", "is_newer"), [(9.9, False), (10, True), (10.3, False), (10.4, False), (10.5, True), (11, True)]
+)
 def test_a_whole_second_may_be_anywhere_in_it_and_a_finer_time_is_exact(at: float, is_newer: bool) -> None:
     last = change(20, "Status")
     found = weighed(entry(), record(20), change(at, "Subject"), last)
@@ -156,7 +167,11 @@ def test_a_change_that_the_log_has_not_got_is_waited_for_until_shortly_before_th
     deadline = 3_600 - CHANGE_LOG_MARGIN.total_seconds()
     found = weighed(entry(), record(20), now=deadline - 1)
     assert found is not None
-    assert (code(found), found.retry_in, found.is_try) == (("change_under_way", WAITING), CHANGE_LOG_RETRY, False)
+    assert (code(found), found.retry_in, found.is_try) == (
+        ("change_under_way", WAITING),
+        CHANGE_LOG_RETRY,
+        False,
+    )
     assert code(weighed(entry(), record(20), now=deadline)) == ("newer_change", HELD)
     assert weighed(entry(), record(20, by=US), now=deadline) is None
 
@@ -173,7 +188,9 @@ def sent(now: float = 101, *, client: str = "tidegate-b") -> SentAt:
     return SentAt(after(SENT), after(now), client, timedelta(seconds=SETTLED), timedelta(seconds=PATIENCE))
 
 
-def looked(seen: SeenRecord | None, *log: OtherChange, asked: ToSend | None = None, at: SentAt | None = None) -> Outcome | None:
+def looked(
+    seen: SeenRecord | None, *log: OtherChange, asked: ToSend | None = None, at: SentAt | None = None
+) -> Outcome | None:
     return look_up(asked or entry(), seen, log, guard(), at or sent())
 
 
@@ -213,7 +230,9 @@ def test_a_jobs_change_has_no_clients_name() -> None:
 
 
 @pytest.mark.parametrize(("now", "is_settled"), [(SENT + SETTLED - 1, False), (SENT + SETTLED, True)])
-def test_a_record_that_did_not_change_is_written_again_once_the_org_has_let_go(now: float, is_settled: bool) -> None:
+def test_a_record_that_did_not_change_is_written_again_once_the_org_has_let_go(
+    now: float, is_settled: bool
+) -> None:
     found = looked(record(99), at=sent(now))
     assert code(found) == (("no_answer", WAITING) if is_settled else None)
     assert found is None or found.looked_up
@@ -266,7 +285,9 @@ def test_a_record_that_is_gone_was_deleted_when_it_existed_and_else_was_not_made
 
 
 @pytest.mark.parametrize(("deleted", "is_new"), [(99, False), (100, True), (101, True)])
-def test_a_record_put_into_the_bin_since_the_call_may_have_been_made_by_it(deleted: float, is_new: bool) -> None:
+def test_a_record_put_into_the_bin_since_the_call_may_have_been_made_by_it(
+    deleted: float, is_new: bool
+) -> None:
     binned = record(50, deleted_at=after(deleted))
     assert looked(binned, at=sent(SENT + PATIENCE - 1)) is None or not is_new
     found = looked(binned, at=sent(SENT + PATIENCE))
@@ -277,4 +298,7 @@ def test_a_record_put_into_the_bin_since_the_call_may_have_been_made_by_it(delet
 
 def test_values_that_cannot_be_compared_are_not_taken_for_ours() -> None:
     parent = entry(fields={"What": {"ExternalId__c": "A-1"}})
-    assert code(looked(record(110, by=US), asked=parent, at=sent(SENT + PATIENCE))) == ("unknown_outcome", DEAD)
+    assert code(looked(record(110, by=US), asked=parent, at=sent(SENT + PATIENCE))) == (
+        "unknown_outcome",
+        DEAD,
+    )
