@@ -11,7 +11,7 @@ from typing import Any
 from clients.salesforce.readable import reading
 from schemas.catalogue import FieldType, ObjectSpec
 from schemas.ingest.positions import PolledRow, epoch_ms
-from transforms.ingest.row_pages import read_csv_texts, row_value
+from transforms.ingest.row_pages import PLACED, read_csv_texts, row_value
 
 
 def row_of(record: Mapping[str, Any], spec: ObjectSpec) -> PolledRow:
@@ -37,6 +37,8 @@ def rows_of_csv(body: bytes, spec: ObjectSpec) -> list[PolledRow]:
 
 def _rows(body: bytes, spec: ObjectSpec) -> list[PolledRow]:
     table = read_csv_texts(body)
+    if any(table[name].null_count for name in PLACED):
+        raise ValueError("a row lacks what places it")
     kinds = {name: field.type for name, field in spec.fields.items()}
     columns = []
     for name in table.column_names:

@@ -183,10 +183,19 @@ def read_csv_texts(body: bytes) -> pa.Table:
     CSV.
     """
     try:
-        header = body[: body.find(b"\n")].decode()
+        header = body[: body.find(b"\n")].decode("utf-8-sig")
+        names = [name.strip().strip('"') for name in header.split(",")]
+        table = _read_mended(body, names)
+        # Of a column that Arrow reads under another name it guesses the type.
+        is_whole = table.column_names == names
     except UnicodeDecodeError as error:
         raise pa.ArrowInvalid("the header is no UTF-8") from error
-    names = [name.strip().strip('"') for name in header.split(",")]
+    if not is_whole:
+        raise pa.ArrowInvalid("the header is garbled")
+    return table
+
+
+def _read_mended(body: bytes, names: Sequence[str]) -> pa.Table:
     try:
         return _read_csv(body, names)
     except pa.ArrowInvalid:

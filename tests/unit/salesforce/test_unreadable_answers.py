@@ -47,6 +47,10 @@ PAGE = b'"Id","IsDeleted","SystemModstamp","Title__c"\n"a0x000000000001AAA","fal
         pytest.param(PAGE[:-6], id="cut off in a row"),
         pytest.param(PAGE.replace(b"Title__c", b"T\xd5tle__c"), id="a header that is no UTF-8"),
         pytest.param(PAGE.replace(b"SystemModstamp", b"Modstamp"), id="without the time of change"),
+        pytest.param(PAGE.replace(b"Title__c", b"Title\n__c"), id="a header over two lines"),
+        pytest.param(PAGE.replace(b"Modstamp", b"Mod\r\nstamp"), id="a time of change over two lines"),
+        pytest.param(PAGE.replace(b'"2026-11-25T12:00:00.000Z"', b'""'), id="a row without its time"),
+        pytest.param(PAGE.replace(b'"a0x000000000001AAA"', b'""'), id="a row without its id"),
         pytest.param(PAGE.replace(b"2026-11-25T", b"yesterday"), id="a time of change that is none"),
     ],
 )
