@@ -80,7 +80,7 @@ def _place(error: BaseException) -> str:
 
 
 def run(name: str, seconds: int) -> None:
-    """Fuzz the reader so long, and end the process."""
+    """Fuzz the reader for this long, and end the process."""
     import atheris
 
     with atheris.instrument_imports(include=_INSTRUMENTED, enable_loader_override=False):

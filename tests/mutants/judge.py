@@ -187,7 +187,7 @@ class Judge:
         return not any(report.failed for report in reports)
 
     def _exchange(self, mutant: Mutant) -> Callable[[], None] | None:
-        """What puts the mutant's code in the place of its function's."""
+        """A function that puts the mutant's code in the place of its function's."""
         file = str(ROOT / mutant.file)
         changed = _code_of(compile(mutant.source, file, "exec", dont_inherit=True), mutant)
         found = (

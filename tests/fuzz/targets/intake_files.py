@@ -101,7 +101,7 @@ def _check_row(rows: RowForm, line: bytes) -> None:
 
 
 def check_writeback(index: int, item: Any) -> None:
-    """What it is parsed to is prepared or refused, and can be stored as JSON."""
+    """The parsed writeback is prepared or refused, and can be stored as JSON."""
     read = parse(index, item)
     if not isinstance(read, RefusedWriteback):
         _CHECKS.fingerprint(read)

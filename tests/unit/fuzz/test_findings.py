@@ -1,4 +1,4 @@
-"""What a fuzzer once found is found no more, and its seeds pass: `tests/fuzz/findings` has a folder
+"""An input that a fuzzer once found is found no more, and its seeds pass: `tests/fuzz/findings` has a folder
 a reader.
 """
 

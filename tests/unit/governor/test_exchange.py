@@ -6,7 +6,15 @@ from datetime import timedelta
 
 import pytest
 
-from schemas.governor import Budget, GovernorConfig, GrantedLine, LeaseClass, LeaseLine, Share
+from schemas.governor import (
+    MOST_GUEST_PROCESSES,
+    Budget,
+    GovernorConfig,
+    GrantedLine,
+    LeaseClass,
+    LeaseLine,
+    Share,
+)
 from tests.unit.governor.test_account import BEGIN, MAXIMUM, TERMS, book, reading, refuse
 from transforms.governor.budget import BudgetBook
 
@@ -205,3 +213,46 @@ def test_a_process_that_the_books_do_not_know_goes_on_from_its_own_numbers() -> 
     made = book()
     answer = ask(made, 10, granted=40, spent=30, returned=5)
     assert (answer.granted, made.alive(), made.used_at_most()) == (45, 10, 0)
+
+
+def guest(made: BudgetBook, want: int, process: str = "guest:a:1", **held: int) -> GrantedLine:
+    return ask(made, want, LeaseClass.GUEST, process=process, **held)
+
+
+def test_a_guest_that_is_one_too_many_keeps_the_numbers_that_it_came_with() -> None:
+    made = book()
+    for number in range(MOST_GUEST_PROCESSES):
+        guest(made, 1, f"guest:a:{number}")
+    refused = guest(made, 5, "guest:a:more", granted=9, spent=4, returned=2)
+    assert (refused.granted, refused.retry_after) == (6, timedelta(seconds=30))
+    assert ask(made, 1, process="guest:a:worker").granted == 1, "another class is no guest"
+    assert guest(made, 3, "guest:a:0", granted=1).granted == 3, "a known guest goes on"
+
+
+def test_a_guest_claims_no_more_than_what_it_did_not_return() -> None:
+    made = book()
+    assert guest(made, 0, granted=40, spent=10, returned=15).granted == 40
+    assert (made.alive(), made.used_at_most()) == (0, 0)
+    assert made.leases["guest:a:1 guest"].spent == 25
+
+
+def test_a_guest_has_not_spent_what_it_returned() -> None:
+    made = book()
+    guest(made, 50)
+    guest(made, 0, granted=50, spent=0, returned=30)
+    guest(made, 0, granted=50, spent=50, returned=30)
+    assert made.used_at_most() == 20
+
+
+def test_a_lease_that_holds_its_most_gets_nothing() -> None:
+    terms = PLAIN.model_copy(update={"most_at_once": 0.02})
+    made = book()
+    ask(made, 19, terms=terms)
+    assert ask(made, 20, terms=terms, granted=19).granted == 19
+
+
+def test_slots_in_use_are_no_need_to_come() -> None:
+    made = BudgetBook(budget=Budget.LONG_CALLS, maximum=20)
+    terms = PLAIN.model_copy(update={"ahead": 0.25})
+    ask(made, 8, terms=terms)
+    assert made.allowed(BACKFILL, terms, BEGIN)[0] == 11

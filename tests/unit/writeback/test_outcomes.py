@@ -1,4 +1,4 @@
-"""What becomes of a writeback by its row's answer, and when it is tried again."""
+"""The outcome of a writeback by its row's answer, and when it is tried again."""
 
 from datetime import timedelta
 
