@@ -57,17 +57,9 @@ def apply_changes(
     new = incoming if all(seen.is_new) else incoming.filter(pa.array(seen.is_new))
     if len(new):
         commit = next_commit(transaction, spec.name)
-        foldable = new
-        if any(seen.is_behind):
-            behind = incoming.filter(pa.array(seen.is_behind))
-            ask_for_refold(transaction, spec, behind["record_id"].unique().to_pylist(), commit.applied_at)
-            foldable = incoming.filter(pa.array(_both(seen.is_new, seen.is_behind)))
+        foldable = _foldable(transaction, spec, seen, incoming, new, commit.applied_at)
         slow = seen.slow_records(foldable)
-        fast = _without(foldable, slow)
-        folding = _Folding([_log(spec, new, commit.applied_at)], [])
-        if len(fast):
-            net = NetRows(fast, spec, applied_at=commit.applied_at, unknown_before=seen.unknown_fields)
-            _fold_in(folding, spec, net, seen.last_orders)
+        folding = _folding(spec, seen, new, _without(foldable, slow), commit.applied_at)
         yield folding.loads
         for statement in folding.statements:
             transaction.execute(statement)
@@ -88,6 +80,32 @@ class _Folding(NamedTuple):
 
     loads: list[Load]
     statements: list[str]
+
+
+def _foldable(
+    transaction: Transaction,
+    spec: ObjectSpec,
+    seen: SeenChanges,
+    incoming: pa.Table,
+    new: pa.Table,
+    applied_at: datetime,
+) -> pa.Table:
+    """The new changes that are not older than the base of their record."""
+    if not any(seen.is_behind):
+        return new
+    behind = incoming.filter(pa.array(seen.is_behind))
+    ask_for_refold(transaction, spec, behind["record_id"].unique().to_pylist(), applied_at)
+    return incoming.filter(pa.array(_both(seen.is_new, seen.is_behind)))
+
+
+def _folding(
+    spec: ObjectSpec, seen: SeenChanges, new: pa.Table, fast: pa.Table, applied_at: datetime
+) -> _Folding:
+    folding = _Folding([_log(spec, new, applied_at)], [])
+    if len(fast):
+        net = NetRows(fast, spec, applied_at=applied_at, unknown_before=seen.unknown_fields)
+        _fold_in(folding, spec, net, seen.last_orders)
+    return folding
 
 
 def _both(is_new: Sequence[bool], is_behind: Sequence[bool]) -> list[bool]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import logging
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from temporalio import activity
 
+from activities.reconcile.export_rows import exported_rows
 from activities.reconcile.read_digests import fields_of, named_ids
 from activities.reconcile.spill_facts import spill_facts, spilled_facts
 from activities.runtime.heartbeat import heartbeating
@@ -26,7 +26,6 @@ from clients.warehouse.sql import reconcile as sql
 from clients.warehouse.sql.apply import RECORD_LIST
 from schemas import names
 from schemas.catalogue import Catalogue
-from schemas.errors import StatementError
 from schemas.ids import ids_key, reconcile_key
 from schemas.ingest.positions import epoch_ms
 from schemas.reconcile import DifferenceKind, RecordDifference
@@ -46,7 +45,6 @@ from transforms.reconcile.row_digests import (
     row_digest,
 )
 
-_log = logging.getLogger(__name__)
 ROWS_A_PART = 500_000
 """Records that are compared at once; with more, both sides are first divided on disk."""
 ROWS_AT_ONCE = 50_000
@@ -143,21 +141,14 @@ class _Comparison:
 
     def _exported(self) -> Iterator[Facts]:
         """All rows of the warehouse, in no order."""
-        is_refused = True
-        try:
-            with self._parent.warehouse.reading() as reading:
-                exported = reading.export(sql.read_every_fact(self._spec, self._columns))
-                is_refused = False
-                if exported is None:
-                    yield from self._every(reading)
-                else:
-                    yield from map(self._facts, exported)
-        except StatementError as error:
-            if not is_refused:
-                raise
-            _log.warning("The rows of %s are read by pages: %s", self._spec.name, error)
-            with self._parent.warehouse.reading() as reading:
-                yield from self._every(reading)
+        query = sql.read_every_fact(self._spec, self._columns)
+        rows = exported_rows(self._parent.warehouse, query)
+        if (first := next(rows, None)) is not None:
+            yield self._facts(first)
+            yield from map(self._facts, rows)
+            return
+        with self._parent.warehouse.reading() as reading:
+            yield from self._every(reading)
 
     def _every(self, reading: Transaction) -> Iterator[Facts]:
         """All rows of the warehouse, in the order of their ids. A record's rows are never cut
