@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ MOST_MOVED = COLLECTION_RETRIEVE_MAX
 """Records that changed after the question are looked at again when one call reads them all. More of
 them are left to the next reconciliation."""
 (_MISFIT,) = field_digests([MISFIT])
+_BY_FIELD = (DifferenceKind.FIELDS, DifferenceKind.STALE, DifferenceKind.INCOMPLETE, DifferenceKind.AHEAD)
 
 
 @dataclass
@@ -141,11 +143,9 @@ class _Comparison:
 
     def _exported(self) -> Iterator[Facts]:
         """All rows of the warehouse, in no order."""
-        query = sql.read_every_fact(self._spec, self._columns)
-        rows = exported_rows(self._parent.warehouse, query)
+        rows = exported_rows(self._parent.warehouse, sql.read_every_fact(self._spec, self._columns))
         if (first := next(rows, None)) is not None:
-            yield self._facts(first)
-            yield from map(self._facts, rows)
+            yield from map(self._facts, chain([first], rows))
             return
         with self._parent.warehouse.reading() as reading:
             yield from self._every(reading)
@@ -260,12 +260,7 @@ class _Comparison:
     def _difference(self, record_id: str, kind: DifferenceKind) -> dict[str, Any]:
         theirs, ours = self._digests.get(record_id, ([], []))
         fields: tuple[str, ...] = ()
-        if (
-            kind
-            in (DifferenceKind.FIELDS, DifferenceKind.STALE, DifferenceKind.INCOMPLETE, DifferenceKind.AHEAD)
-            and theirs
-            and ours
-        ):
+        if kind in _BY_FIELD and theirs and ours:
             fields = tuple(
                 name for name, one, other in zip(self._fields, theirs, ours, strict=True) if one != other
             )
