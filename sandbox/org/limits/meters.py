@@ -167,11 +167,7 @@ class Meters:
             403,
         )
         """Events handed out, summed over all subscribers of CometD and Pub/Sub."""
-        message = "Organization hourly platform event publishing limit exceeded"
-        beyond = SalesforceError("LIMIT_EXCEEDED", message, 403)
-        self.published_events = RollingCount(
-            store, "published_events", HOURLY_PUBLISHED_EVENTS, clock, beyond, hours=1
-        )
+        self.published_events = _published(store, clock)
         """Platform events published in this hour, by whatever API."""
         self.bulk_query_jobs = counted(
             "bulk_query_jobs", BULK_QUERY_JOBS, "LIMIT_EXCEEDED", "Max bulk v2 query jobs per day exceeded"
@@ -202,3 +198,9 @@ def _api_requests(store: Store, edition: str) -> int:
     """API calls of a day: the edition's, and more for each licence. A licence is an active user."""
     licences = store.connection.execute('SELECT count(*) FROM "User" WHERE IsActive = 1').fetchone()[0]
     return DAILY_API_REQUESTS[edition] + int(licences) * DAILY_API_REQUESTS_PER_LICENCE[edition]
+
+
+def _published(store: Store, clock: Callable[[], float]) -> RollingCount:
+    message = "Organization hourly platform event publishing limit exceeded"
+    beyond = SalesforceError("LIMIT_EXCEEDED", message, 403)
+    return RollingCount(store, "published_events", HOURLY_PUBLISHED_EVENTS, clock, beyond, hours=1)
