@@ -179,13 +179,9 @@ class Meters:
         self.bulk_rows = counted(
             "bulk_rows", BULK_INGEST_ROWS, "LIMIT_EXCEEDED", "Max number of records per day exceeded"
         )
-        self.app_calls = counted(
-            "app_calls",
-            self.api_calls.maximum,
-            "REQUEST_LIMIT_EXCEEDED",
-            "TotalRequests Limit exceeded.",
-            403,
-        )
+        spent = "TotalRequests Limit exceeded."
+        most = self.api_calls.maximum
+        self.app_calls = counted("app_calls", most, "REQUEST_LIMIT_EXCEEDED", spent, 403)
         """The `api_calls` by the org's own connected app, shown where the dial says so."""
         self.long_calls = LongCalls(edition)
 
