@@ -20,7 +20,7 @@ from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.state import local_settings
 from clients.warehouse.export.exporter import Exporter
 from schemas.errors import SettingsError
-from schemas.export import TABLES
+from schemas.model.export import TABLES
 from schemas.settings.services import WarehouseSettings
 from workers.clients import decided_catalogue, open_warehouse
 from workers.settings import Settings

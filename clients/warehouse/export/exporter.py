@@ -19,7 +19,7 @@ from clients.warehouse.export.pages import PAGE, PagedTable, paged_tables
 from clients.warehouse.sql.ledger import find_last_commit
 from schemas.catalogue import ObjectSpec
 from schemas.errors import SettingsError
-from schemas.export import TABLES, ExportedFile, ObjectExport
+from schemas.model.export import TABLES, ExportedFile, ObjectExport
 from transforms.erasure.fields import kept_fields
 
 MANIFEST = "manifest.json"

@@ -61,7 +61,7 @@ class PagedTable:
 
 
 def paged_tables(spec: ObjectSpec) -> dict[str, PagedTable]:
-    """Name, as of `schemas.export.TABLES` -> the table."""
+    """Name, as of `schemas.model.export.TABLES` -> the table."""
     gone = erased_columns(spec)
 
     def kept(columns: Sequence[Column]) -> tuple[Column, ...]:

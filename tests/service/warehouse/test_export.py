@@ -14,7 +14,7 @@ from clients.warehouse.export.exporter import Exporter
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.catalogue import default_catalogue
 from schemas.errors import SettingsError
-from schemas.export import ObjectExport
+from schemas.model.export import ObjectExport
 from tests.support.builders.batches import Road
 from tests.support.builders.bus import event, stamps
 

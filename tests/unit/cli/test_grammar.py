@@ -31,6 +31,7 @@ ACTS |= {
     "add",
     "remove",
     "replay",
+    "build",
     "run",
     "rotate",
     "reencrypt",
