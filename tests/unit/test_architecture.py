@@ -44,7 +44,8 @@ def arrows_table() -> str:
         )
         for layer, capabilities in CAPABILITIES.items()
     ]
-    return "\n".join(["| layer | capability | imports |", "|---|---|---|", *rows, "", *alone, ""])
+    told = textwrap.fill(" ".join(alone), 100, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(["| layer | capability | imports |", "|---|---|---|", *rows, "", told, ""])
 
 
 def with_arrows(page: str) -> str:
