@@ -38,8 +38,9 @@ def _app() -> tuple[FastAPI, list[tuple[str, str]]]:
             [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
         )
         path = re.sub("[{}]", "", route.path)
-        app.add_api_route(path, door, methods=list(route.methods))
-        found.append((min(route.methods), path))
+        methods = sorted(route.methods or ())
+        app.add_api_route(path, door, methods=methods)
+        found.append((methods[0], path))
     handle_problems(app)
     return app, sorted(found)
 

@@ -1,5 +1,5 @@
-"""An input that a fuzzer once found is found no more, and its seeds pass: `tests/fuzz/findings` has a folder
-a reader.
+"""An input that a fuzzer once found is found no more, and its seeds pass: `tests/fuzz/findings` has
+a folder a reader.
 """
 
 from pathlib import Path

@@ -216,7 +216,7 @@ def test_a_process_that_the_books_do_not_know_goes_on_from_its_own_numbers() -> 
 
 
 def guest(made: BudgetBook, want: int, process: str = "guest:a:1", **held: int) -> GrantedLine:
-    return ask(made, want, LeaseClass.GUEST, process=process, **held)
+    return ask(made, want, LeaseClass.GUEST, PLAIN, process=process, **held)
 
 
 def test_a_guest_that_is_one_too_many_keeps_the_numbers_that_it_came_with() -> None:

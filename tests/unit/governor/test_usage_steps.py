@@ -171,9 +171,10 @@ def test_over_a_turn_an_org_that_does_not_fall_slides() -> None:
         made = read_usage(used=1_000, second=-30)
         made.others.hours = {FIRST - 24: 200.0}
         made.read(used, BEGIN + 30)
-        assert made.before_turn == Mark(at=BEGIN - 30, used=1_000)
+        marks = [made.before_turn]
         made.read(used, BEGIN + 601)
-        assert made.before_turn is None
+        marks.append(made.before_turn)
+        assert marks == [Mark(at=BEGIN - 30, used=1_000), None]
         return made.sliding
 
     assert turned(1_000)
