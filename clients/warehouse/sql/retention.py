@@ -15,8 +15,6 @@ from clients.warehouse.sql.apply import (
 from schemas.catalogue import ObjectSpec
 from schemas.ops_tables import ARCHIVE_COLUMNS
 
-_BOOLEAN = 16
-"""The type's number, in PostgreSQL and in Redshift, which keeps the catalogue of PostgreSQL 8."""
 _BETWEEN = "{time} >= %s AND {time} < %s"
 
 
@@ -34,8 +32,8 @@ def forget_month() -> str:
 def find_booleans() -> str:
     """The boolean columns of a table; parameters: its schema, its name."""
     return (
-        "SELECT a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid "
-        f"JOIN pg_namespace n ON n.oid = c.relnamespace WHERE a.atttypid = {_BOOLEAN} AND n.nspname = %s AND c.relname = %s"
+        "SELECT column_name FROM information_schema.columns "
+        "WHERE data_type = 'boolean' AND table_schema = %s AND table_name = %s"
     )
 
 

@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from sandbox.org.schema.statuses import FOLLOWING
 from sandbox.org.soql.compiler import compile_soql
 from sandbox.org.soql.dates import date_range
 from sandbox.org.soql.entities import build_entities
@@ -40,7 +41,7 @@ def new_database() -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     register_functions(connection)
     for name, spec in OBJECTS.items():
-        columns = "".join(f', "{field}"' for field in spec.fields)
+        columns = "".join(f', "{field}"' for field in dict.fromkeys((*spec.fields, *FOLLOWING)))
         connection.execute(
             f'CREATE TABLE "{name}" (Id TEXT PRIMARY KEY, IsDeleted INTEGER DEFAULT 0, SystemModstamp TEXT{columns})'
         )
