@@ -15,6 +15,8 @@ from clients.warehouse.sql.apply import (
 from schemas.catalogue import ObjectSpec
 from schemas.ops_tables import ARCHIVE_COLUMNS
 
+_BOOLEAN = 16
+"""The type's number, in PostgreSQL and in Redshift, which keeps the catalogue of PostgreSQL 8."""
 _BETWEEN = "{time} >= %s AND {time} < %s"
 
 
@@ -32,8 +34,8 @@ def forget_month() -> str:
 def find_booleans() -> str:
     """The boolean columns of a table; parameters: its schema, its name."""
     return (
-        "SELECT column_name FROM information_schema.columns "
-        "WHERE data_type = 'boolean' AND table_schema = %s AND table_name = %s"
+        'SELECT a.attname FROM pg_attribute a JOIN pg_class c ON c."oid" = a.attrelid '
+        f'JOIN pg_namespace n ON n."oid" = c.relnamespace WHERE a.atttypid = {_BOOLEAN} AND n.nspname = %s AND c.relname = %s'
     )
 
 
