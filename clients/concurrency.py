@@ -1,6 +1,7 @@
 """Steps that nobody cuts short, and questions that nobody has to wait for."""
 
 import asyncio
+import contextvars
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -23,13 +24,13 @@ async def run_to_completion(step: Coroutine[None, None, T]) -> T:
 
 
 async def in_daemon_thread(work: Callable[..., T], *arguments: Any) -> T:
-    """Run `work` in a thread of its own, and return its result. The thread is left behind when
-    nobody waits any more.
+    """Run `work` in a thread of its own, with the caller's context variables, and return its
+    result. The thread is left behind when nobody waits any more.
 
     Use it to ask a remote that may be frozen. The end of a loop and of a process waits for
     threads of `asyncio.to_thread`, so a command would hang with the remote.
     """
-    loop = asyncio.get_running_loop()
+    loop, context = asyncio.get_running_loop(), contextvars.copy_context()
     answer: asyncio.Future[T] = loop.create_future()
 
     def settle(result: T | None, error: BaseException | None) -> None:
@@ -43,7 +44,7 @@ async def in_daemon_thread(work: Callable[..., T], *arguments: Any) -> T:
     def run() -> None:
         result, failed = None, None
         try:
-            result = work(*arguments)
+            result = context.run(work, *arguments)
         except BaseException as error:  # handed over to who waits
             failed = error
         if not loop.is_closed():

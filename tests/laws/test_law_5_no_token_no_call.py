@@ -52,6 +52,8 @@ PAID = {
     "clients/metrics/calls.py": "counts calls that OrgHttp made",
     "clients/fleet.py": "asks the HTTP API of other Tidegates, never Salesforce",
     "clients/oidc.py": "asks the identity provider of the console, never Salesforce",
+    "clients/webhook/sender.py": "posts changes to the receivers of webhooks, with a client of its own and no session of Salesforce's",
+    "transforms/webhook/answers.py": "reads the status of answers that clients/webhook/sender.py got",
     "workers/health.py": "answers /livez and /readyz, and asks nobody",
     "clients/warehouse/status_look.py": "shuts the socket of a connection to the warehouse",
 }
