@@ -1,10 +1,18 @@
 """From settings to the metrics that a process serves."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import lru_cache
 
-from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    PrometheusConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
 
 from clients.metrics.registry import name_process
 from clients.metrics.server import serving, watching_loop
@@ -20,6 +28,16 @@ _SDK_BUCKETS = {
 }
 
 
+_IN_OUR_LOG = LoggingConfig(
+    filter=TelemetryFilter(core_level="WARN", other_level="ERROR"),
+    # Fields hold the words of failures, which may quote a value (law 7).
+    forwarding=LogForwardingConfig(
+        logger=logging.getLogger("temporalio.core"), append_log_fields_to_message=False
+    ),
+)
+"""The SDK's own lines would be text in colours, whatever the format of the log is."""
+
+
 @asynccontextmanager
 async def serving_metrics(settings: MetricsSettings, process: str) -> AsyncIterator[None]:
     """Serve this process's metrics, if the settings give a port. `process`: a role, `api` or
@@ -33,21 +51,25 @@ async def serving_metrics(settings: MetricsSettings, process: str) -> AsyncItera
         yield
 
 
-def sdk_runtime(settings: MetricsSettings) -> Runtime | None:
-    """The Temporal SDK's runtime that serves its own metrics on the next port; None: the usual
-    one.
+def sdk_runtime(settings: MetricsSettings) -> Runtime:
+    """The Temporal SDK's runtime: it serves its own metrics on the next port, where metrics are
+    served, and its lines are lines of this process's log.
     """
-    return _runtime(f"{settings.host}:{settings.port + 1}") if settings.port else None
+    return _runtime(f"{settings.host}:{settings.port + 1}" if settings.port else "")
 
 
 @lru_cache(maxsize=1)
 def _runtime(address: str) -> Runtime:
     # One for the life of the process: its port is never given back.
-    served = PrometheusConfig(
-        bind_address=address,
-        counters_total_suffix=True,
-        unit_suffix=True,
-        durations_as_seconds=True,
-        histogram_bucket_overrides=_SDK_BUCKETS,
+    served = (
+        None
+        if not address
+        else PrometheusConfig(
+            bind_address=address,
+            counters_total_suffix=True,
+            unit_suffix=True,
+            durations_as_seconds=True,
+            histogram_bucket_overrides=_SDK_BUCKETS,
+        )
     )
-    return Runtime(telemetry=TelemetryConfig(metrics=served))
+    return Runtime(telemetry=TelemetryConfig(logging=_IN_OUR_LOG, metrics=served))

@@ -208,7 +208,7 @@ async def test_a_standard_object_emits_events_once_it_is_selected(client, org):
     assert (told["ChangeEventHeader"]["entityName"], told["Name"]["LastName"]) == ("Lead", "After")
     assert told["Address"] == {"City": "Harrow", "Latitude": 51.5}
     channel = org.channels.find("/data/ChangeEvents")
-    deliveries, _ = org.channels.read(channel, 0, 10, 1_000_000)
+    deliveries, _ = org.channels.read(channel, 0, (10, 1_000_000))
     assert len(deliveries) == 1
 
 
@@ -219,7 +219,7 @@ async def test_a_channel_delivers_no_event_of_what_was_taken_off_it_again(client
     await made(client, "Lead", LastName="L", Company="C")
     await client.delete(f"{V}/tooling/sobjects/PlatformEventChannelMember/{answer.json()['id']}")
     channel = org.channels.find("/data/ChangeEvents")
-    assert not org.channels.read(channel, 0, 10, 1_000_000)[0]
+    assert not org.channels.read(channel, 0, (10, 1_000_000))[0]
 
 
 async def test_a_reset_leaves_the_standard_price_book(client, org):

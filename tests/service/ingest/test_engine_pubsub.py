@@ -201,13 +201,13 @@ async def test_subscriptions_share_one_connection_and_one_login(
     served: PubsubOrg, org: Org, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     peers: set[str] = set()
-    token = PubSub._token
+    session = PubSub._session
 
-    async def recorded(self: PubSub, context: Any) -> str:
+    async def recorded(self: PubSub, context: Any) -> Any:
         peers.add(context.peer())
-        return await token(self, context)
+        return await session(self, context)
 
-    monkeypatch.setattr(PubSub, "_token", recorded)
+    monkeypatch.setattr(PubSub, "_session", recorded)
     channels = ["/data/AccountChangeEvent", CONTACTS, "/data/CaseChangeEvent"]
     async with (
         served.stream(channels[0]) as accounts,
