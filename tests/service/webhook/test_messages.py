@@ -48,14 +48,15 @@ async def test_during_a_rotation_both_secrets_verify_and_after_it_the_new_one_al
     last = await asyncio.to_thread(hooks.control.rotate, "rotated", ADA, timedelta(0))
     assert last is not None
     # The delivery under way hears of it within a second; until then the secret before signs.
-    await hooks.apply(step(case, 1))
-    await has_taken(healthy, 2)
-    await hooks.client.get_workflow_handle(f"webhook/{hooks.org}/rotated").terminate("a new delivery")
-    await hooks.wake("rotated")
-    await hooks.apply(step(case, 2))
-    await has_taken(healthy, 3)
-    message = healthy.messages[-1]
-    assert [is_signed(each, message) for each in (first, made[1], last[1])] == [False, False, True]
+    signed: list[bool] = []
+    for second in range(1, 60):
+        await hooks.apply(step(case, second))
+        await has_taken(healthy, second + 1)
+        signed = [is_signed(each, healthy.messages[-1]) for each in (first, made[1], last[1])]
+        if signed[-1]:
+            break
+        await asyncio.sleep(0.2)
+    assert signed == [False, False, True]
 
 
 async def test_no_secret_is_stored_or_logged_in_plaintext(hooks: WebhookEngine, healthy: Receiver) -> None:
