@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -32,23 +33,28 @@ async def in_daemon_thread(work: Callable[..., T], *arguments: Any) -> T:
     """
     loop, context = asyncio.get_running_loop(), contextvars.copy_context()
     answer: asyncio.Future[T] = loop.create_future()
+    run = partial(answer_with, loop, answer, partial(context.run, work, *arguments))
+    threading.Thread(target=run, daemon=True, name="remote").start()
+    return await answer
 
-    def settle(result: T | None, error: BaseException | None) -> None:
+
+def answer_with(loop: asyncio.AbstractEventLoop, answer: asyncio.Future[T], work: Callable[[], T]) -> None:
+    """Run `work` in this thread, and hand its result or its error to the future's loop. Does
+    nothing where nobody waits any more.
+    """
+
+    def settle(result: Any, error: BaseException | None) -> None:
         if answer.done():
             return
         if error is not None:
             answer.set_exception(error)
         else:
-            answer.set_result(result)  # type: ignore[arg-type]
+            answer.set_result(result)
 
-    def run() -> None:
-        result, failed = None, None
-        try:
-            result = context.run(work, *arguments)
-        except BaseException as error:  # handed over to who waits
-            failed = error
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(settle, result, failed)
-
-    threading.Thread(target=run, daemon=True, name="remote").start()
-    return await answer
+    result, failed = None, None
+    try:
+        result = work()
+    except BaseException as error:  # handed over to the caller
+        failed = error
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(settle, result, failed)

@@ -6,8 +6,10 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Generic, TypeVar
 
+from clients.concurrency import answer_with
 from schemas.errors import TidegateError, UnavailableError
 from schemas.status import LOOK_SECONDS, Health, RemoteStatus
 
@@ -57,15 +59,7 @@ class AskingThread:
             raise StillAskedError
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
-
-        def run() -> None:
-            try:
-                result = work()
-            except BaseException as error:  # handed over to who waits
-                _settle(loop, answer, None, error)
-            else:
-                _settle(loop, answer, result, None)
-
+        run = partial(answer_with, loop, answer, work)
         self._answer, self._began = answer, time.monotonic()
         self._running = threading.Thread(target=run, daemon=True, name=f"status-{self._name}")
         self._running.start()
@@ -77,21 +71,6 @@ class AskingThread:
                 answer.exception()  # those who share it get it; nobody has to
             self._abort()
             raise
-
-
-def _settle(
-    loop: asyncio.AbstractEventLoop, answer: asyncio.Future[Any], result: Any, error: BaseException | None
-) -> None:
-    def settle() -> None:
-        if answer.done():
-            return
-        if error is None:
-            answer.set_result(result)
-        else:
-            answer.set_exception(error)
-
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(settle)
 
 
 @dataclass(frozen=True)
