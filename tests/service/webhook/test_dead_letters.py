@@ -40,6 +40,18 @@ async def has_dead(hooks: WebhookEngine, name: str, count: int) -> None:
     await until(is_so)
 
 
+async def one_of_two_is_dead(hooks: WebhookEngine, scripted: Receiver, name: str) -> str:
+    """Add a webhook, and give it a dead letter and a change that is taken; returns the record of
+    the first.
+    """
+    [bad, good] = cases(2)
+    scripted.answers = lambda message: BROKEN if message.change["id"] == bad else OK
+    await hooks.add(name, scripted.url)
+    await hooks.apply(step(bad, 0), step(good, 0))
+    await has_dead(hooks, name, 1)
+    return bad
+
+
 async def test_a_dead_letter_is_listed_with_its_reason_and_lets_its_records_later_changes_pass(
     hooks: WebhookEngine, scripted: Receiver
 ) -> None:
@@ -63,11 +75,7 @@ async def test_a_dead_letter_is_listed_with_its_reason_and_lets_its_records_late
 async def test_a_dead_letter_is_posted_again_under_its_id_when_an_operator_says_so(
     hooks: WebhookEngine, scripted: Receiver
 ) -> None:
-    [bad, good] = cases(2)
-    scripted.answers = lambda message: BROKEN if message.change["id"] == bad else OK
-    await hooks.add("retried", scripted.url)
-    await hooks.apply(step(bad, 0), step(good, 0))
-    await has_dead(hooks, "retried", 1)
+    bad = await one_of_two_is_dead(hooks, scripted, "retried")
     [number] = {each.id for each in scripted.messages if each.change["id"] == bad}
     scripted.answers = lambda _: OK
     assert await asyncio.to_thread(hooks.control.retry, "retried", ADA) == 1
@@ -80,11 +88,7 @@ async def test_a_dead_letter_is_posted_again_under_its_id_when_an_operator_says_
 async def test_a_discarded_dead_letter_is_named_in_the_audit_log(
     hooks: WebhookEngine, scripted: Receiver
 ) -> None:
-    [bad, good] = cases(2)
-    scripted.answers = lambda message: BROKEN if message.change["id"] == bad else OK
-    await hooks.add("let-go", scripted.url)
-    await hooks.apply(step(bad, 0), step(good, 0))
-    await has_dead(hooks, "let-go", 1)
+    await one_of_two_is_dead(hooks, scripted, "let-go")
     [letter] = await asyncio.to_thread(hooks.control.dead_letters, "let-go", 10) or []
     assert await asyncio.to_thread(hooks.control.discard, "let-go", ADA, [letter.cursor]) == 1
     *_, (_, act) = await asyncio.to_thread(hooks.audit.rows)
