@@ -73,7 +73,7 @@ class Turn:
         worker = Worker(
             client,
             task_queue=names.BATCH_QUEUE,
-            activities=[steps.stage_batch, steps.apply_batch],
+            activities=[steps.stage_batch, steps.apply_objects, steps.apply_batch],
             interceptors=interceptors,
         )
         chain, start = Chain(self._parts.store, org=settings.salesforce.org_id, lane=lane), "origin"

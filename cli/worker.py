@@ -14,6 +14,7 @@ import typer
 import uvloop
 
 from cli.output import say
+from clients.memory import keep_little_memory
 from schemas.errors import UnavailableError
 from workers.health import WorkerHealth, serving_health
 from workers.lanes import ensure_lanes
@@ -42,6 +43,7 @@ def worker(
 
     Example: tidegate worker --role lanes
     """
+    keep_little_memory()
     loaded = load_settings(settings)
     with telemetry(loaded, f"worker-{role}"):
         uvloop.run(_serve(loaded, role))

@@ -47,7 +47,7 @@ _SETTINGS = {
     "max_wal_size": "6GB",
     "wal_buffers": "32MB",
     "checkpoint_timeout": "15min",
-    "shared_buffers": "768MB",
+    "shared_buffers": "256MB",
     "effective_cache_size": "4GB",
     # Everything is in memory: an index look-up must not be priced like a disk's arm.
     "random_page_cost": "1.1",

@@ -15,13 +15,14 @@ with workflow.unsafe.imports_passed_through():
     from schemas.ids import repair_workflow_id
     from schemas.ingest.messages import (
         ApplyInput,
+        ApplyObjectsInput,
         ApplyResult,
         BatchResult,
         StagedObject,
         StageInput,
     )
     from schemas.ingest.raw import Manifest
-    from workflows.contracts.apply import APPLY_BATCH, STAGE_BATCH
+    from workflows.contracts.apply import APPLY_BATCH, APPLY_OBJECTS, STAGE_BATCH
     from workflows.runtime import run
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")
@@ -31,6 +32,8 @@ _BEGINS_STAGED = "batch-begins-staged"
 """Histories without this mark are of releases that set `Stage` before each step. Now the start sets
 the first one, and details, which cost no action of Temporal Cloud, say the rest.
 """
+_APPLIES_TOGETHER = "batch-applies-together"
+"""Histories without this mark are of releases that applied each object in a step of its own."""
 
 
 @workflow.defn(name=names.CHANGE_BATCH_WORKFLOW)
@@ -43,7 +46,7 @@ class ChangeBatchWorkflow:
         self._show(manifest, "staging", {})
         staged = await run(STAGE_BATCH, StageInput(manifest=manifest), summary="decode and check")
         self._show(manifest, "applying", {})
-        applied = await asyncio.gather(*(self._apply(manifest, share) for share in staged.objects))
+        applied = await self._apply_all(manifest, staged.objects)
         results = {result.object: result for result in applied}
         self._show(manifest, "done", results)
         if any(result.rereads for result in applied):
@@ -54,6 +57,17 @@ class ChangeBatchWorkflow:
             duplicate=sum(result.duplicate for result in applied),
             quarantined=sum(result.quarantined for result in applied),
         )
+
+    async def _apply_all(self, manifest: Manifest, shares: tuple[StagedObject, ...]) -> list[ApplyResult]:
+        """Apply the objects together; those that cannot be applied so, each by itself."""
+        done: dict[str, ApplyResult] = {}
+        if workflow.patched(_APPLIES_TOGETHER) and len(shares) > 1:
+            request = ApplyObjectsInput(manifest=manifest, staged=shares)
+            summary = f"{len(shares)} objects: {sum(share.landed for share in shares)} changes"
+            together = await run(APPLY_OBJECTS, request, summary=summary)
+            done = {result.object: result for result in together.applied}
+        left = [share for share in shares if share.object not in done]
+        return [*done.values(), *await asyncio.gather(*(self._apply(manifest, share) for share in left))]
 
     async def _apply(self, manifest: Manifest, share: StagedObject) -> ApplyResult:
         summary = f"{share.object or 'unreadable'}: {share.landed} changes"

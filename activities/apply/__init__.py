@@ -19,4 +19,4 @@ def activities(
     applier = Applier(clients.warehouse, clients.store, clients.catalogue, clients.protector)
     commits = TurnCommit(applier.apply_turn, turn_seconds) if turn_seconds else GroupCommit(applier.apply)
     batches = BatchActivities(clients.store, clients.catalogue, commits, clients.protector, personal_sample)
-    return [batches.stage_batch, batches.apply_batch]
+    return [batches.stage_batch, batches.apply_objects, batches.apply_batch]

@@ -1,7 +1,10 @@
-"""stage_batch and apply_batch: a landed batch becomes typed files, then warehouse rows."""
+"""stage_batch, apply_objects and apply_batch: a landed batch becomes typed files, then warehouse
+rows.
+"""
 
 import asyncio
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,7 +23,15 @@ from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.errors import LedgerImbalanceError
 from schemas.ids import refused_key, staged_key, writeback_batch_id
-from schemas.ingest.messages import ApplyInput, ApplyResult, StagedObject, StageInput, StageResult
+from schemas.ingest.messages import (
+    ApplyInput,
+    ApplyObjectsInput,
+    ApplyObjectsResult,
+    ApplyResult,
+    StagedObject,
+    StageInput,
+    StageResult,
+)
 from schemas.ingest.raw import Manifest
 from transforms.erasure.raw import erase_raw
 from transforms.ingest.stage import stage_batch
@@ -30,6 +41,10 @@ from transforms.writeback.echo import batch_of_origin
 
 _COMPRESSION = "lz4"
 """Staged files live for minutes and are read once: cheap to write beats small."""
+_STAGED_AT_ONCE = (os.cpu_count() or 1) + 1
+"""Batches that are decoded at a time. Each holds its events several times over, and the interpreter
+decodes one: more of them take memory and save no time.
+"""
 
 
 @dataclass
@@ -45,13 +60,14 @@ class BatchActivities:
     """Changes of an object in a batch whose clear texts are searched for personal data. 0 = none
     is.
     """
+    _staging: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_STAGED_AT_ONCE))
 
     @activity.defn(name=names.STAGE_BATCH)
     async def stage_batch(self, request: StageInput) -> StageResult:
         """Decode, fan out and check the batch's raw file; write its typed and refused changes by
         object.
         """
-        async with heartbeating():
+        async with heartbeating(), self._staging:
             with timed(BATCH_SECONDS, "stage"):
                 return await asyncio.to_thread(self._stage, request.manifest)
 
@@ -61,6 +77,19 @@ class BatchActivities:
         async with heartbeating():
             with timed(BATCH_SECONDS, "apply"):
                 return await self.group_commit.submit(request)
+
+    @activity.defn(name=names.APPLY_OBJECTS)
+    async def apply_objects(self, request: ApplyObjectsInput) -> ApplyObjectsResult:
+        """Apply the objects of the batch. One that cannot be applied is left out: its own step says
+        why, and has its own retries.
+        """
+        shares = [ApplyInput(manifest=request.manifest, staged=each) for each in request.staged]
+        async with heartbeating():
+            with timed(BATCH_SECONDS, "apply"):
+                outcomes = await asyncio.gather(
+                    *map(self.group_commit.submit, shares), return_exceptions=True
+                )
+        return ApplyObjectsResult(applied=tuple(each for each in outcomes if isinstance(each, ApplyResult)))
 
     def _stage(self, manifest: Manifest) -> StageResult:
         raw = Chain(self.store, org=manifest.org, lane=manifest.lane).read_raw(manifest)

@@ -186,6 +186,19 @@ class ApplyResult(Message):
     """Changes without values that must be read again; 0 also of a batch that was applied before."""
 
 
+class ApplyObjectsInput(Message):
+    """All objects of one batch to apply."""
+
+    manifest: Manifest
+    staged: tuple[StagedObject, ...]
+
+
+class ApplyObjectsResult(Message):
+    """The objects that were applied; one that is missing could not be, and is applied by itself."""
+
+    applied: tuple[ApplyResult, ...]
+
+
 class BatchResult(Message):
     """The outcome of a batch, over all its objects."""
 

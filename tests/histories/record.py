@@ -125,6 +125,17 @@ async def batch_shown_at_its_end(client: Client) -> Handle:
     return handle
 
 
+async def batch_applied_together(client: Client) -> Handle:
+    """Its objects in one step, but for one that fails there."""
+    failures: list[Exception] = [UnavailableError(system="PostgreSQL", detail="it restarts")]
+    async with serving(client, batches=ScriptedBatches(failures=failures)):
+        handle = await client.start_workflow(
+            ChangeBatchWorkflow.run, manifest("90"), id="batch/o/changes/90", task_queue=names.WORKFLOW_QUEUE
+        )
+        await handle.result()
+    return handle
+
+
 async def lane_followed(client: Client) -> Handle:
     follower = ScriptedFollower(["40", "80"])
     async with serving(client, follower):
@@ -468,6 +479,7 @@ async def erasure_failed_resumed_and_certified(client: Client) -> Handle:
 SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     batch_applied,
     batch_applied_at_the_second_try,
+    batch_applied_together,
     batch_shown_at_its_end,
     lane_followed,
     lane_paused_moved_resumed,

@@ -141,7 +141,7 @@ class Travelled:
             rule=BatchLimits(max_changes=6),
         )
         lane = LaneInput(org=self.org, lane="changes", channel="/data/ChangeEvents")
-        steps: list[Callable[..., Any]] = [batches.stage_batch, batches.apply_batch]
+        steps: list[Callable[..., Any]] = [batches.stage_batch, batches.apply_objects, batches.apply_batch]
         boundary = [ErrorTranslationInterceptor()]
         async with (
             Worker(

@@ -31,6 +31,7 @@ FROZEN = {
     "FOLLOW_LANE": "follow_lane",
     "STAGE_BATCH": "stage_batch",
     "APPLY_BATCH": "apply_batch",
+    "APPLY_OBJECTS": "apply_objects",
     "RECORD_ACT": "record_act",
     "READ_LIMITS": "read_limits",
     "POLL_LANE": "poll_lane",

@@ -3,7 +3,14 @@
 from datetime import timedelta
 
 from schemas import names
-from schemas.ingest.messages import ApplyInput, ApplyResult, StageInput, StageResult
+from schemas.ingest.messages import (
+    ApplyInput,
+    ApplyObjectsInput,
+    ApplyObjectsResult,
+    ApplyResult,
+    StageInput,
+    StageResult,
+)
 from workflows.contracts.contract import Contract
 
 STAGE_BATCH = Contract(
@@ -23,4 +30,14 @@ APPLY_BATCH = Contract(
     start_to_close=timedelta(minutes=15),
     heartbeat=timedelta(seconds=10),
     why="A batch may wait for the object's other batches, and its statement for the warehouse.",
+)
+APPLY_OBJECTS = Contract(
+    names.APPLY_OBJECTS,
+    ApplyObjectsInput,
+    ApplyObjectsResult,
+    queue=names.BATCH_QUEUE,
+    start_to_close=APPLY_BATCH.start_to_close,
+    heartbeat=APPLY_BATCH.heartbeat,
+    why="One step for all objects of a batch, where one each costs an action of Temporal Cloud each. An object that "
+    "cannot be applied is left out; it gets a step by itself, as `APPLY_BATCH`, and the others do not wait for it.",
 )

@@ -28,7 +28,7 @@ from schemas.catalogue import Catalogue, FieldSpec, FieldType
 
 DATABASE_FILE = "org.sqlite3"
 _PAGE_BYTES = 16_384
-_CACHE_KIB = 262_144
+_CACHE_KIB = 98_304
 _CHECKPOINT_PAGES = 4_000
 _STATEMENTS = 2_048
 _AFFINITY = {
@@ -127,7 +127,7 @@ class Store:
             f"file:{self._path}?mode=ro", uri=True, check_same_thread=False, factory=_Reader
         )
         self._readers.add(connection)
-        connection.execute("PRAGMA cache_size=-65536")
+        connection.execute("PRAGMA cache_size=-16384")
         self._give_clock(connection)
         return connection
 

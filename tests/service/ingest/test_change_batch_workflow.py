@@ -16,6 +16,8 @@ from workflows import ChangeBatchWorkflow
 
 pytestmark = pytest.mark.service
 
+RESTARTS = UnavailableError(system="PostgreSQL", detail="it restarts")
+
 Handle = WorkflowHandle[ChangeBatchWorkflow, BatchResult]
 
 
@@ -58,16 +60,32 @@ async def test_a_done_batch_is_found_by_stage_quarantine_and_watermark(client: C
 
 
 async def test_what_may_pass_is_tried_again(client: Client):
-    batches = ScriptedBatches(failures=[UnavailableError(system="PostgreSQL", detail="it restarts")])
+    # Both objects fail together, and one of them once more by itself.
+    batches = ScriptedBatches(failures=[RESTARTS] * 3)
     async with serving(client, batches=batches):
         result = await (await start(client, manifest())).result()
     assert result.landed == 17
-    assert len(batches.calls) == 4
+    assert batches.calls.count("alone") == 3
+
+
+async def test_objects_are_applied_in_one_step(client: Client):
+    batches = ScriptedBatches()
+    async with serving(client, batches=batches):
+        await (await start(client, manifest())).result()
+    assert "alone" not in batches.calls
+
+
+async def test_an_object_that_cannot_be_applied_with_the_others_is_applied_alone(client: Client):
+    batches = ScriptedBatches(failures=[RESTARTS])
+    async with serving(client, batches=batches):
+        result = await (await start(client, manifest())).result()
+    assert batches.calls == ["stage", "apply Case", "apply Contact", "alone", "apply Case"]
+    assert result == BatchResult(landed=17, applied=13, duplicate=2, quarantined=2)
 
 
 async def test_what_cannot_pass_fails_the_batch_with_the_reason(client: Client):
     refused = StatementError(statement="MERGE …", detail="UndefinedColumn 42703")
-    batches = ScriptedBatches(failures=[refused, refused])
+    batches = ScriptedBatches(failures=[refused] * 4)
     async with serving(client, batches=batches):
         with pytest.raises(WorkflowFailureError) as failed:
             await (await start(client, manifest())).result()

@@ -57,8 +57,9 @@ async def workers(
         if batches is None:
             yield
             return
-        steps: list[Callable[..., Any]] = [batches.stage_batch, batches.apply_batch]
-        async with Worker(client, task_queue=names.BATCH_QUEUE, activities=steps, deployment_config=config):
+        async with Worker(
+            client, task_queue=names.BATCH_QUEUE, activities=batches.steps, deployment_config=config
+        ):
             yield
 
 
@@ -156,8 +157,7 @@ async def test_workers_without_a_version_serve_a_queue_until_a_version_polls_it(
     deployment: DeploymentClient, audit: AuditLog
 ) -> None:
     client, before, after = deployment.temporal, ScriptedBatches(), ScriptedBatches()
-    steps: list[Callable[..., Any]] = [before.stage_batch, before.apply_batch]
-    async with Worker(client, task_queue=names.BATCH_QUEUE, activities=steps):
+    async with Worker(client, task_queue=names.BATCH_QUEUE, activities=before.steps):
         async with workers(deployment, "one"):
             await become_first(client, settings_of(deployment, "one"), audit)
             await (await begin(client, "10")).result()

@@ -6,7 +6,7 @@ For tests of what workflows decide; what the activities do has tests of its own,
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,9 +17,12 @@ from temporalio.worker import Worker
 
 from activities.runtime.error_interceptor import ErrorTranslationInterceptor
 from schemas import names
+from schemas.errors import TidegateError
 from schemas.ingest.messages import (
     Act,
     ApplyInput,
+    ApplyObjectsInput,
+    ApplyObjectsResult,
     ApplyResult,
     FollowInput,
     FollowResult,
@@ -101,12 +104,10 @@ class ScriptedFollower:
 
 @dataclass
 class ScriptedBatches:
-    """stage_batch and apply_batch: every object loses one change to quarantine, and finds one
-    doubled.
-    """
+    """The steps of a batch: every object loses one change to quarantine, and finds one doubled."""
 
     failures: list[Exception] = field(default_factory=list)
-    """Raised by apply_batch, one a call, before it succeeds."""
+    """One a try of an object, before it succeeds."""
     calls: list[str] = field(default_factory=list)
 
     @activity.defn(name=names.STAGE_BATCH)
@@ -114,14 +115,32 @@ class ScriptedBatches:
         self.calls.append("stage")
         return StageResult(objects=tuple(_share(name, n) for name, n in request.manifest.landed.items()))
 
+    @property
+    def steps(self) -> list[Callable[..., Any]]:
+        """For a worker."""
+        return [self.stage_batch, self.apply_objects, self.apply_batch]
+
+    @activity.defn(name=names.APPLY_OBJECTS)
+    async def apply_objects(self, request: ApplyObjectsInput) -> ApplyObjectsResult:
+        """Leaves out the objects whose try fails."""
+        applied = []
+        for share in request.staged:
+            with suppress(TidegateError):
+                applied.append(self._apply(share))
+        return ApplyObjectsResult(applied=tuple(applied))
+
     @activity.defn(name=names.APPLY_BATCH)
     async def apply_batch(self, request: ApplyInput) -> ApplyResult:
-        self.calls.append(f"apply {request.staged.object}")
+        self.calls.append("alone")
+        return self._apply(request.staged)
+
+    def _apply(self, share: StagedObject) -> ApplyResult:
+        self.calls.append(f"apply {share.object}")
         if self.failures:
             raise self.failures.pop(0)
-        landed = request.staged.landed
+        landed = share.landed
         return ApplyResult(
-            object=request.staged.object,
+            object=share.object,
             landed=landed,
             applied=landed - 2,
             duplicate=1,
@@ -161,7 +180,7 @@ async def serving(
 ) -> AsyncIterator[None]:
     """Workers that serve all workflows, with the scripted activities."""
     lanes, steps = follower or ScriptedFollower(), batches or ScriptedBatches()
-    batch_activities: list[Callable[..., Any]] = [lanes.record_act, steps.stage_batch, steps.apply_batch]
+    batch_activities: list[Callable[..., Any]] = [lanes.record_act, *steps.steps]
     async with (
         Worker(
             client, task_queue=names.WORKFLOW_QUEUE, workflows=WORKFLOWS, workflow_runner=sandboxed_runner()
