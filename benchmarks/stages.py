@@ -67,7 +67,7 @@ class Steps:
 
 
 async def receive(settings: Settings, count: int) -> list[StreamMessage]:
-    """The org's events over CometD."""
+    """The org's events over the lanes' default transport."""
     from schemas.ingest.messages import FollowInput
 
     request = FollowInput(
@@ -77,8 +77,11 @@ async def receive(settings: Settings, count: int) -> list[StreamMessage]:
     sessions = SessionSource(salesforce_address(settings.salesforce))
     catalogue = load_catalogue(settings.catalogue)
     async with stream_opener(settings, sessions, catalogue)(request, -2) as stream:
-        while sum(len(m.data["payload"]["ChangeEventHeader"]["recordIds"]) for m in messages) < count:
-            messages += await stream.read(wait_seconds=5)
+        received = 0
+        while received < count:
+            news = await stream.read(wait_seconds=5)
+            received += sum(len(each.data["payload"]["ChangeEventHeader"]["recordIds"]) for each in news)
+            messages += news
     return messages
 
 
@@ -91,7 +94,7 @@ def measure(sandbox: RunningSandbox, changes: int) -> dict[str, float]:
     start_traffic(control, rate=120_000, seconds=changes / 2_000, seed=7)
     while traffic_state(control)["running"]:
         time.sleep(0.2)
-    with steps.step("receive (CometD, JSON)"):
+    with steps.step("receive and decode"):
         messages = asyncio.run(receive(settings, changes))
     parts = open_clients(settings)
     manifests = _land(steps, parts, messages)

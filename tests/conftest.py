@@ -34,6 +34,7 @@ from sandbox.processes import ProcessGroup
 from sandbox.redshift import launch
 from schemas.catalogue import default_catalogue
 from tests.databases import copying_clusters, new_database
+from tests.support.memory_folder import use_memory_for_temporary_files
 from tests.support.processes.warm_starts import starting_warm
 
 CLEAN_UP_SECONDS = 120
@@ -41,6 +42,7 @@ CLEAN_UP_SECONDS = 120
 # Nine thousand tests are collected, with a million objects that live until the end. Looking through
 # them again and again is 40 % of the processor time of collecting them.
 gc.disable()
+use_memory_for_temporary_files()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
