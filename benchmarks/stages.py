@@ -3,7 +3,7 @@
 Real parts, one step after another: an org's surge is landed once, then its raw batches are taken
 through each step by itself. PostgreSQL's own processor time is read from its processes.
 
-    python -m benchmarks.stages [--changes 20000]
+    python -m benchmarks.stages [--changes 20000] [--sql] [--catalogue FILE]
 """
 
 import argparse
@@ -14,7 +14,7 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import orjson
@@ -24,6 +24,7 @@ from activities.apply.applier import Applier
 from activities.apply.group_commit import GroupCommit
 from activities.apply.stage_and_apply import BatchActivities
 from activities.ingest.landing_buffer import BatchLimits, LandingBuffer
+from benchmarks.statements import timed_statements
 from cli.local.engine_processes import settings_of
 from cli.local.sandbox import start_traffic, traffic_state
 from cli.local.up import DELIVERED_EVENTS
@@ -85,9 +86,10 @@ async def receive(settings: Settings, count: int) -> list[StreamMessage]:
     return messages
 
 
-def measure(sandbox: RunningSandbox, changes: int) -> dict[str, float]:
+def measure(sandbox: RunningSandbox, changes: int, catalogue: Path | None) -> dict[str, float]:
     """Microseconds of processor time a change, by step."""
-    settings = Settings.model_validate(settings_of(sandbox.endpoints))
+    given = settings_of(sandbox.endpoints) | ({} if catalogue is None else {"catalogue": str(catalogue)})
+    settings = Settings.model_validate(given)
     postgres = next(child for child in sandbox.group.children if child.name == "postgres")
     steps = Steps(postgres.process.pid)
     control = sandbox.endpoints.salesforce.control_url
@@ -141,13 +143,18 @@ def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--changes", type=int, default=20_000)
+    parser.add_argument("--sql", action="store_true", help="also the warehouse's time by statement")
+    parser.add_argument("--catalogue", type=Path, help="in place of the one that ships")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="tidegate-bench-") as folder:
         Path(folder).chmod(0o755)
         with running_sandbox(Path(folder), allow={"delivered_events": DELIVERED_EVENTS}) as sandbox:
-            figures = measure(sandbox, arguments.changes)
+            with timed_statements() if arguments.sql else nullcontext({}) as statements:
+                figures = measure(sandbox, arguments.changes, arguments.catalogue)
     for name, microseconds in figures.items():
         sys.stdout.write(f"{microseconds:8.1f} µs  {name}\n")
+    for name, seconds in sorted(statements.items(), key=lambda each: -sum(each[1])):
+        sys.stdout.write(f"{sum(seconds):8.2f} s  {len(seconds):6} calls  {name}\n")
 
 
 if __name__ == "__main__":
