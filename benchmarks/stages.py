@@ -14,7 +14,7 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import orjson
@@ -148,9 +148,10 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="tidegate-bench-") as folder:
         Path(folder).chmod(0o755)
-        with running_sandbox(Path(folder), allow={"delivered_events": DELIVERED_EVENTS}) as sandbox:
-            with timed_statements() if arguments.sql else nullcontext({}) as statements:
-                figures = measure(sandbox, arguments.changes, arguments.catalogue)
+        allow = {"delivered_events": DELIVERED_EVENTS}
+        with running_sandbox(Path(folder), allow=allow) as sandbox, ExitStack() as stack:
+            statements = stack.enter_context(timed_statements()) if arguments.sql else {}
+            figures = measure(sandbox, arguments.changes, arguments.catalogue)
     for name, microseconds in figures.items():
         sys.stdout.write(f"{microseconds:8.1f} µs  {name}\n")
     for name, seconds in sorted(statements.items(), key=lambda each: -sum(each[1])):

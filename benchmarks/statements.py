@@ -31,9 +31,7 @@ def timed_statements() -> Iterator[dict[str, list[float]]]:
             setattr(kind, name, method)
 
 
-def _timed(
-    name: str, method: Callable[..., Any], seconds: dict[str, list[float]]
-) -> Callable[..., Any]:
+def _timed(name: str, method: Callable[..., Any], seconds: dict[str, list[float]]) -> Callable[..., Any]:
     def call(connection: Any, *arguments: Any) -> Any:
         began = time.perf_counter()
         try:

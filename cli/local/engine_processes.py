@@ -12,7 +12,7 @@ from cli.api import COMMAND
 from cli.output import say
 from sandbox.endpoints import DatabaseEndpoint, Endpoints
 from sandbox.ports import free_pair
-from sandbox.processes import ProcessGroup
+from sandbox.processes import Child, ProcessGroup
 from workers.settings import FILE_VARIABLE
 
 API = "api"
@@ -98,6 +98,7 @@ class EngineProcesses:
         if metrics_file is not None:
             metrics_file.write_text(json.dumps(scrape_targets(self._ports), indent=2) + "\n")
         self._restart = restart
+        self._paused: list[str] = []
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="engine-watcher", daemon=True)
 
@@ -122,6 +123,28 @@ class EngineProcesses:
         # Several processes share this machine, and cannot share the port that an image gives each.
         return {FILE_VARIABLE: str(self.settings_file), HEALTH_PORT: "0"} | metered
 
+    def end(self, child: Child) -> None:
+        """End one process in order; it is not started again."""
+        self.group.discard(child)
+        child.stop()
+
+    def pause(self) -> None:
+        """End every process, until `go_on`."""
+        ending = list(self.group.children)
+        self._paused = [child.name for child in ending]
+        for child in ending:
+            self.group.discard(child)  # else the watcher starts it again
+        for child in ending:
+            child.ask_to_stop()
+        for child in ending:
+            child.stop()
+
+    def go_on(self) -> None:
+        """Start what `pause` has ended."""
+        for name in self._paused:
+            self._start_named(name)
+        self._paused = []
+
     def stop(self) -> None:
         """Stop them in order; their work is finished or taken up at the next start."""
         self._stopping.set()
@@ -132,12 +155,15 @@ class EngineProcesses:
     def _watch(self) -> None:
         while not self._stopping.wait(0.5):
             for child in list(self.group.children):
-                if self._restart and not child.is_running():
+                if self._restart and not child.is_running() and child in self.group.children:
                     self.group.discard(child)
                     say(
                         f"{child.name} ended and is started again; the end of {child.log}:\n{child.last_lines(3)}"
                     )
-                    if child.name == API:
-                        self.start_api()
-                    else:
-                        self.start_role(child.name.removeprefix("worker-"))
+                    self._start_named(child.name)
+
+    def _start_named(self, name: str) -> None:
+        if name == API:
+            self.start_api()
+        else:
+            self.start_role(name.removeprefix("worker-"))

@@ -76,7 +76,10 @@ class Handles:
                 if wanted.used is not None:
                     meters[name].set_used(wanted.used)
         return JsonResponse(
-            {name: {"maximum": meter.maximum, "used": meter.used} for name, meter in meters.items()}
+            {
+                name: {"maximum": meter.maximum, "used": meter.used, "refused": meter.refused}
+                for name, meter in meters.items()
+            }
         )
 
     async def clock(self, request: Request) -> Response:

@@ -57,6 +57,8 @@ class RollingCount:
         hour = self._hour()
         self._buckets = {past: store.meta(f"{name}_{past}", 0) for past in self._window(hour)}
         self.maximum = maximum
+        self.refused = 0
+        """Times that the maximum refused something since the org's start."""
 
     @property
     def used(self) -> int:
@@ -72,6 +74,7 @@ class RollingCount:
         nothing.
         """
         if self.used + amount > self.maximum:
+            self.refused += 1
             raise SalesforceError(self._refusal.code, self._refusal.message, self._refusal.status)
         self.add(amount)
 
