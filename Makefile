@@ -15,7 +15,7 @@ CLIENTS := $(patsubst tests/real_clients/locks/%.lock,%,$(wildcard tests/real_cl
 REDSHIFT_CLIENTS := $(patsubst tests/redshift_clients/locks/%.lock,%,$(wildcard tests/redshift_clients/locks/*.lock))
 PEERS := airbyte-source-salesforce tap-salesforce
 
-.PHONY: help setup demo up dashboards storm storm-planted test test-heavy test-incidents test-observability test-any-schema test-clients test-redshift-clients test-webhooks test-api-fuzz fuzz mutants coverage test-compose test-console test-deploy record-roles lint prose docs format bench bench-day bench-peers bench-writeback histories lock clean model test-model
+.PHONY: help setup demo up dashboards storm storm-planted test test-heavy test-incidents test-observability test-any-schema test-clients test-redshift-clients test-webhooks test-api-fuzz fuzz mutants coverage test-compose test-console test-deploy record-roles lint prose docs format bench bench-day bench-peers bench-writeback real-storm histories lock clean model test-model
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -216,6 +216,9 @@ bench-peers: setup $(PEERS:%=.venv-clients/%/.installed)  ## rows a second of a 
 
 bench-writeback: setup .venv-clients/lht/.installed  ## ten thousand writebacks a minute during a surge, amid trouble, beside other senders
 	@$(BIN)/python -m benchmarks.writeback $(ARGS)
+
+real-storm: setup  ## two hours on real parts amid killed processes, frozen remotes, a full disk, an outage and a deployment; ARGS="--minutes 20"
+	@$(BIN)/python -m benchmarks.real_storm $(ARGS)
 
 COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 

@@ -257,7 +257,8 @@ class Bench:
 
 class Submitting:
     """Hands the load in by HTTP at its rate, several requests at once; one that has no answer is
-    sent again, with the same keys.
+    sent again, with the same keys. Requests for one record wait for each other: of two at once
+    nobody promises which is first.
     """
 
     def __init__(self, api: str, token: str, load: Load, rate: int) -> None:
@@ -272,6 +273,8 @@ class Submitting:
         self._handed = self._accepted = self._again = 0
         self._refused: list[str] = []
         self._lock = threading.Lock()
+        self._in_flight: set[str] = set()
+        self._landed = threading.Condition()
         self._lasted = 0.0
 
     def start(self) -> None:
@@ -320,8 +323,13 @@ class Submitting:
 
     def _submit(self) -> None:
         while (some := self._waiting.get()) is not None:
+            records = {f"{item['object']} {item['external_id']}" for item in some}
+            self._claim(records)
             began = time.monotonic()
             answer = self._answer(some)
+            with self._landed:
+                self._in_flight -= records
+                self._landed.notify_all()
             with self._lock:
                 self._seconds.append(time.monotonic() - began)
                 if answer.status_code == httpx.codes.ACCEPTED:
@@ -330,6 +338,13 @@ class Submitting:
                     self._refused += [str(each) for each in told["refused"]]
                 else:
                     self._refused.append(f"{answer.status_code}: {answer.text[:300]}")
+
+    def _claim(self, records: set[str]) -> None:
+        """Wait until no other request is under way for one of the records."""
+        with self._landed:
+            while not records.isdisjoint(self._in_flight):
+                self._landed.wait()
+            self._in_flight |= records
 
     def _answer(self, some: list[dict[str, Any]]) -> httpx.Response:
         until = time.monotonic() + 300
