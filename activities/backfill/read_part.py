@@ -9,13 +9,14 @@ import asyncio
 import time
 from collections.abc import Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 from temporalio import activity
 
+from activities.backfill.page_memory import EXPECTED_BYTES, PageMemory
 from activities.backfill.read_rest import RestRows
 from activities.ingest.land_rows import RowLanding, RowLandings, settled_before
 from activities.runtime.heartbeat import heartbeating
@@ -62,6 +63,8 @@ class ReadPart:
     """Seconds before each question how far a job is; the last one from then on."""
     give_up_after: timedelta = timedelta(hours=2)
     """Time limit of a job: minutes for tens of millions of rows."""
+    memory: PageMemory = field(default_factory=PageMemory)
+    """For the pages of all parts that the process reads."""
 
     @activity.defn(name=names.READ_PART)
     async def read_part(self, request: PartInput) -> ReadSlice:
@@ -94,6 +97,7 @@ class _Reader:
         )
         self._jobs = LaneJobs(parent.landings.store, self._bulk, request.org)
         self._rest = RestRows(parent.org, self._spec, request, parent.visibility_delay)
+        self._page_bytes = EXPECTED_BYTES
         self._ends = time.monotonic() + parent.stretch.total_seconds()
         self.lane = part_lane(self._spec.table, request.window, request.part.number, request.attempt)
 
@@ -212,9 +216,11 @@ class _Reader:
             return
         if not result.rows:
             return  # the job may be gone already: nothing was left to be read
-        page = await self._fetch(result.id, result.locators[number])
-        if len(page):
-            await landing.land_page(page, start=start, end=end, facts=self._facts(result))
+        async with self._parent.memory.held(self._page_bytes) as held:
+            page = await self._fetch(result.id, result.locators[number])
+            self._page_bytes = held.size = page.nbytes
+            if len(page):
+                await landing.land_page(page, start=start, end=end, facts=self._facts(result))
 
     async def _fetch(self, job: str, locator: str | None) -> pa.Table:
         try:
