@@ -30,7 +30,7 @@ class PageMemory:
         self._most = most_bytes
         self._held: list[HeldPage] = []
         self._door = asyncio.Lock()
-        """Whoever waits for room holds it, so that a large page is not passed by small ones."""
+        """Held by the page that waits for room, so that small ones do not pass a large one."""
         self._freed = asyncio.Event()
 
     @asynccontextmanager
@@ -39,7 +39,7 @@ class PageMemory:
         pages that come later then wait for what is really there.
 
         Args:
-            expected: Bytes, as far as they can be told before.
+            expected: Bytes, estimated.
         """
         page = HeldPage(expected)
         async with self._door:

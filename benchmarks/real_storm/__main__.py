@@ -30,7 +30,7 @@ from benchmarks.backfills import SHARES, backfill_all, fill, spread
 from benchmarks.real_storm.picture import picture
 from benchmarks.real_storm.proof import judge, prove, reconciled
 from benchmarks.real_storm.timeline import Timeline
-from benchmarks.real_storm.troubles import Troubles
+from benchmarks.real_storm.faults import Faults
 from benchmarks.writeback.__main__ import Submitting
 from benchmarks.writeback.load import Load, wait_for_api
 from cli.api import local_token
@@ -85,7 +85,7 @@ class Storm:
         self.control = self.running.endpoints.salesforce.control_url
         self.seconds = self.arguments.minutes * 60
         self.timeline = Timeline(self.running)
-        self.troubles = Troubles(
+        self.faults = Faults(
             self.running,
             self.folder,
             self.timeline,
@@ -113,7 +113,7 @@ class Storm:
             "rate": self.arguments.rate,
             **found,
             "rest_seconds": rest,
-            "troubles": self.troubles.counts,
+            "faults": self.faults.counts,
             **prove(self.running, self.folder),
             "peak_memory_mb": round(meter.peak_rss_bytes / 1e6),
             "timeline": self.timeline.figures(),
@@ -126,7 +126,7 @@ class Storm:
         submitting = Submitting(self.api, local_token(self.folder)[0], load, self.arguments.writebacks)
         time.sleep(2)  # so that the traffic knows none of the writebacks' records
         submitting.start()
-        striking = threading.Thread(target=self.troubles.run, daemon=True)
+        striking = threading.Thread(target=self.faults.run, daemon=True)
         striking.start()
         # In a thread of its own: the watch below must go on whatever they wait for.
         side = threading.Thread(target=lambda: sides.update(asyncio.run(self._sides())), daemon=True)

@@ -10,7 +10,7 @@ _LINES = 4
 
 
 def picture(figures: dict[str, Any]) -> str:
-    """SVG of `Timeline.figures`: troubles as bands, kills as ticks, changes behind as a line."""
+    """SVG of `Timeline.figures`: faults as bands, kills as ticks, changes behind as a line."""
     samples: Sequence[dict[str, Any]] = figures["samples"]
     last = max((each["at"] for each in samples), default=1.0)
     most = max((each["behind"] or 0 for each in samples), default=1) or 1
@@ -22,7 +22,7 @@ def picture(figures: dict[str, Any]) -> str:
         return round(_HEIGHT - _BOTTOM - behind / most * (_HEIGHT - _TOP - _BOTTOM), 1)
 
     parts = [
-        _band(x(begin), x(end), name, place) for place, (begin, end, name) in enumerate(figures["troubles"])
+        _band(x(begin), x(end), name, place) for place, (begin, end, name) in enumerate(figures["faults"])
     ]
     parts += [_tick(x(at), text) for at, text in figures["marks"]]
     parts += [_grid(y(most * step / _LINES), round(most * step / _LINES)) for step in range(_LINES + 1)]

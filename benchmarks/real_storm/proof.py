@@ -1,4 +1,4 @@
-"""What must hold when a storm is over, and whether it does."""
+"""The proof after a storm: records, events, versions, writebacks, calls and acts."""
 
 import asyncio
 from contextlib import closing

@@ -38,11 +38,11 @@ class Sample:
 
 @dataclass
 class Timeline:
-    """Looks every five seconds, and is told what strikes."""
+    """Looks every five seconds, and keeps the faults that strike."""
 
     running: Running
     samples: list[Sample] = field(default_factory=list)
-    troubles: list[tuple[float, float, str]] = field(default_factory=list)
+    faults: list[tuple[float, float, str]] = field(default_factory=list)
     """Begin, end and name."""
     marks: list[tuple[float, str]] = field(default_factory=list)
 
@@ -66,19 +66,19 @@ class Timeline:
         self.marks.append((self._now(), text))
 
     @contextmanager
-    def trouble(self, name: str) -> Iterator[None]:
+    def fault(self, name: str) -> Iterator[None]:
         """Something strikes while the body runs."""
         begin = self._now()
         try:
             yield
         finally:
-            self.troubles.append((begin, self._now(), name))
+            self.faults.append((begin, self._now(), name))
 
     def figures(self) -> dict[str, Any]:
         """For a report."""
         return {
             "samples": [asdict(each) for each in self.samples],
-            "troubles": self.troubles,
+            "faults": self.faults,
             "marks": self.marks,
         }
 

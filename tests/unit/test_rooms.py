@@ -67,6 +67,7 @@ CAPABILITIES: dict[str, dict[str, set[str]]] = {
         "doctor": {"audit", "concurrency", "database", "salesforce", "storage", "temporal", "warehouse"},
         "fleet": set(),
         "governor": {"metrics"},
+        "memory": set(),
         "metrics": set(),
         "model": {"database"},
         "oidc": set(),

@@ -1,4 +1,4 @@
-"""Trouble on real parts: what strikes, and when."""
+"""Faults on real parts: what strikes, and when."""
 
 import os
 import shutil
@@ -30,8 +30,8 @@ _DISK_BYTES = 1_048_576
 
 
 @dataclass
-class Troubles:
-    """Strikes a running engine and its remotes, each trouble at its share of the whole time."""
+class Faults:
+    """Strikes a running engine and its remotes, each fault at its share of the whole time."""
 
     running: Running
     folder: Path
@@ -47,7 +47,7 @@ class Troubles:
         self._draw = Random(self.seed)  # noqa: S311 -- the same storm each time
         self._over = threading.Event()
         self._calm = threading.Lock()
-        """Held by a trouble that no kill may cross."""
+        """Held by a fault that no kill may cross."""
 
     def run(self) -> None:
         """Strike until the storm is over."""
@@ -57,7 +57,7 @@ class Troubles:
         for share, name, strike in self._plan():
             if self._over.wait(max(0.0, began + share * self.seconds - time.monotonic())):
                 return
-            with self._calm, self.timeline.trouble(name):
+            with self._calm, self.timeline.fault(name):
                 strike()
             self._count(name)
         self._over.wait(max(0.0, began + self.seconds - time.monotonic()))
