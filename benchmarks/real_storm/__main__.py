@@ -27,10 +27,10 @@ import httpx
 import psycopg
 
 from benchmarks.backfills import SHARES, backfill_all, fill, spread
+from benchmarks.real_storm.faults import Faults
 from benchmarks.real_storm.picture import picture
 from benchmarks.real_storm.proof import judge, prove, reconciled
 from benchmarks.real_storm.timeline import Timeline
-from benchmarks.real_storm.faults import Faults
 from benchmarks.writeback.__main__ import Submitting
 from benchmarks.writeback.load import Load, wait_for_api
 from cli.api import local_token

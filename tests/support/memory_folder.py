@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-_MEMORY = Path("/dev/shm")  # noqa: S108 -- Linux' own file system in memory
+_MEMORY = Path("/dev/shm")
 _ROOM = 6 * 1024**3
 """Bytes. A whole run holds two at a time."""
 

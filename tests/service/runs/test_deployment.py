@@ -1,7 +1,7 @@
 """Acts on the Worker Deployment, with workers of two builds on a real Temporal."""
 
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from typing import Any
