@@ -10,11 +10,11 @@ from typing import Any
 
 import httpx
 
-TEXT = {"Account": "Name", "Case": "Subject", "ServiceRequest__c": "Name", "Payment__c": "Name"}
-"""The field by which a writeback's effect is known."""
+TEXT = {"Account": "Website", "Case": "Subject", "ServiceRequest__c": "Name", "Payment__c": "Name"}
+"""The field by which a writeback's effect is known: one that the store keeps in plaintext."""
 _PARENT = {"Case": "Account", "ServiceRequest__c": "Account__r", "Payment__c": "Account__r"}
 _REST: Mapping[str, dict[str, Any]] = {
-    "Account": {},
+    "Account": {"Name": "of a benchmark"},
     "Case": {"Status": "New"},
     "ServiceRequest__c": {"Status__c": "Submitted"},
     "Payment__c": {"Status__c": "Scheduled", "Amount__c": 10},
