@@ -18,6 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 from _pytest.faulthandler import fault_handler_stderr_fd_key
+from hypothesis import HealthCheck, settings
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
@@ -33,16 +34,28 @@ from sandbox.ports import free_port
 from sandbox.processes import ProcessGroup
 from sandbox.redshift import launch
 from schemas.catalogue import default_catalogue
+from tests.costly import mark_costly
 from tests.databases import copying_clusters, new_database
 from tests.support.memory_folder import use_memory_for_temporary_files
 from tests.support.processes.warm_starts import starting_warm
 
 CLEAN_UP_SECONDS = 120
 
+# A slow example on a busy machine is not a failure. Here, and not in a folder: a test has the
+# profile that is loaded when its file is imported.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
+
 # Nine thousand tests are collected, with a million objects that live until the end. Looking through
 # them again and again is 40 % of the processor time of collecting them.
 gc.disable()
 use_memory_for_temporary_files()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Before pytest leaves out what is not asked for by its markers."""
+    mark_costly(items)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
