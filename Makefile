@@ -15,7 +15,7 @@ CLIENTS := $(patsubst tests/real_clients/locks/%.lock,%,$(wildcard tests/real_cl
 REDSHIFT_CLIENTS := $(patsubst tests/redshift_clients/locks/%.lock,%,$(wildcard tests/redshift_clients/locks/*.lock))
 PEERS := airbyte-source-salesforce tap-salesforce
 
-.PHONY: help setup demo up dashboards storm storm-planted test test-heavy test-incidents test-observability test-any-schema test-clients test-redshift-clients test-webhooks test-api-fuzz fuzz mutants coverage test-compose test-console test-deploy record-roles lint prose docs format bench bench-day bench-peers bench-writeback real-storm histories lock clean model test-model
+.PHONY: help setup demo up dashboards storm storm-planted test test-heavy test-incidents test-observability test-any-schema test-clients test-redshift-clients test-webhooks test-api-fuzz fuzz mutants coverage test-compose test-console test-deploy record-roles lint prose docs format bench bench-day bench-peers bench-writeback real-storm histories lock clean model test-model test-costly
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -41,8 +41,13 @@ up: setup  ## sandbox and engine on this machine, until Ctrl-C
 # alphabet: played through with the durations of the tests but for acceptance, that ends as early as --dist worksteal, and
 # the fixtures of a module are made once. On a machine that is more than four times slower give TEST_SLOWNESS=8.
 # AGAIN: so many failed tests are run once more alone and named as unsteady; 0 = a failure is a failure.
-test: setup  ## every test; starts the real parts that it needs
-	@$(BIN)/python -m tests.whole_run --again $(AGAIN) --numprocesses 4 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
+RUN_TESTS = $(BIN)/python -m tests.whole_run --again $(AGAIN) --numprocesses 4 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+
+test: setup  ## every law, and what is quick to say; starts the real parts that it needs; 6 minutes
+	@$(RUN_TESTS) $(ARGS)
+
+test-costly: setup  ## the rest of tests/service and tests/acceptance, by tests/costly.py; 20 minutes
+	@$(RUN_TESTS) -m costly $(ARGS)
 
 test-heavy: setup  ## proofs that take minutes each: a demo with a generated catalogue, 800 fields of any kind
 	@$(BIN)/python -m pytest -m heavy -o faulthandler_timeout=1800 $(ARGS)
@@ -63,7 +68,7 @@ record-roles: setup  ## write down what each role asks of S3 and KMS, for the le
 	@touch $@
 
 test-any-schema: setup  ## random schemas and values by every way in; EXAMPLES=40
-	@TIDEGATE_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -o faulthandler_timeout=7200 tests/service/ingest/test_any_schema.py $(ARGS)
+	@TIDEGATE_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -m costly -o faulthandler_timeout=7200 tests/service/ingest/test_any_schema.py $(ARGS)
 
 test-clients: setup $(CLIENTS:%=.venv-clients/%/.installed) .venv-clients/node/.installed .venv-clients/cli/.installed  ## clients that others wrote, against the sandbox org
 	@$(BIN)/python -m pytest -m real_client tests/real_clients $(ARGS)
