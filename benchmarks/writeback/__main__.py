@@ -30,7 +30,7 @@ from typing import Any
 import httpx
 import psycopg
 
-from benchmarks.contestants import RunningOrg
+from benchmarks.peers.contestants import RunningOrg
 from benchmarks.writeback.load import Load, last_texts, wait_for_api
 from benchmarks.writeback.proof import not_arrived, one_effect
 from benchmarks.writeback.senders import by_lht, log_in, one_call_a_record

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from benchmarks.contestants import RunningOrg
+from benchmarks.peers.contestants import RunningOrg
 from benchmarks.writeback.load import Load
 from sandbox.endpoints import SalesforceEndpoint
 from tests.real_clients.client import HERE, ClientError, own_python, run

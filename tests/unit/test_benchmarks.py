@@ -20,7 +20,9 @@ def test_every_module_can_be_imported(module: str) -> None:
     assert importlib.import_module(module).__doc__
 
 
-@pytest.mark.parametrize("module", ["peers", "backfill_under_fire", "writeback.__main__", "writeback.locks"])
+@pytest.mark.parametrize(
+    "module", ["peers.__main__", "backfill_under_fire", "writeback.__main__", "writeback.locks"]
+)
 def test_a_benchmark_says_what_it_takes(
     module: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,7 +5,7 @@ from typing import cast
 import pytest
 from temporalio.client import Client
 
-from benchmarks.to_raw import RawLandings, read_parts
+from benchmarks.peers.to_raw import RawLandings, read_parts
 from clients.storage.chain import Chain
 from schemas.backfill import BackfillInput
 from schemas.ids import part_lane

@@ -96,7 +96,7 @@ def to_raw(org: SalesforceOrg, folder: Path, core: int | None) -> Contestant:
         given |= {"tls_url": org.tls_url, "ca_file": str(org.ca_file)}
         output, request = folder / "to_raw.json", folder / "to_raw.request.json"
         request.write_text(json.dumps(given))
-        command = [sys.executable, "-m", "benchmarks.to_raw"]
+        command = [sys.executable, "-m", "benchmarks.peers.to_raw"]
         seconds, cpu = timed(command, output, core, environment=dict(os.environ), stdin=request)
         told = json.loads(output.read_text())
         ids = list(_landed_ids(folder, name, window, told["parts"]))

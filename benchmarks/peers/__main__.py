@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.backfills import engine_over, fill
-from benchmarks.contestants import Contestant, Reading, RunningOrg, airbyte, tap, to_curated, to_raw
+from benchmarks.peers.contestants import Contestant, Reading, RunningOrg, airbyte, tap, to_curated, to_raw
 from cli.local.engine_processes import write_settings
 from cli.local.up import DELIVERED_EVENTS
 from cli.state import settings_file

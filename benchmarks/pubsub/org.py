@@ -1,7 +1,7 @@
 """The org of `benchmarks.pubsub`: it remembers the Avro of every event, so that what is measured is
 its subscribers.
 
-python -m benchmarks.pubsub_org  # takes what `python -m sandbox.org` takes
+python -m benchmarks.pubsub.org  # takes what `python -m sandbox.org` takes
 """
 
 from sandbox.org.__main__ import main

@@ -27,7 +27,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.delay_proxy import delayed
+from benchmarks.pubsub.delay_proxy import delayed
 from clients.salesforce.session import SalesforceAddress, SessionSource
 from clients.salesforce.streaming.pubsub import open_pubsub_stream
 from clients.salesforce.streaming.pubsub_address import PubsubAddress
@@ -68,7 +68,7 @@ class BenchOrg(SalesforceOrg):
 
     def start(self) -> None:
         arguments = [text for name, port in self._ports.items() for text in (name, str(port))]
-        command = [sys.executable, "-m", "benchmarks.pubsub_org", "--data", str(self.folder), *arguments]
+        command = [sys.executable, "-m", "benchmarks.pubsub.org", "--data", str(self.folder), *arguments]
         child = self._group.start("org", [*command, "--allow", f"delivered_events={_UNLIMITED}"])
         wait_until(self._serves, child)
 

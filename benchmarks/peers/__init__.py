@@ -1,0 +1,1 @@
+"""Backfills beside published connectors: `python -m benchmarks.peers`."""

@@ -1,0 +1,1 @@
+"""The Pub/Sub API beside clients of others: `python -m benchmarks.pubsub`."""
