@@ -47,7 +47,7 @@ test: setup  ## every law, and what is quick to say; starts the real parts that 
 	@$(RUN_TESTS) $(ARGS)
 
 test-costly: setup  ## the rest of tests/service and tests/acceptance, by tests/costly.py; 20 minutes
-	@$(RUN_TESTS) -m costly $(ARGS)
+	@TEST_EXAMPLES=4 $(RUN_TESTS) -m "(costly or hypothesis) and not model" $(ARGS)
 
 test-heavy: setup  ## proofs that take minutes each: a demo with a generated catalogue, 800 fields of any kind
 	@$(BIN)/python -m pytest -m heavy -o faulthandler_timeout=1800 $(ARGS)

@@ -22,6 +22,7 @@ from schemas.quality import Rule
 from schemas.replay import ReplaySelection
 from tests.support.builders.batches import Road
 from tests.support.builders.bus import protector
+from tests.support.builders.examples import examples
 from tests.support.builders.odd_values import (
     CATALOGUE,
     COLUMNS,
@@ -64,7 +65,9 @@ def deliveries(draw: st.DrawFn) -> tuple[list[Change], list[list[int]]]:
     return made, [places[a:b] for a, b in pairwise(edges) if a < b]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(delivery=deliveries(), seed=st.integers(0, 2**16))
 def test_every_field_is_the_orgs_value_or_is_named_as_unknown_with_one_open_row(
     road: Road, database: str, delivery: tuple[list[Change], list[list[int]]], seed: int

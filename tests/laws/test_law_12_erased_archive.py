@@ -142,9 +142,10 @@ def _has(row: tuple[Any, ...], record: str) -> bool:
 
 
 def _opened(value: Any) -> str:
-    key, text = protector(), str(value)
+    text = str(value)
     if not is_any_token(text):
         return text
+    key = protector()
     fields = default_catalogue().objects["Contact"].fields
     for context in ("unknown", *(f"Contact.{name}" for name in fields)):
         try:

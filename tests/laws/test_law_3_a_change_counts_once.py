@@ -23,6 +23,7 @@ from schemas.catalogue import Catalogue
 from schemas.ingest.messages import ApplyInput, StagedObject
 from schemas.ingest.raw import RAW_SCHEMA, Manifest
 from schemas.tables import quoted
+from tests.support.builders.examples import examples
 from tests.support.builders.oracle import OracleVersion, fold_events
 from transforms.ingest.stage_events import stage_objects
 
@@ -106,7 +107,9 @@ def applier(warehouse: PostgresWarehouse, store: ObjectStore) -> Applier:
     return Applier(warehouse, store, CATALOGUE)
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(delivery=deliveries(), seed=st.integers(0, 2**16), history=st.booleans())
 def test_any_delivery_in_any_order_gives_the_fold(
     applier: Applier, delivery, seed: int, history: bool

@@ -36,6 +36,7 @@ from tests.laws.test_law_3_a_change_counts_once import (
     versions_of,
 )
 from tests.support.builders.bus import protector
+from tests.support.builders.examples import examples
 from tests.support.builders.oracle import fold_events
 from tests.support.builders.retention import EIGHT_YEARS_AGO, retention, run_at, within
 from transforms.retention.periods import Month
@@ -61,7 +62,7 @@ def kept(
 
 
 EXAMPLES = settings(
-    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(4), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

@@ -33,6 +33,7 @@ from tests.laws.test_law_3_a_change_counts_once import (
 from tests.support.builders.batches import Road, contents
 from tests.support.builders.bus import event, protector, stamps
 from tests.support.builders.catalogues import strict
+from tests.support.builders.examples import examples
 from tests.support.builders.oracle import fold_events
 from tests.support.engines.replaying import ORG, Replays, checksum
 from transforms.ingest.row_pages import page_of_records, protect_page
@@ -133,7 +134,9 @@ async def test_replays_in_any_order_and_number_leave_every_row_as_it_was(
     assert before.keys() >= {"ops.ledger", "ops.quarantine", "curated.contact_history"}
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(6), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(delivery=deliveries(), seed=st.integers(0, 2**16))
 def test_any_mixture_of_applies_and_redrives_gives_the_fold(applier: Applier, delivery, seed: int):
     made, places = delivery

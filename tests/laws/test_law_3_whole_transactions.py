@@ -30,6 +30,7 @@ from schemas.ids import ORIGIN
 from schemas.tables import quoted
 from tests.sandbox.org_in_process import new_org
 from tests.support.builders.batches import Road
+from tests.support.builders.examples import examples
 from tests.support.builders.org_operations import OPERATIONS, Users, write_catalogue
 
 pytestmark = pytest.mark.service
@@ -59,7 +60,9 @@ def office(tmp_path: Path, warehouse: PostgresWarehouse, store: ObjectStore) -> 
     org.store.close()
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(4), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     names=st.lists(st.sampled_from(OPERATIONS), min_size=4, max_size=18),
     cuts=st.lists(st.integers(0, 60), max_size=4),

@@ -22,6 +22,7 @@ from clients.warehouse.postgres import PostgresWarehouse
 from sandbox.org.faults.faults import FaultRule
 from schemas.settings.writeback import WritebackSettings
 from schemas.writeback.messages import PauseChange, SetPauseInput, WritebackControl
+from tests.support.builders.examples import examples
 from tests.support.builders.org_effects import compare
 from tests.support.builders.waiting import SLOWNESS
 from tests.support.engines.following_cases import another_writes, case_id, follow_cases, writing_and_following
@@ -250,7 +251,7 @@ async def live(writer: WritingEngine, story: Story) -> tuple[int, dict[str, floa
 
 
 @settings(
-    max_examples=24,
+    max_examples=examples(8),
     deadline=None,
     derandomize=True,
     database=None,
