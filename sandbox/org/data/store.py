@@ -11,7 +11,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from weakref import WeakSet
 
 import orjson
 
@@ -74,9 +73,16 @@ def collation(spec: OrgField) -> str:
 
 
 class _Reader(sqlite3.Connection):
-    """A read-only connection, which can be referred to weakly: its store closes it at the
-    latest.
+    """A read-only connection. Its store closes it at the latest, also when nobody refers to it any
+    more.
     """
+
+    opened: set["_Reader"]
+    """Those of its store."""
+
+    def close(self) -> None:
+        self.opened.discard(self)
+        super().close()
 
 
 class Store:
@@ -102,7 +108,7 @@ class Store:
         self.connection = sqlite3.connect(self._path, isolation_level=None, cached_statements=_STATEMENTS)
         self.seconds: Callable[[], float] = time.time
         """The org's clock; SQL reads it as `org_seconds()`."""
-        self._readers: WeakSet[_Reader] = WeakSet()
+        self._readers: set[_Reader] = set()
         self._give_clock(self.connection)
         self._configure()
         self.connection.executescript(_FIXED_TABLES)
@@ -126,6 +132,7 @@ class Store:
         connection = sqlite3.connect(
             f"file:{self._path}?mode=ro", uri=True, check_same_thread=False, factory=_Reader
         )
+        connection.opened = self._readers
         self._readers.add(connection)
         connection.execute("PRAGMA cache_size=-16384")
         self._give_clock(connection)

@@ -41,7 +41,7 @@ def owner_options(call: SoapCall) -> list[str]:
     "OwnerChangeOptions").
     """
     header = child(call.request.header, "OwnerChangeOptions")
-    given = [each for each in header or () if local(each) == "options"]
+    given = [each for each in (() if header is None else header) if local(each) == "options"]
     return [text(each, "type") for each in given if text(each, "execute").lower() in ("true", "1")]
 
 
