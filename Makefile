@@ -46,7 +46,7 @@ RUN_TESTS = $(BIN)/python -m tests.whole_run --again $(AGAIN) --numprocesses 4 -
 test: setup  ## every law, and what is quick to say; starts the real parts that it needs; 6 minutes
 	@$(RUN_TESTS) $(ARGS)
 
-test-costly: setup  ## the rest of tests/service and tests/acceptance, by tests/costly.py; 20 minutes
+test-costly: setup  ## what make test leaves out by tests/costly.py, and more random examples; 20 minutes
 	@TEST_EXAMPLES=4 $(RUN_TESTS) -m "(costly or hypothesis) and not model" $(ARGS)
 
 test-heavy: setup  ## proofs that take minutes each: a demo with a generated catalogue, 800 fields of any kind
