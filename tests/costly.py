@@ -10,9 +10,6 @@ import pytest
 
 COSTLY: Mapping[str, bool] = {
     "tests/acceptance": True,
-    "tests/acceptance/test_crash.py": False,
-    "tests/acceptance/test_governor_crash.py": False,
-    "tests/acceptance/test_writeback_crash.py": False,
     "tests/deploy/test_proxies.py": True,
     "tests/deploy/test_worker_health.py": True,
     "tests/incidents": True,
