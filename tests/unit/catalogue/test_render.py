@@ -13,6 +13,7 @@ from hypothesis import given, settings, strategies as st
 from schemas.catalogue import STAMPS, Catalogue, FieldType, Pii, load_catalogue
 from schemas.drift import DriftPolicy
 from schemas.salesforce.object_shape import DescribedShape, FieldDescription
+from tests.support.builders.examples import examples
 from transforms.catalogue.described_entries import COMPOUNDS, NOT_KEPT
 from transforms.catalogue.render import render_catalogue
 from transforms.drift.compare_schema import compare_schema
@@ -328,7 +329,7 @@ def _sane(facts: dict[str, Any]) -> dict[str, Any]:
     return {**facts, "required": bool(asked), "nullable": facts.get("nullable", True) and not asked}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(shapes())
 def test_whatever_the_org_describes_the_catalogue_can_be_read_and_the_org_has_nothing_else(
     described: list[DescribedShape],
