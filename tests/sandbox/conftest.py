@@ -1,6 +1,7 @@
 """An org as a real process, and a bare CometD client that shows what is on the wire."""
 
 import json
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -13,7 +14,7 @@ from starlette.applications import Starlette
 from sandbox.org.auth.routes import routes as auth_routes
 from sandbox.org.auth.sessions import Sessions
 from sandbox.org.data.identity import load_identity
-from sandbox.org.data.store import Store
+from sandbox.org.data.store import DATABASE_FILE, Store
 from sandbox.org.rest.service import RestService
 from sandbox.org.server.rest_routes import routes as rest_routes
 from sandbox.org.state.org import Org
@@ -141,11 +142,13 @@ def org_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrgProcess
     process.end()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def identity_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One RSA key for all tests: making it is what a start costs."""
+    """A new org, with one RSA key for all tests. The key and the tables are half of what a start
+    costs.
+    """
     folder = tmp_path_factory.mktemp("identity")
-    load_identity(folder)
+    Store(folder, default_catalogue(), load_identity(folder), "enterprise").close()
     return folder
 
 
@@ -153,6 +156,7 @@ def identity_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def org(identity_folder: Path, tmp_path: Path) -> Iterator[Org]:
     """An org in this process."""
     identity = load_identity(identity_folder)
+    shutil.copy(identity_folder / DATABASE_FILE, tmp_path)
     store = Store(tmp_path, default_catalogue(), identity, "enterprise")
     yield Org(store, identity, "enterprise")
     store.close()
