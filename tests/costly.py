@@ -13,6 +13,7 @@ COSTLY: Mapping[str, bool] = {
     "tests/deploy/test_proxies.py": True,
     "tests/deploy/test_worker_health.py": True,
     "tests/incidents": True,
+    "tests/packaging/test_wheel.py": True,
     "tests/service": True,
     "tests/service/runs/test_replay.py": False,
     "tests/service/status/test_status_look.py": False,

@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from activities.ingest.landing_buffer import BatchLimits, LandingBuffer
 from clients.salesforce.streaming.stream import StreamMessage
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
-from clients.warehouse import Warehouse
+from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.sql.apply import LEDGER, QUALITY, QUARANTINE, TABLES_OF_OPS, tables_of
 from schemas.catalogue import Catalogue, default_catalogue
 from schemas.ids import ORIGIN
@@ -95,13 +95,19 @@ def contents(warehouse: Warehouse, catalogue: Catalogue, *, clock: bool = True) 
     left_out = set() if clock else _OF_THE_RUN
     found: dict[str, list[str]] = {}
     with warehouse.reading() as reading:
-        for table, columns in tables.items():
+        for table in _filled(reading, tables):
+            columns = tables[table]
             kept = sorted((each for each in columns if each.name not in left_out), key=lambda each: each.name)
             names = [column.name for column in kept]
             rows = reading.fetch(f"SELECT {', '.join(column.sql for column in kept)} FROM {table}")
-            if rows:
-                found[table] = sorted(str(list(zip(names, map(_plain, row), strict=True))) for row in rows)
+            found[table] = sorted(str(list(zip(names, map(_plain, row), strict=True))) for row in rows)
     return found
+
+
+def _filled(reading: Transaction, tables: Iterable[str]) -> list[str]:
+    """The tables that have a row, by one query: there are ninety, and most are empty."""
+    counts = (f"SELECT '{table}', COUNT(*) FROM {table}" for table in tables)
+    return [table for table, count in reading.fetch(" UNION ALL ".join(counts)) if count]
 
 
 def _plain(value: Any) -> Any:
