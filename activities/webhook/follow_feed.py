@@ -13,6 +13,7 @@ from clients.warehouse.records.reader import Fresh
 from clients.webhook.deliveries import Left, Settled
 from schemas.catalogue import ObjectSpec
 from schemas.webhook.limits import MOST_HELD, PAGE_CHANGES
+from schemas.webhook.messages import WebhookCursor
 
 _CHECK_SECONDS = 1.0
 """An operator's act is heard of within this time and one request's."""
@@ -25,7 +26,7 @@ class FollowFeed:
 
     def __init__(self, shift: Shift) -> None:
         self._shift = shift
-        self._cursors = {each.object: each.cursor for each in shift.opened.cursors}
+        self._cursors = {each.object: each for each in shift.opened.cursors}
         self._checked_at = float("-inf")
         self._read_at: dict[str, float] = {}
         """When an object's feed was found to have nothing new; missing = it may have."""
@@ -65,13 +66,13 @@ class FollowFeed:
             self._seen.pop(spec.name, None)
             return False
         before = self._cursors[spec.name]
-        page = await shift.feed.page(spec, Place.parse(before), PAGE_CHANGES)
+        page = await shift.feed.page(spec, Place.parse(before.cursor), PAGE_CHANGES)
         if isinstance(page, datetime):
             await self._disable_old(spec, page)
             return False
         self._seen[spec.name] = page.fresh
         if not page.changes:
-            await self._note(spec, before, asked_at)
+            await self._note(before, asked_at)
             return False
         shown = await shift.shown(spec, page.changes)
         of_object = {record for name, record in held if name == spec.name}
@@ -88,7 +89,6 @@ class FollowFeed:
     async def _settle(self, spec: ObjectSpec, page: FeedPage, posted: PostedPage, through: datetime) -> None:
         shift, now = self._shift, datetime.now(UTC)
         settled = Settled(
-            object=spec.name,
             before=self._cursors[spec.name],
             after=str(page.next),
             through=through,
@@ -97,11 +97,8 @@ class FollowFeed:
             at=now,
         )
         has_dead = shift.opened.dead > 0
-        deliveries = shift.parts.deliveries
-        if not await stored(deliveries.settle, shift.name, settled, has_dead=has_dead):
-            shift.stop.set()  # its cursor is another one by now
+        if not await self._moved(settled, has_dead=has_dead):
             return
-        self._cursors[spec.name] = settled.after
         if settled.left:
             shift.held += len(settled.left)
             shift.parked += 1
@@ -126,13 +123,20 @@ class FollowFeed:
             return []
         return await stored(shift.parts.deliveries.held_records, shift.name)
 
-    async def _note(self, spec: ObjectSpec, cursor: str, at: datetime) -> None:
-        """Note that there is nothing behind the cursor."""
-        shift = self._shift
-        nothing = Settled(spec.name, cursor, cursor, at, (), (), at)
-        if not await stored(shift.parts.deliveries.settle, shift.name, nothing, has_dead=False):
+    async def _moved(self, settled: Settled, *, has_dead: bool) -> bool:
+        """Settle; False = the cursor is another one by now, and the delivery ends."""
+        shift, before = self._shift, settled.before
+        if not await stored(shift.parts.deliveries.settle, shift.name, settled, has_dead=has_dead):
             shift.stop.set()
-        self._read_at[spec.name] = time.monotonic()
+            return False
+        after = WebhookCursor(object=before.object, cursor=settled.after, through=settled.through)
+        self._cursors[before.object] = after
+        return True
+
+    async def _note(self, before: WebhookCursor, at: datetime) -> None:
+        """Note that there is nothing behind the cursor."""
+        await self._moved(Settled(before, before.cursor, at, (), (), at), has_dead=False)
+        self._read_at[before.object] = time.monotonic()
 
     async def _disable_old(self, spec: ObjectSpec, left: datetime) -> None:
         """Changes behind the cursor are in the archive alone: to pass over them would lose them."""

@@ -242,8 +242,13 @@ def _update(connection: sa.Connection, name: str, values: dict[str, Any]) -> Non
 
 
 def _set_cursors(connection: sa.Connection, name: str, cursors: Mapping[str, Place]) -> None:
+    before = {each.object: each for each in cursors_of(connection, name)}
     for object_name, place in cursors.items():
-        values = {"cursor": str(place), "through": place.applied_at}
+        through, last = place.applied_at, before.get(object_name)
+        if last is not None and last.cursor == str(place):
+            # So that a page which was read from the same place does not settle over this.
+            through = min(through, last.through) - timedelta(microseconds=1)
+        values = {"cursor": str(place), "through": through}
         row = insert(WEBHOOK_CURSOR).values(webhook=name, object=object_name, **values)
         connection.execute(row.on_conflict_do_update(index_elements=["webhook", "object"], set_=values))
 

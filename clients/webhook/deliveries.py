@@ -51,9 +51,8 @@ class Left:
 class Settled:
     """A page that was sent."""
 
-    object: str
-    before: str
-    """The cursor from which it was read."""
+    before: WebhookCursor
+    """Where it was read from."""
     after: str
     through: datetime
     """As of `WebhookCursor`."""
@@ -116,8 +115,11 @@ class Deliveries:
 
         `has_dead`: the webhook had dead letters; those among the taken are answered.
         """
+        before = page.before
+        # A replay from where the page began moves the time alone, and the page is void as well.
+        stands = (_CURSOR.cursor == before.cursor, _CURSOR.through == before.through)
         moved = WEBHOOK_CURSOR.update().where(
-            _CURSOR.webhook == name, _CURSOR.object == page.object, _CURSOR.cursor == page.before
+            _CURSOR.webhook == name, _CURSOR.object == before.object, *stands
         )
         with self._store.begin() as connection:
             values = {"cursor": page.after, "through": page.through}
@@ -126,7 +128,11 @@ class Deliveries:
             for each in page.left:
                 connection.execute(_hold(name, page, each))
             if has_dead and page.taken:
-                dead = (_HELD.webhook == name, _HELD.object == page.object, _HELD.cursor.in_(page.taken))
+                dead = (
+                    _HELD.webhook == name,
+                    _HELD.object == page.before.object,
+                    _HELD.cursor.in_(page.taken),
+                )
                 connection.execute(WEBHOOK_HELD.delete().where(*dead))
             if page.taken:
                 _has_taken(connection, name, page.at)
@@ -191,7 +197,9 @@ def _hold(name: str, page: Settled, each: Left) -> sa.Insert:
         "reason": each.reason,
         "dead_at": None,
     }
-    row = insert(WEBHOOK_HELD).values(webhook=name, object=page.object, cursor=str(each.place), **values)
+    row = insert(WEBHOOK_HELD).values(
+        webhook=name, object=page.before.object, cursor=str(each.place), **values
+    )
     # It is there when an operator moved the cursor back. A dead letter is then tried again.
     return row.on_conflict_do_update(
         index_elements=["webhook", "object", "cursor"], set_=values, where=_HELD.state == HeldState.DEAD

@@ -4,13 +4,15 @@ or hangs delays no other.
 
 import asyncio
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 import pytest
 
-from clients.warehouse.records.feed import Place
+from clients.warehouse.records.feed import FeedPage, Place
 from clients.warehouse.sql.apply import change_table
+from clients.webhook.deliveries import Settled
 from schemas.catalogue import default_catalogue
 from tests.support.builders.waiting import until
 from tests.support.engines.applied_records import changed, record_id
@@ -212,6 +214,25 @@ async def test_a_replay_posts_the_same_changes_under_the_same_ids(
         return sorted(each.id for each in healthy.messages) == sorted(ids * 2)
 
     await until(has_all_twice)
+
+
+async def test_a_replay_from_where_a_page_under_way_began_makes_that_page_void(
+    idle: WebhookEngine, healthy: Receiver
+) -> None:
+    await idle.add("void", healthy.url)
+    await idle.apply(step(cases(1)[0], 0))
+    opened = await asyncio.to_thread(idle.deliveries.open, "void")
+    assert opened is not None
+    [begin] = opened.cursors
+    place = Place.parse(begin.cursor)
+    await asyncio.to_thread(idle.control.replay, "void", {"Case": place}, ADA)
+    page = await idle.feed.page(default_catalogue().object("Case"), place, 10)
+    assert isinstance(page, FeedPage)
+    taken = [str(each.place) for each in page.changes]
+    now = datetime.now(UTC)
+    settled = Settled(begin, str(page.next), now, taken, (), now)
+    assert not await asyncio.to_thread(idle.deliveries.settle, "void", settled, has_dead=False)
+    assert (await idle.view("void")).cursors[0].cursor == begin.cursor
 
 
 async def test_a_workflow_that_was_terminated_is_followed_by_one_that_goes_on(
