@@ -16,9 +16,10 @@ from deploy.observability.engine_boards import LANES, OVERVIEW
 from deploy.observability.org_boards import BUDGETS, WRITEBACKS
 from deploy.observability.panels import Board, Panel
 from deploy.observability.process_board import WORKERS
+from deploy.observability.webhook_board import WEBHOOKS
 
 FOLDER = Path(__file__).parent / "dashboards"
-BOARDS = (OVERVIEW, LANES, WRITEBACKS, BUDGETS, WORKERS)
+BOARDS = (OVERVIEW, LANES, WRITEBACKS, WEBHOOKS, BUDGETS, WORKERS)
 _SOURCE = DataSourceRef(type_val="prometheus", uid="${source}")
 
 

@@ -16,12 +16,13 @@ from deploy.observability.engine_boards import LANES, OVERVIEW
 from deploy.observability.org_boards import BUDGETS, WRITEBACKS
 from deploy.observability.panels import Board
 from deploy.observability.process_board import WORKERS
+from deploy.observability.webhook_board import WEBHOOKS
 from schemas.status_problems import PROBLEMS, anchor
 from workers.metrics.families import STATE_FAMILIES
 
 FOLDER = Path(__file__).parents[3] / "deploy" / "observability"
 ALERTS_PAGE = FOLDER.parents[1] / "docs" / "alerts.md"
-BOARDS = (OVERVIEW, LANES, WRITEBACKS, BUDGETS, WORKERS)
+BOARDS = (OVERVIEW, LANES, WRITEBACKS, WEBHOOKS, BUDGETS, WORKERS)
 OF_THE_SDK = {
     "temporal_activity_schedule_to_start_latency_seconds_bucket",
     "temporal_workflow_task_schedule_to_start_latency_seconds_bucket",
