@@ -91,7 +91,7 @@ class Receiver:
         """The `Status` of each change of a record that was taken, in the order in which it was
         first taken.
         """
-        return [each.status for each in self.taken if each.change["id"] == record]
+        return [each.status for each in self.taken if each.change.get("id") == record]
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer as scripted."""
