@@ -1,7 +1,7 @@
 """A process of the engine: its workers, from settings, for as long as it runs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -30,43 +30,57 @@ if TYPE_CHECKING:  # a role that has none of these does not import it
 
 
 @asynccontextmanager
-async def run_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIterator[Client]:
-    """Run the role's workers until the context is left; they then finish their current work."""
+async def run_workers(
+    settings: Settings, role: Role, ending: Callable[[], None] = lambda: None
+) -> AsyncIterator[Client]:
+    """Run the role's workers until the context is left; they then finish their current work.
+
+    `ending` is called when they begin to: they may have to end before all of them run.
+    """
     spoken = spoken_with(settings, sdk_runtime(settings.metrics))
-    where, deployment = temporal_address(settings.temporal), deployment_config(settings)
+    where = temporal_address(settings.temporal)
     client = await connect(where, spoken)
     parts = await asyncio.to_thread(open_clients, settings)
     # Steps wait in threads for S3 and the warehouse; the loop's own default would be six of them.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(24, thread_name_prefix="step"))
     async with AsyncExitStack() as stack:
-        stack.callback(parts.audit.close)
-        stack.callback(parts.warehouse.close)
-        await stack.enter_async_context(following(parts.catalogue, parts.erased))
-        await stack.enter_async_context(following_keys(parts.protector.ring))
-        await stack.enter_async_context(proving_acts_of_workflows(settings))
-        await stack.enter_async_context(keeping_anchors(settings, parts.audit))
-        workers = [governor_worker(client, deployment)]
-        await stack.enter_async_context(workers[0])
-        if role.includes(Role.BATCHES):
-            workers.append(workflow_worker(client, deployment))
-            await stack.enter_async_context(workers[-1])
-        org, store, hooks = await _own_parts(stack, client, parts, role)
-        of_activities = activity_workers(Process(parts, parts.clients(client), org, store, hooks), role)
-        for worker in of_activities:
-            await stack.enter_async_context(worker)
-        workers += of_activities
-        stack.push_async_callback(_stop_together, of_activities)
-        if role.includes(Role.BATCHES):  # one role of them, so that it is on record once
-            await become_first(client, settings, parts.audit)
+        try:
+            workers = await _start(stack, client, parts, role)
 
-        def renewed() -> None:
-            for each in workers:
-                each.client = client
+            def renewed() -> None:
+                for each in workers:
+                    each.client = client
 
-        await stack.enter_async_context(following_credentials(client, where, spoken, renewed))
-        if org is not None and store is not None and hooks is not None:
-            await _keep_sending(stack, client, parts, _Sending(org, store, hooks))
-        yield client
+            await stack.enter_async_context(following_credentials(client, where, spoken, renewed))
+            yield client
+        finally:
+            ending()
+
+
+async def _start(stack: AsyncExitStack, client: Client, parts: ProcessClients, role: Role) -> list[Worker]:
+    """Start the role's workers, until the stack is left."""
+    settings, deployment = parts.settings, deployment_config(parts.settings)
+    stack.callback(parts.audit.close)
+    stack.callback(parts.warehouse.close)
+    await stack.enter_async_context(following(parts.catalogue, parts.erased))
+    await stack.enter_async_context(following_keys(parts.protector.ring))
+    await stack.enter_async_context(proving_acts_of_workflows(settings))
+    await stack.enter_async_context(keeping_anchors(settings, parts.audit))
+    workers = [governor_worker(client, deployment)]
+    await stack.enter_async_context(workers[0])
+    if role.includes(Role.BATCHES):
+        workers.append(workflow_worker(client, deployment))
+        await stack.enter_async_context(workers[-1])
+    org, store, hooks = await _own_parts(stack, client, parts, role)
+    of_activities = activity_workers(Process(parts, parts.clients(client), org, store, hooks), role)
+    for worker in of_activities:
+        await stack.enter_async_context(worker)
+    stack.push_async_callback(_stop_together, of_activities)
+    if role.includes(Role.BATCHES):  # one role of them, so that it is on record once
+        await become_first(client, settings, parts.audit)
+    if org is not None and store is not None and hooks is not None:
+        await _keep_sending(stack, client, parts, _Sending(org, store, hooks))
+    return [*workers, *of_activities]
 
 
 async def _stop_together(workers: Sequence[Worker]) -> None:
