@@ -8,9 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.language.grammar import CommandApp
-from cli.options import DEFAULT_HOME, By, Home, NeededReason, Reason, SettingsFile, acting_user
-from cli.output import OUT, AsJson, print_json, say
-from cli.state import local_settings, workflow_url
+from cli.options import LookOptions, QuietActOptions, ReasonedActOptions
+from cli.output import OUT, print_json, say
+from cli.state import workflow_url
 from clients.temporal.lanes import SeenLane, find_lane, list_lanes, move_lane, resume_lane
 from clients.temporal.runs import signal
 from schemas import names
@@ -29,32 +29,30 @@ _SHORTEST_REASON = 3
 
 
 @app.command("list")
-def list_all(as_json: AsJson = False, settings: SettingsFile = None, home: Home = DEFAULT_HOME) -> None:
+def list_all(options: LookOptions) -> None:
     """List the lanes that run, each with its position.
 
     Example: tidegate lane list
     """
-    loaded = local_settings(settings, home)
+    loaded = options.loaded()
 
     async def ask() -> list[SeenLane]:
         return await list_lanes(await connect_temporal(loaded), loaded.salesforce.org_id)
 
     found = asyncio.run(ask())
-    if as_json:
+    if options.as_json:
         print_json([_as_json(each, loaded) for each in found])
     else:
         OUT.print(_page(found) if found else Text("no lane runs: start a worker with `tidegate worker`"))
 
 
 @app.command("show")
-def show(
-    lane: LaneName, as_json: AsJson = False, settings: SettingsFile = None, home: Home = DEFAULT_HOME
-) -> None:
+def show(lane: LaneName, options: LookOptions) -> None:
     """Show one lane: what it follows, its position, and why it is paused.
 
     Example: tidegate lane show changes
     """
-    loaded = local_settings(settings, home)
+    loaded = options.loaded()
 
     async def ask() -> SeenLane | None:
         return await find_lane(await connect_temporal(loaded), loaded.salesforce.org_id, lane)
@@ -63,7 +61,7 @@ def show(
     if found is None:
         raise _no_such(lane)
     values = _as_json(found, loaded)
-    if as_json:
+    if options.as_json:
         print_json(values)
         return
     for name, value in values.items():
@@ -72,20 +70,14 @@ def show(
 
 
 @app.command("pause")
-def pause(
-    lane: LaneName,
-    by: By = "",
-    reason: Reason = "",
-    settings: SettingsFile = None,
-    home: Home = DEFAULT_HOME,
-) -> None:
+def pause(lane: LaneName, options: QuietActOptions) -> None:
     """Stop following after what has been landed. The org's event bus keeps the rest for 72 hours.
 
     Example: tidegate lane pause changes --reason "the warehouse is being moved"
     """
-    loaded = local_settings(settings, home)
+    loaded = options.loaded()
     workflow_id = lane_workflow_id(loaded.salesforce.org_id, lane)
-    request = PauseInput(by=acting_user(by), reason=reason)
+    request = PauseInput(by=options.actor, reason=options.reason)
 
     async def send() -> bool:
         return await signal(await connect_temporal(loaded), workflow_id, names.PAUSE, request)
@@ -94,19 +86,13 @@ def pause(
 
 
 @app.command("resume")
-def resume(
-    lane: LaneName,
-    by: By = "",
-    reason: Reason = "",
-    settings: SettingsFile = None,
-    home: Home = DEFAULT_HOME,
-) -> None:
+def resume(lane: LaneName, options: QuietActOptions) -> None:
     """Follow again from the lane's position.
 
     Example: tidegate lane resume changes
     """
-    loaded = local_settings(settings, home)
-    request = PauseInput(by=acting_user(by), reason=reason)
+    loaded = options.loaded()
+    request = PauseInput(by=options.actor, reason=options.reason)
 
     async def send() -> bool:
         client = await connect_temporal(loaded)
@@ -119,18 +105,14 @@ def resume(
 def move(
     lane: LaneName,
     position: Annotated[str, typer.Argument(help="The start of one of its batches, or origin.")],
-    reason: NeededReason,
-    by: By = "",
-    as_json: AsJson = False,
-    settings: SettingsFile = None,
-    home: Home = DEFAULT_HOME,
+    options: ReasonedActOptions,
 ) -> None:
     """Have a paused lane look for the end of its chain from another position.
 
     Example: tidegate lane move changes 123456 --reason "the batch after it was removed"
     """
-    loaded = local_settings(settings, home)
-    request = _move(position, acting_user(by), reason)
+    loaded = options.loaded()
+    request = _move(position, options.actor, options.reason)
 
     async def ask() -> LaneState | None:
         client = await connect_temporal(loaded)
@@ -139,7 +121,7 @@ def move(
     state = asyncio.run(ask())
     if state is None:
         raise _no_such(lane)
-    if as_json:
+    if options.as_json:
         print_json(state.model_dump(mode="json"))
     else:
         say(f"{lane} is at position {state.position}; continue with: tidegate lane resume {lane}")

@@ -4,15 +4,20 @@ show and whether to wait.
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cli.language.option_groups import OptionGroup
+from cli.output import AsJson
+from cli.state import local_settings
 from clients.acting import operating_user
 from schemas.errors import SettingsError
 from schemas.security.reason import LONGEST_ACTOR, LONGEST_REASON, one_line
+from workers.settings import Settings
 
 DEFAULT_HOME = Path("var")
 Home = Annotated[Path, typer.Option("--home", help="Folder of an engine that `tidegate up` runs.")]
@@ -61,6 +66,53 @@ Everything = Annotated[bool, typer.Option("--all", help="Everything, without a c
 OfObject = Annotated[str | None, typer.Option("--object", help="Only this object, by its API name.")]
 Most = Annotated[int, typer.Option("--most", min=1, help="Rows shown one by one.")]
 ObjectName = Annotated[str, typer.Argument(metavar="OBJECT", help="API name, such as Case.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineOptions(OptionGroup):
+    """Of which engine."""
+
+    settings: SettingsFile = None
+    home: Home = DEFAULT_HOME
+
+    def loaded(self) -> Settings:
+        """The engine's settings."""
+        return local_settings(self.settings, self.home)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookOptions(EngineOptions):
+    """Of a command that shows something."""
+
+    as_json: AsJson = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuietActOptions(EngineOptions):
+    """Of an act that shows nothing: who asks, and why."""
+
+    by: By = ""
+    reason: Reason = ""
+
+    @property
+    def actor(self) -> str:
+        """As of `acting_user`."""
+        return acting_user(self.by)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActOptions(QuietActOptions):
+    """Of an act that shows its outcome."""
+
+    as_json: AsJson = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReasonedActOptions(ActOptions):
+    """Of an act that needs a reason."""
+
+    reason: NeededReason = field()  # without the default of the class before
+
 
 _AGO = re.compile(r"(\d+)([smhd])")
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}

@@ -11,9 +11,8 @@ import typer
 
 from cli.deployment.output import deployment_page
 from cli.language.grammar import CommandApp
-from cli.options import DEFAULT_HOME, By, Home, NeededReason, SettingsFile, acting_user
-from cli.output import OUT, AsJson, print_json, say
-from cli.state import local_settings
+from cli.options import LookOptions, ReasonedActOptions
+from cli.output import OUT, print_json, say
 from clients.database.audit_log import AuditLog
 from clients.temporal.deployments import DeploymentClient
 from schemas.deployment import DeploymentStatus
@@ -36,30 +35,26 @@ BuildId = Annotated[
 
 
 @app.command("show")
-def show(as_json: AsJson = False, settings: SettingsFile = None, home: Home = DEFAULT_HOME) -> None:
+def show(options: LookOptions) -> None:
     """Show each version: its state, its workers by role, and the open runs that only they take.
 
     Example: tidegate deployment show --json
     """
-    loaded = local_settings(settings, home)
+    loaded = options.loaded()
 
     async def look() -> DeploymentStatus:
         return await (await _deployment(loaded)).describe()
 
-    _tell(asyncio.run(look()), as_json=as_json)
+    _tell(asyncio.run(look()), as_json=options.as_json)
 
 
 @app.command("set-current")
 def set_current(
     build_id: BuildId,
-    reason: NeededReason,
+    options: ReasonedActOptions,
     force: Annotated[
         bool, typer.Option("--force", help="Also where its workers do not poll every task queue.")
     ] = False,
-    by: By = "",
-    as_json: AsJson = False,
-    settings: SettingsFile = None,
-    home: Home = DEFAULT_HOME,
 ) -> None:
     """Give the work to a version. New runs, lanes and long runs go on with its workers; open
     batches end with those of the old one.
@@ -67,52 +62,41 @@ def set_current(
     Example: tidegate deployment set-current 1a2b3c4 --reason "release 0.2.0"
     """
     found = _act(
-        local_settings(settings, home),
-        lambda acts: acts.set_current(build_id, by=acting_user(by), reason=reason, despite_missing=force),
+        options.loaded(),
+        lambda acts: acts.set_current(
+            build_id, by=options.actor, reason=options.reason, despite_missing=force
+        ),
     )
-    if not as_json:
+    if not options.as_json:
         say("Let the old workers run until `tidegate deployment show` names no pinned run of theirs.")
-    _tell(found, as_json=as_json)
+    _tell(found, as_json=options.as_json)
 
 
 @app.command("ramp")
 def ramp(
     build_id: BuildId,
     percent: Annotated[float, typer.Argument(min=0, max=100, help="Share of the work; 0 ends the ramp.")],
-    reason: NeededReason,
-    by: By = "",
-    as_json: AsJson = False,
-    settings: SettingsFile = None,
-    home: Home = DEFAULT_HOME,
+    options: ReasonedActOptions,
 ) -> None:
     """Give a share of the work to a version, by workflow id. The rest stays with the current one.
 
     Example: tidegate deployment ramp 1a2b3c4 10 --reason "release 0.2.0, carefully"
     """
-    loaded = local_settings(settings, home)
-    found = _act(loaded, lambda acts: acts.ramp(build_id, percent, by=acting_user(by), reason=reason))
-    _tell(found, as_json=as_json)
+    by, reason = options.actor, options.reason
+    found = _act(options.loaded(), lambda acts: acts.ramp(build_id, percent, by=by, reason=reason))
+    _tell(found, as_json=options.as_json)
 
 
 @app.command("move")
-def move(
-    build_id: BuildId,
-    reason: NeededReason,
-    by: By = "",
-    as_json: AsJson = False,
-    settings: SettingsFile = None,
-    home: Home = DEFAULT_HOME,
-) -> None:
+def move(build_id: BuildId, options: ReasonedActOptions) -> None:
     """Let open batches of a version go on in the current one: its workers are gone, or have the
     fault that the current one corrects.
 
     Example: tidegate deployment move 1a2b3c4 --reason "its workers are gone"
     """
-    moved = _act(
-        local_settings(settings, home),
-        lambda acts: acts.move(build_id, by=acting_user(by), reason=reason),
-    )
-    if as_json:
+    by, reason = options.actor, options.reason
+    moved = _act(options.loaded(), lambda acts: acts.move(build_id, by=by, reason=reason))
+    if options.as_json:
         print_json(moved.model_dump(mode="json"))
     else:
         say(f"{moved.moved:,} runs of {build_id} go on in the current version.")

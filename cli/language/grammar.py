@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from cli.language.old_spellings import respelled
+from cli.language.option_groups import with_groups_as_options
 from cli.output import say
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -144,7 +145,12 @@ class CommandApp(typer.Typer):
         )
 
     def command(self, name: str | None = None, **more: Any) -> Callable[[F], F]:
-        """As of Typer, with the grammar's class of command."""
+        """As of Typer, with the grammar's class of command, and with groups of options."""
         more.setdefault("cls", Command)
-        made: Callable[[F], F] = super().command(name, **more)
-        return made
+        registered = super().command(name, **more)
+
+        def add(function: F) -> F:
+            registered(with_groups_as_options(function))
+            return function
+
+        return add

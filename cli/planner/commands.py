@@ -8,15 +8,13 @@ from typing import Annotated
 import typer
 
 from cli.language.grammar import CommandApp
-from cli.options import DEFAULT_HOME, By, Home, NeededReason, ObjectName, SettingsFile, acting_user
-from cli.output import AsJson, print_json, say
+from cli.options import ObjectName, ReasonedActOptions
+from cli.output import print_json, say
 from cli.planner.output import view_as_json
-from cli.state import local_settings
 from clients.temporal.planner import pin_object
 from schemas.errors import SettingsError
 from schemas.planner import PinInput, PlannerView, Way
 from workers.clients import connect_temporal
-from workers.settings import Settings
 
 app = CommandApp(
     about='Bind an object to a stream or to polling, or let it go.\n\nExample: tidegate planner pin Case stream --reason "audit week"',
@@ -28,51 +26,32 @@ _SHORTEST_REASON = 3
 def pin(
     object_name: ObjectName,
     way: Annotated[Way, typer.Argument(help="The way that it is followed.")],
-    reason: NeededReason,
-    by: By = "",
-    as_json: AsJson = False,
-    settings: SettingsFile = None,
-    home: Home = DEFAULT_HOME,
+    options: ReasonedActOptions,
 ) -> None:
     """Bind an object to a way, whatever it costs. A plan is made at once.
 
     Example: tidegate planner pin Case stream --reason "audit week"
     """
-    loaded = local_settings(settings, home)
-    _tell(
-        _ask(loaded, object_name, way, (acting_user(by), reason)),
-        f"{object_name} goes by {way} now",
-        as_json=as_json,
-    )
+    view = _ask(object_name, way, options)
+    _tell(view, f"{object_name} goes by {way} now", as_json=options.as_json)
 
 
 @app.command("unpin")
-def unpin(
-    object_name: ObjectName,
-    reason: NeededReason,
-    by: By = "",
-    as_json: AsJson = False,
-    settings: SettingsFile = None,
-    home: Home = DEFAULT_HOME,
-) -> None:
+def unpin(object_name: ObjectName, options: ReasonedActOptions) -> None:
     """Let the plan decide again how an object is followed.
 
     Example: tidegate planner unpin Case --reason "the audit is over"
     """
-    loaded = local_settings(settings, home)
-    _tell(
-        _ask(loaded, object_name, None, (acting_user(by), reason)),
-        f"the plan decides on {object_name}",
-        as_json=as_json,
-    )
+    view = _ask(object_name, None, options)
+    _tell(view, f"the plan decides on {object_name}", as_json=options.as_json)
 
 
-def _ask(settings: Settings, object_name: str, way: Way | None, asked: tuple[str, str]) -> PlannerView:
-    """Send the update; the planner puts it on record. `asked`: by whom, and why."""
-    by, reason = asked
-    if len(reason) < _SHORTEST_REASON:
+def _ask(object_name: str, way: Way | None, options: ReasonedActOptions) -> PlannerView:
+    """Send the update; the planner puts it on record."""
+    if len(options.reason) < _SHORTEST_REASON:
         raise SettingsError("--reason: say in some words why the plan is overruled.")
-    request = PinInput(object=object_name, way=way, by=by, reason=reason)
+    settings = options.loaded()
+    request = PinInput(object=object_name, way=way, by=options.actor, reason=options.reason)
 
     async def send() -> PlannerView | None:
         return await pin_object(await connect_temporal(settings), settings.salesforce.org_id, request)

@@ -11,7 +11,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from cli.options import acting_user
+from cli.options import ActOptions
 from cli.output import OUT, print_json, say
 from clients.warehouse.records.feed import ChangeFeed, Place
 from clients.warehouse.records.sessions import ReadSessions
@@ -47,9 +47,9 @@ class Wanted:
     places: dict[str, Place]
 
 
-def author(by: str, reason: str) -> Author:
-    """Who acts, as given or as the operating system knows."""
-    return Author(acting_user(by), reason)
+def author(options: ActOptions) -> Author:
+    """Who acts, and why."""
+    return Author(options.actor, options.reason)
 
 
 @contextmanager

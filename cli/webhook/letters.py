@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
-from cli.options import DEFAULT_HOME, By, Everything, Home, Most, NeededReason, Reason, SettingsFile
-from cli.output import OUT, AsJson, print_json
-from cli.state import local_settings
+from cli.options import ActOptions, Everything, LookOptions, Most, ReasonedActOptions
+from cli.output import OUT, print_json
 from cli.webhook.acts import Name, author, control, existing, wake
 from cli.webhook.output import letters_table
 from schemas.errors import SettingsError
@@ -17,64 +16,46 @@ Cursors = Annotated[list[str] | None, typer.Argument(help="As `dead-letters` nam
 
 def dead_letters(
     name: Name,
+    options: LookOptions,
     most: Most = 50,
-    as_json: AsJson = False,
-    settings: SettingsFile = None,
-    home: Home = DEFAULT_HOME,
 ) -> None:
     """List changes that the receiver refused for too long, each with its reason.
 
     Example: tidegate webhook dead-letters billing
     """
-    with control(local_settings(settings, home)) as webhooks:
+    with control(options.loaded()) as webhooks:
         found = existing(webhooks.dead_letters(name, most), name)
-    if as_json:
+    if options.as_json:
         print_json([each.model_dump(mode="json") for each in found])
     else:
         OUT.print(letters_table(found) if found else f"{name} has no dead letters")
 
 
-def retry(
-    name: Name,
-    cursors: Cursors = None,
-    everything: Everything = False,
-    by: By = "",
-    reason: Reason = "",
-    as_json: AsJson = False,
-    settings: SettingsFile = None,
-    home: Home = DEFAULT_HOME,
-) -> None:
+def retry(name: Name, options: ActOptions, cursors: Cursors = None, everything: Everything = False) -> None:
     """Post dead letters again. Later changes of their records may have been taken before.
 
     Example: tidegate webhook retry billing --all --reason "their bug is fixed"
     """
     chosen = _chosen(cursors, everything)
-    loaded = local_settings(settings, home)
+    loaded = options.loaded()
     with control(loaded) as webhooks:
-        count = existing(webhooks.retry(name, author(by, reason), chosen), name)
+        count = existing(webhooks.retry(name, author(options), chosen), name)
         view = existing(webhooks.find(name), name)
     wake(loaded, view)
-    _tell(count, "posted again", as_json=as_json)
+    _tell(count, "posted again", as_json=options.as_json)
 
 
 def discard(
-    name: Name,
-    reason: NeededReason,
-    cursors: Cursors = None,
-    everything: Everything = False,
-    by: By = "",
-    as_json: AsJson = False,
-    settings: SettingsFile = None,
-    home: Home = DEFAULT_HOME,
+    name: Name, options: ReasonedActOptions, cursors: Cursors = None, everything: Everything = False
 ) -> None:
     """Let dead letters go: they are never posted again by themselves.
 
     Example: tidegate webhook discard billing --all --reason "they read the records again"
     """
     chosen = _chosen(cursors, everything)
-    with control(local_settings(settings, home)) as webhooks:
-        count = existing(webhooks.discard(name, author(by, reason), chosen), name)
-    _tell(count, "discarded", as_json=as_json)
+    with control(options.loaded()) as webhooks:
+        count = existing(webhooks.discard(name, author(options), chosen), name)
+    _tell(count, "discarded", as_json=options.as_json)
 
 
 def _chosen(cursors: list[str] | None, everything: bool) -> list[str]:
