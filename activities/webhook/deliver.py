@@ -28,7 +28,7 @@ class DeliverChanges:
 
     @activity.defn(name=names.DELIVER_CHANGES)
     async def deliver_changes(self, request: DeliverInput) -> Delivered:
-        """Deliver; returns counts, and when it is worth going on."""
+        """Deliver; returns counts, and how long to wait before the next delivery."""
         async with heartbeating():
             shift = await self._begun(request)
             if shift is None:
@@ -40,7 +40,7 @@ class DeliverChanges:
         )
 
     async def _begun(self, request: DeliverInput) -> Shift | None:
-        """None = there is nothing to deliver for."""
+        """Read the webhook. None = it is not active, is gone, or has no feed."""
         parts = self.parts
         opened = await stored(parts.deliveries.open, request.name)
         if opened is None or opened.webhook.state is not WebhookState.ACTIVE or parts.feed is None:
@@ -50,7 +50,7 @@ class DeliverChanges:
         return Shift(parts, parts.feed, request, opened, keys)
 
     async def _ended(self, shift: Shift) -> bool:
-        """Note a failure; True = the webhook was disabled for it."""
+        """Store a failure; True = the webhook was disabled for it."""
         now, deliveries = datetime.now(UTC), self.parts.deliveries
         if shift.is_gone:
             await stored(deliveries.disable, shift.name, f"the receiver says: {shift.failure}", now)
@@ -70,7 +70,7 @@ class DeliverChanges:
 
 
 async def _run(shift: Shift, seconds: float) -> None:
-    """Both halves, until the time is over, the receiver fails or the worker stops."""
+    """Run both halves, until the time is over, the receiver fails or the worker stops."""
     clock = asyncio.ensure_future(_stop_after(shift, seconds))
     halves = [asyncio.ensure_future(half(shift).run()) for half in (FollowFeed, RetryHeld)]
     try:

@@ -16,9 +16,9 @@ from schemas.webhook.limits import MOST_HELD, PAGE_CHANGES
 from schemas.webhook.messages import WebhookCursor
 
 _CHECK_SECONDS = 1.0
-"""An operator's act is heard of within this time and one request's."""
+"""An operator's act takes effect within this time, and the time of one request."""
 _SHOWN_SECONDS = 10.0
-"""A quiet feed is noted as dealt with at most this often."""
+"""The cursor of a feed without changes is stored at most this often."""
 
 
 class FollowFeed:
@@ -33,7 +33,7 @@ class FollowFeed:
         self._seen: dict[str, Fresh] = {}
 
     async def run(self) -> None:
-        """Until the delivery ends."""
+        """Read, post and settle pages, until the delivery ends."""
         shift = self._shift
         specs = [shift.parts.catalogue.object(name) for name in shift.opened.webhook.records.objects]
         while await self._goes_on():
@@ -59,7 +59,7 @@ class FollowFeed:
         return True
 
     async def _page(self, spec: ObjectSpec) -> bool:
-        """Deal with the next changes of an object; False = there are none, or no room for them."""
+        """Post and settle the next page of an object; False = no change was posted."""
         shift, asked_at = self._shift, datetime.now(UTC)
         held = await self._held_records()
         if len(held) + PAGE_CHANGES > MOST_HELD:
@@ -134,12 +134,14 @@ class FollowFeed:
         return True
 
     async def _note(self, before: WebhookCursor, at: datetime) -> None:
-        """Note that there is nothing behind the cursor."""
+        """Store that nothing is behind the cursor."""
         await self._moved(Settled(before, before.cursor, at, (), (), at), has_dead=False)
         self._read_at[before.object] = time.monotonic()
 
     async def _disable_old(self, spec: ObjectSpec, left: datetime) -> None:
-        """Changes behind the cursor are in the archive alone: to pass over them would lose them."""
+        """Disable the webhook: changes behind the cursor are in the archive alone, and skipping
+        them would lose them.
+        """
         shift = self._shift
         because = (
             f"changes of {spec.name} that were applied before {left:%Y-%m-%d} have left for the archive before they were sent. "
@@ -149,7 +151,7 @@ class FollowFeed:
         shift.stop.set()
 
     async def _wait(self, specs: Sequence[ObjectSpec]) -> None:
-        """Until an object has new changes, a second at most."""
+        """Wait for new changes of any object, a second at most."""
         shift = self._shift
         if shift.stop.is_set():
             return

@@ -1,4 +1,4 @@
-"""Clients that deliveries use; one set for a process."""
+"""The clients of deliveries; one set for a process."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ from schemas.settings.webhook import WebhookSettings
 
 
 class OpensValues(Protocol):
-    """Opens protected fields, once that is on record."""
+    """Decrypts protected fields, after the reading is on record."""
 
     async def ready(self) -> None:
-        """Have the data keys read, the first time."""
+        """Read the data keys, at the first call."""
 
     async def record(self, by: str, target: str, names: Sequence[str], where: str) -> None:
         """Put a reading on record."""
 
     def value(self, spec: ObjectSpec, name: str, token: str) -> Any:
-        """The value behind a field's token."""
+        """Decrypt a field's token."""
 
 
 @dataclass(frozen=True)
@@ -38,4 +38,4 @@ class WebhookParts:
     opened: OpensValues
     settings: WebhookSettings
     seconds: float = 60.0
-    """Of one delivery. Then its workflow shows what was done, and asks for the next one."""
+    """Duration of one delivery. Its workflow then shows the counts, and starts the next one."""

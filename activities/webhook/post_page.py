@@ -21,16 +21,16 @@ class PostedPage:
     reasons: dict[str, str] = field(default_factory=dict)
     """Record -> why its change was not taken."""
     is_refused: bool = False
-    """True = records enough were refused, and nothing was taken: the receiver fails."""
+    """True = several records were refused and none was taken, so the receiver fails."""
 
 
 async def post_page(
     shift: Shift, shown: Shown, changes: Sequence[FeedChange], held: Collection[str]
 ) -> PostedPage:
-    """Post what can be posted now.
+    """Post the changes of a page, but those of records that are held.
 
-    A record's first change that is not taken holds its later ones, and so does a record of
-    `held`. When the worker stops, requests under way get some seconds to end.
+    A change that is not taken holds the later ones of its record. When the worker stops,
+    requests under way get some seconds to end.
     """
     posted = PostedPage()
     chains: dict[str, list[FeedChange]] = {}

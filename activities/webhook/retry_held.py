@@ -15,7 +15,7 @@ from schemas.webhook.messages import HeldChange
 from transforms.webhook.answers import Answer, Outcome
 
 _RECORDS_AT_ONCE = 4
-"""Records that may hang while the others pass."""
+"""Records tried at once, so that one that hangs stops no other."""
 _LOOK_SECONDS = 1.0
 _LEFT = "its change has left the warehouse for the archive"
 
@@ -27,7 +27,7 @@ class RetryHeld:
         self._shift = shift
 
     async def run(self) -> None:
-        """Until the delivery ends."""
+        """Try held changes when they are due, until the delivery ends."""
         shift = self._shift
         leaving = asyncio.ensure_future(shift.left())
         try:
@@ -38,7 +38,7 @@ class RetryHeld:
             leaving.cancel()
 
     async def _try(self, leaving: asyncio.Future[None]) -> bool:
-        """As `_look`. When the worker stops, a request that hangs counts for nothing."""
+        """As `_look`. A request that hangs when the worker stops is not counted as an attempt."""
         trying = asyncio.ensure_future(self._look())
         ends: list[asyncio.Future[Any]] = [trying, leaving]
         try:
@@ -49,7 +49,7 @@ class RetryHeld:
             await asyncio.gather(trying, return_exceptions=True)
 
     async def _look(self) -> bool:
-        """Try what is due; False = nothing is."""
+        """Try the changes that are due; False = none is."""
         shift = self._shift
         if not shift.may_hold:
             return False
@@ -85,7 +85,9 @@ class RetryHeld:
             await stored(deliveries.taken, shift.name, each, now)
 
     def _next_try(self, held: HeldChange, answer: Answer, now: datetime) -> datetime | None:
-        """None = it has been refused for long enough. To be busy is no refusal."""
+        """When to try again. None = never: it was refused for `dead_after`. A busy receiver
+        refuses nothing.
+        """
         shift = self._shift
         first = held.failed_at or now
         is_old = held.attempts > 0 and now - first >= shift.parts.settings.dead_after

@@ -1,4 +1,4 @@
-"""One delivery of a webhook: what its two halves share, and why it ends."""
+"""One delivery of a webhook: the state that its two halves share."""
 
 import asyncio
 import random
@@ -19,7 +19,7 @@ from transforms.webhook.message import message_body, message_id
 from transforms.webhook.sign import signed_headers
 
 _GRACE_SECONDS = 5.0
-"""For requests under way when the worker stops; it drains for eight."""
+"""Time for requests under way when the worker stops; it drains for eight seconds."""
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Shift:
     held: int = 0
     refused: int = 0
     parked: int = 0
-    """Raised after changes were held, so that those who look for them look again."""
+    """Counts the pages that held changes, so that the other half looks for them again."""
     may_hold: bool = False
     failure: str = ""
     """Why the receiver fails."""
@@ -43,7 +43,7 @@ class Shift:
     is_gone: bool = False
     """True = the receiver wants nothing any more."""
     is_tried: bool = False
-    """True = it is tried by one request at a time: it failed, and has taken nothing since."""
+    """True = one request at a time: the receiver failed, and has taken nothing since."""
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     """Read no further page; the one under way comes to its end."""
     leave: asyncio.Event = field(default_factory=asyncio.Event)
@@ -55,12 +55,12 @@ class Shift:
 
     @property
     def name(self) -> str:
-        """Of the webhook."""
+        """The webhook's name."""
         return self.opened.webhook.name
 
     @property
     def is_halted(self) -> bool:
-        """True = nothing more is posted, of the page under way neither."""
+        """True = post nothing more, also of the page under way."""
         return bool(self.failure) or self.leave.is_set()
 
     async def shown(self, spec: ObjectSpec, changes: Iterable[FeedChange]) -> Shown:
@@ -87,7 +87,7 @@ class Shift:
         return Shown(spec, names, opened.value)
 
     async def post(self, shown: Shown, change: FeedChange) -> Answer:
-        """Send a change; what the answer says of the whole receiver is noted here."""
+        """Post a change. An answer that concerns the whole receiver ends the delivery."""
         body = message_body(shown.change(change))
         number = message_id(self.request.org, shown.spec.name, str(change.place))
         headers = signed_headers(self.keys, number, int(time.time()), body)
@@ -107,19 +107,21 @@ class Shift:
         return answer
 
     def fails(self, reason: str, wait: timedelta | None = None) -> None:
-        """The receiver fails: end the delivery. `wait`: as it asked; None = the usual time."""
+        """End the delivery: the receiver fails. `wait`: its `Retry-After`; None = by the number of
+        failures.
+        """
         failures, first = self.request.failures + 1, self.parts.settings.first_wait
         self.failure = reason
         self.wait = pause_after(failures, first, random.random()) if wait is None else wait  # noqa: S311 -- spreads tries
         self.stop.set()
 
     def next_try(self, attempts: int, now: datetime) -> datetime:
-        """When a change is due again that was not taken so many times."""
+        """When to try a change again after so many attempts."""
         usual = wait_after(attempts, self.parts.settings.first_wait, random.random())  # noqa: S311 -- as above
         return now + max(usual, self.wait)
 
     async def left(self) -> None:
-        """Come back some seconds after the worker was asked to stop."""
+        """Return five seconds after the worker was asked to stop."""
         await self.leave.wait()
         await asyncio.sleep(_GRACE_SECONDS)
 

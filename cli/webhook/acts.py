@@ -1,4 +1,4 @@
-"""Shared by the commands of webhooks: the store, where feeds begin, and the word to the
+"""Shared by the commands of webhooks: the store, where feeds begin, and the signal to the
 workflow.
 """
 
@@ -122,7 +122,7 @@ async def _places(settings: Settings, specs: Sequence[ObjectSpec], after: str) -
 
 
 def wake(settings: Settings, view: WebhookView) -> None:
-    """Have the workflow of an active webhook look. What was done is in the store by now."""
+    """Signal the workflow of an active webhook. The act is in the store by now."""
 
     async def tell_it() -> bool:
         client = await connect_temporal(settings)
@@ -135,11 +135,11 @@ def wake(settings: Settings, view: WebhookView) -> None:
     except TransientError:
         is_started = False
     if not is_started:
-        say("Temporal does not answer. What was asked is in the store; a worker takes it up within a minute.")
+        say("Temporal does not answer. The act is in the store; a worker takes it up within a minute.")
 
 
 def tell(view: Message, done: str, *, as_json: bool) -> None:
-    """Show what was done."""
+    """Print the outcome of an act."""
     if as_json:
         print_json(view.model_dump(mode="json"))
     else:

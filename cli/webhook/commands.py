@@ -169,7 +169,7 @@ def trial(name: Name, options: LookOptions) -> None:
 
 @app.command("remove")
 def remove(name: Name, options: ReasonedActOptions) -> None:
-    """Forget a webhook with its secrets, held changes and dead letters.
+    """Delete a webhook with its secrets, held changes and dead letters.
 
     Example: tidegate webhook remove billing --reason "the service is gone"
     """

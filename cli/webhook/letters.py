@@ -48,7 +48,7 @@ def retry(name: Name, options: ActOptions, cursors: Cursors = None, everything: 
 def discard(
     name: Name, options: ReasonedActOptions, cursors: Cursors = None, everything: Everything = False
 ) -> None:
-    """Let dead letters go: they are never posted again by themselves.
+    """Delete dead letters: they are not posted again.
 
     Example: tidegate webhook discard billing --all --reason "they read the records again"
     """

@@ -38,7 +38,9 @@ def letters_table(found: Sequence[HeldChange]) -> Table:
 
 
 def behind(view: WebhookView) -> str:
-    """How old the oldest change may be that was not dealt with; empty when it does not deliver."""
+    """The age of the oldest change that may still have to be posted; empty when it is not
+    active.
+    """
     if view.webhook.state is not WebhookState.ACTIVE or not view.cursors:
         return ""
     seconds = (datetime.now(UTC) - min(each.through for each in view.cursors)).total_seconds()

@@ -1,4 +1,4 @@
-"""The workflows of webhooks, from outside: start one, or have it look sooner."""
+"""The workflows of webhooks, from outside: start one, or wake it."""
 
 from datetime import timedelta
 

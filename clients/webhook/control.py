@@ -56,8 +56,8 @@ class WebhookControl:
         again.
 
         Args:
-            name: As a caller's of the API.
-            url: One that `url_refusal` has nothing against.
+            name: Letters, digits and . _ @ -, 64 at most.
+            url: One for which `url_refusal` is empty.
             records: The objects, and the fields in plaintext.
             cursors: Object -> where its feed begins; each object of `records` has one.
             author: Who adds it.
@@ -146,7 +146,7 @@ class WebhookControl:
             return _view(connection, name)
 
     def retry(self, name: str, author: Author, cursors: Collection[str] = ()) -> int | None:
-        """Have dead letters tried again; returns how many. Later changes of their records may have
+        """Try dead letters again; returns how many. Later changes of their records may have
         been taken before. `cursors` () = all of them.
         """
         now = datetime.now(UTC)
@@ -168,7 +168,7 @@ class WebhookControl:
             return count
 
     def discard(self, name: str, author: Author, cursors: Collection[str] = ()) -> int | None:
-        """Let dead letters go; returns how many. `cursors` () = all of them."""
+        """Delete dead letters; returns how many. `cursors` () = all of them."""
         now = datetime.now(UTC)
         with self._store.begin() as connection:
             if find_webhook(connection, name) is None:
@@ -188,7 +188,7 @@ class WebhookControl:
             return held_of(connection, name, _HELD.state == HeldState.DEAD, most=most)
 
     def remove(self, name: str, author: Author) -> WebhookView | None:
-        """Forget a webhook with its held changes and dead letters; returns it as it was."""
+        """Delete a webhook with its held changes and dead letters; returns it as it was."""
         now = datetime.now(UTC)
         with self._store.begin() as connection:
             connection.execute(_LOCK)
@@ -236,7 +236,7 @@ def _view(connection: sa.Connection, name: str) -> WebhookView:
 
 
 def _update(connection: sa.Connection, name: str, values: dict[str, Any]) -> None:
-    """Change the row so that a delivery under way hears of it."""
+    """Change the row and its version, so that a delivery under way ends."""
     version = WEBHOOK.c.version + 1
     connection.execute(WEBHOOK.update().where(WEBHOOK.c.name == name).values(version=version, **values))
 

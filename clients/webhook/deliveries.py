@@ -25,11 +25,11 @@ _BY = "the engine"
 
 @dataclass(frozen=True)
 class Opened:
-    """A webhook and all that a delivery begins with."""
+    """A webhook with the state that a delivery begins with."""
 
     webhook: Webhook
     secrets: list[dict[str, Any]]
-    """As stored."""
+    """Encrypted, as stored."""
     cursors: tuple[WebhookCursor, ...]
     held: int
     dead: int
@@ -43,7 +43,7 @@ class Left:
     attempts: int
     """1, or 0 = it waits behind another change of its record."""
     reason: str
-    """Empty without an attempt."""
+    """Why it was not taken; empty without an attempt."""
     next_try_at: datetime
 
 
@@ -141,7 +141,7 @@ class Deliveries:
             return True
 
     def taken(self, name: str, change: HeldChange, at: datetime) -> None:
-        """The receiver has taken a held change."""
+        """Delete a held change: the receiver has taken it."""
         with self._store.begin() as connection:
             connection.execute(WEBHOOK_HELD.delete().where(*_same(name, change)))
             _has_taken(connection, name, at)
@@ -149,8 +149,8 @@ class Deliveries:
     def refused(
         self, name: str, change: HeldChange, reason: str, at: datetime, next_try_at: datetime | None
     ) -> None:
-        """It has not. `next_try_at` None = it becomes a dead letter, and the next change of its
-        record is due.
+        """Count an attempt of a held change. `next_try_at` None = it becomes a dead letter, and the
+        next change of its record is due.
         """
         values: dict[str, Any] = {
             "attempts": change.attempts + 1,
@@ -173,7 +173,7 @@ class Deliveries:
                 connection.execute(behind.values(next_try_at=at))
 
     def fails(self, name: str, reason: str, at: datetime) -> datetime | None:
-        """Nothing was taken; returns since when that is so. None = there is no such webhook."""
+        """Store that nothing was taken; returns since when. None = there is no such webhook."""
         with self._store.begin() as connection:
             return _fails(connection, name, at, reason)
 

@@ -34,11 +34,11 @@ _LOOK_UPS: Final = 8
 
 
 class _RefusedAddressError(Exception):
-    """Nothing may be sent there. It is no `OSError`, which aiohttp would word otherwise."""
+    """No message may be sent to this address. Not an `OSError`: aiohttp would replace its text."""
 
 
 class _CheckedResolver(AbstractResolver):
-    """Looks a name up, and refuses it when one of its addresses may not be sent to."""
+    """Looks a name up, and refuses it when one of its addresses is not allowed."""
 
     def __init__(self, networks: Collection[Network]) -> None:
         self._networks = networks
@@ -68,7 +68,7 @@ class _CheckedResolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Look nothing more up."""
+        """End the threads that look names up."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
@@ -88,7 +88,7 @@ class Sender:
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Sent:
-        """Post a message. Raises nothing: what goes wrong is the receiver's answer."""
+        """Post a message. Raises nothing: an error is an answer with its reason."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:

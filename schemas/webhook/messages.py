@@ -12,7 +12,7 @@ from schemas.webhook.limits import LONGEST_URL
 
 
 class WebhookState(StrEnum):
-    """Whether a webhook delivers."""
+    """The state of a webhook."""
 
     ACTIVE = "active"
     PAUSED = "paused"
@@ -35,7 +35,7 @@ class Webhook(Message):
     because: str = ""
     """Why it is not active; empty when it is."""
     version: int
-    """Another one after each act of an operator, so that a delivery under way hears of it."""
+    """Changes with each act of an operator, so that a delivery under way ends."""
     made_by: str
     made_at: AwareDatetime
     changed_by: str
@@ -44,7 +44,7 @@ class Webhook(Message):
     delivered_at: AwareDatetime | None = None
     """When the receiver last took a change. None = never."""
     failing_since: AwareDatetime | None = None
-    """Since when it has taken none of those that were sent. None = it takes them."""
+    """Since when it has taken no change that was posted. None = it takes them."""
     failure: str = ""
     """Why the last one was not taken."""
 
@@ -58,7 +58,7 @@ class WebhookCursor(Message):
     cursor: str
     """As of `/v1/changes`: changes up to here were taken, are held, or are dead letters."""
     through: AwareDatetime
-    """Changes that were applied before this time have been dealt with."""
+    """Changes that were applied before this time were taken, are held, or are dead letters."""
 
 
 class HeldState(StrEnum):
@@ -91,7 +91,7 @@ class HeldChange(Message):
 
 
 class WebhookView(Message):
-    """A webhook with how it stands."""
+    """A webhook, its cursors and its counts."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -131,6 +131,6 @@ class Delivered(Message):
     failure: str = ""
     """Why the receiver fails; empty when it does not."""
     wait: timedelta = timedelta(0)
-    """Nothing is to be sent before."""
+    """Until the next delivery."""
     is_over: bool = False
     """True = the webhook is not active, or there is none of that name."""

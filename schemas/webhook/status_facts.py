@@ -17,8 +17,8 @@ class WebhookStanding(Message):
     failing_since: AwareDatetime | None
     failure: str
     through: AwareDatetime | None
-    """Changes that were applied before this time have been dealt with, in each of its feeds. None =
-    it has none.
+    """Changes that were applied before this time were taken, are held, or are dead letters, in each
+    of its feeds. None = it has none.
     """
     held: int
     dead: int

@@ -17,9 +17,7 @@ _NAT64 = ip_network("64:ff9b::/96")
 
 
 def url_refusal(url: str, *, allow_http: bool, networks: Collection[Network]) -> str:
-    """Why a URL cannot be a receiver's; "" = it can, as far as it says. Its name is not looked
-    up.
-    """
+    """Why a URL is refused; "" = it is allowed. Its name is not looked up."""
     parts = _parts(url)
     if parts is None or not parts.hostname or len(url) > LONGEST_URL or not url.isascii() or " " in url:
         return "it is no URL of a host: give one as https://hooks.example.org/tidegate"
@@ -37,9 +35,7 @@ def url_refusal(url: str, *, allow_http: bool, networks: Collection[Network]) ->
 
 
 def address_refusal(address: Address, networks: Collection[Network]) -> str:
-    """Why nothing may be sent to an address; "" = it may. `networks` are allowed whatever they
-    are.
-    """
+    """Why an address is refused; "" = it is allowed, as every address of `networks` is."""
     for each in _meant(address):
         if any(each.version == network.version and each in network for network in networks):
             continue
@@ -51,7 +47,7 @@ def address_refusal(address: Address, networks: Collection[Network]) -> str:
 
 
 def _meant(address: Address) -> list[Address]:
-    """The addresses that a message to this one may reach."""
+    """The addresses to check for this one: itself, and an IPv4 address that it embeds."""
     if not isinstance(address, IPv6Address):
         return [address]
     if address.ipv4_mapped is not None:

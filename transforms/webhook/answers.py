@@ -11,7 +11,9 @@ from schemas.webhook.limits import LONGEST_PAUSE, LONGEST_WAIT, MOST_RETRY_AFTER
 _BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 _GROWTH = 3
 _SPREAD = 0.2
-"""Waits are up to a fifth longer: those who failed together do not come back together."""
+"""Waits are up to a fifth longer, so that failures of one moment are not tried again in one
+moment.
+"""
 
 
 class Outcome(StrEnum):
@@ -22,9 +24,9 @@ class Outcome(StrEnum):
     FAILED = "failed"
     """Another status, or none."""
     BUSY = "busy"
-    """429 or 503 with `Retry-After`: it wants nothing before."""
+    """429 or 503 with `Retry-After`: send nothing before."""
     GONE = "gone"
-    """410: it wants nothing any more."""
+    """410: send nothing any more."""
 
 
 @dataclass(frozen=True)
@@ -84,5 +86,5 @@ def wait_after(
 
 
 def pause_after(failures: int, first: timedelta, chance: float) -> timedelta:
-    """How long to leave a receiver alone that has failed so many times in a row."""
+    """How long to post nothing to a receiver after so many failures in a row."""
     return wait_after(failures, first, chance, most=LONGEST_PAUSE)

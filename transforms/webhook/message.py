@@ -30,7 +30,7 @@ def message_body(change: Mapping[str, Any]) -> bytes:
 
 
 def trial_body(name: str, at: datetime) -> bytes:
-    """The body of a message that shows whether a receiver understands us. It holds no record."""
+    """The body of a test message. It holds no record."""
     return orjson.dumps(
         {"type": TEST_TYPE, "timestamp": at.astimezone(UTC).isoformat(), "data": {"webhook": name}}
     )

@@ -35,7 +35,7 @@ NO_FEED = (
 
 
 class WrongWebhookError(ValueError):
-    """A part of what is asked for cannot be: `part` is its name in the request."""
+    """A part of the request is wrong; `part` is its name."""
 
     def __init__(self, part: str, message: str) -> None:
         self.part = part
@@ -44,7 +44,7 @@ class WrongWebhookError(ValueError):
 
 @contextmanager
 def webhook_control(settings: Settings) -> Iterator[WebhookControl]:
-    """The control, until left. Nothing has to answer before it is used."""
+    """The control, until left. It connects at its first use."""
     store = WebhookStore(operational_address(settings.operational))
     try:
         yield WebhookControl(store, webhook_secrets(settings))
@@ -58,7 +58,7 @@ def webhook_secrets(settings: Settings) -> WebhookSecrets:
 
 
 def checked_records(catalogue: Catalogue, objects: Sequence[str], decrypt: Sequence[str]) -> RecordScope:
-    """The scope of a webhook. Raises `WrongWebhookError`."""
+    """Check the scope of a webhook, and return it. Raises `WrongWebhookError`."""
     names = tuple(dict.fromkeys(objects))
     if not names or EVERY in names:
         raise WrongWebhookError("objects", "name the objects one by one; each has a feed of its own")
@@ -74,7 +74,9 @@ def checked_records(catalogue: Catalogue, objects: Sequence[str], decrypt: Seque
 
 
 def checked_url(settings: WebhookSettings, url: str) -> str:
-    """The URL. Raises `WrongWebhookError`. Its name is looked up when something is sent."""
+    """Check the URL, and return it. Raises `WrongWebhookError`. Its name is looked up at each
+    connection.
+    """
     if refusal := url_refusal(url, allow_http=settings.allow_http, networks=settings.networks):
         raise WrongWebhookError("url", refusal)
     return url

@@ -31,7 +31,7 @@ _LOOK_EVERY = timedelta(minutes=1)
 
 @asynccontextmanager
 async def open_webhooks(parts: ProcessClients) -> AsyncIterator[WebhookParts]:
-    """Clients of deliveries, until left."""
+    """Open the clients of deliveries, until left."""
     settings = parts.settings
     is_postgres = settings.warehouse.kind == "postgres"
     store = WebhookStore(operational_address(settings.operational))
@@ -55,8 +55,8 @@ async def open_webhooks(parts: ProcessClients) -> AsyncIterator[WebhookParts]:
 
 @asynccontextmanager
 async def keeping_webhooks(client: Client, org: str, deliveries: Deliveries) -> AsyncIterator[None]:
-    """See to it, until left, that each active webhook has its workflow: a start may have been lost
-    when it was added or resumed.
+    """Start the workflow of each active webhook every minute, until left: a start may have been
+    lost when it was added or resumed.
     """
 
     async def keep() -> None:
