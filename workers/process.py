@@ -11,13 +11,15 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from clients.temporal.connection import connect, following_credentials
+from schemas.errors import TerminalError, UnavailableError
 from workers.addresses import operational_address, temporal_address
 from workers.clients import ProcessClients, following, open_clients, spoken_with
 from workers.deployment.acts import become_first
 from workers.deployment.version import deployment_config
 from workers.metrics.serve import sdk_runtime
 from workers.queues import Process
-from workers.roles import Role, activity_workers, governor_worker, workflow_worker
+from workers.queues.bounded_worker import BoundedWorker
+from workers.roles import DRAIN, Role, activity_workers, governor_worker, workflow_worker
 from workers.security.anchoring import keeping_anchors
 from workers.security.keys import following_keys
 from workers.security.origins import proving_acts_of_workflows
@@ -27,6 +29,9 @@ if TYPE_CHECKING:  # a role that has none of these does not import it
     from activities.webhook.parts import WebhookParts
     from clients.writeback.store import WritebackStore
     from workers.salesforce import Org
+
+_END_SECONDS = DRAIN.total_seconds() + 4
+"""Of a worker: it then lets its steps go, and their outcomes are sent."""
 
 
 @asynccontextmanager
@@ -43,22 +48,52 @@ async def run_workers(
     parts = await asyncio.to_thread(open_clients, settings)
     # Steps wait in threads for S3 and the warehouse; the loop's own default would be six of them.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(24, thread_name_prefix="step"))
-    async with AsyncExitStack() as stack:
-        try:
-            workers = await _start(stack, client, parts, role)
+    workers: list[BoundedWorker] = []
+    try:
+        async with AsyncExitStack() as stack:
+            try:
+                await _start(stack, client, parts, role, workers)
 
-            def renewed() -> None:
-                for each in workers:
-                    each.client = client
+                def renewed() -> None:
+                    for each in workers:
+                        each.renew(client)
 
-            await stack.enter_async_context(following_credentials(client, where, spoken, renewed))
-            yield client
-        finally:
-            ending()
+                await stack.enter_async_context(following_credentials(client, where, spoken, renewed))
+                yield client
+            finally:
+                ending()
+    except UnavailableError as error:
+        if stuck := [each.queue for each in workers if not each.has_ended]:
+            raise TerminalError(
+                f"Workers of {', '.join(stuck)} do not end, so this process cannot begin again. Start another one."
+            ) from error
+        raise
 
 
-async def _start(stack: AsyncExitStack, client: Client, parts: ProcessClients, role: Role) -> list[Worker]:
-    """Start the role's workers, until the stack is left."""
+async def _start(
+    stack: AsyncExitStack,
+    client: Client,
+    parts: ProcessClients,
+    role: Role,
+    workers: list[BoundedWorker],
+) -> None:
+    """Start the role's workers, until the stack is left.
+
+    Args:
+        stack: Ends them.
+        client: Of the server.
+        parts: Of the process.
+        role: As of `run_workers`.
+        workers: Each is added before it starts.
+    """
+
+    async def start(*made: Worker) -> list[BoundedWorker]:
+        bounded = [BoundedWorker(each, _END_SECONDS) for each in made]
+        for each in bounded:
+            workers.append(each)
+            await stack.enter_async_context(each)
+        return bounded
+
     settings, deployment = parts.settings, deployment_config(parts.settings)
     stack.callback(parts.audit.close)
     stack.callback(parts.warehouse.close)
@@ -66,28 +101,23 @@ async def _start(stack: AsyncExitStack, client: Client, parts: ProcessClients, r
     await stack.enter_async_context(following_keys(parts.protector.ring))
     await stack.enter_async_context(proving_acts_of_workflows(settings))
     await stack.enter_async_context(keeping_anchors(settings, parts.audit))
-    workers = [governor_worker(client, deployment)]
-    await stack.enter_async_context(workers[0])
+    await start(governor_worker(client, deployment))
     if role.includes(Role.BATCHES):
-        workers.append(workflow_worker(client, deployment))
-        await stack.enter_async_context(workers[-1])
+        await start(workflow_worker(client, deployment))
     org, store, hooks = await _own_parts(stack, client, parts, role)
-    of_activities = activity_workers(Process(parts, parts.clients(client), org, store, hooks), role)
-    for worker in of_activities:
-        await stack.enter_async_context(worker)
-    stack.push_async_callback(_stop_together, of_activities)
+    of_role = activity_workers(Process(parts, parts.clients(client), org, store, hooks), role)
+    stack.push_async_callback(_stop_together, await start(*of_role))
     if role.includes(Role.BATCHES):  # one role of them, so that it is on record once
         await become_first(client, settings, parts.audit)
     if org is not None and store is not None and hooks is not None:
         await _keep_sending(stack, client, parts, _Sending(org, store, hooks))
-    return [*workers, *of_activities]
 
 
-async def _stop_together(workers: Sequence[Worker]) -> None:
+async def _stop_together(workers: Sequence[BoundedWorker]) -> None:
     """One after another, a process with four busy queues would drain for four times as long, and
     its orchestrator would kill it.
     """
-    await asyncio.gather(*(each.shutdown() for each in workers))
+    await asyncio.gather(*(each.stop() for each in workers))
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,8 @@ from workflows.pinned import of_a_version
 
 PASSED_THROUGH = ("schemas", "transforms", "workflows", "pydantic", "pyarrow", "numpy", "yaml", "orjson")
 """Modules that the workflow sandbox does not import again for every run: 8 ms instead of 212."""
-_DRAIN = timedelta(seconds=8)
+DRAIN = timedelta(seconds=8)
+"""For steps at work when a worker begins to end; they are cancelled then."""
 _EVERYWHERE: list[type] = [GovernorWorkflow, PlannerWorkflow]
 """Workflows that every process serves."""
 
@@ -104,7 +105,7 @@ def _activity_worker(process: Process, row: ServedQueue) -> Worker:
         ],
         max_concurrent_activities=row.at_once,
         max_heartbeat_throttle_interval=timedelta(seconds=2),
-        graceful_shutdown_timeout=_DRAIN,
+        graceful_shutdown_timeout=DRAIN,
         build_id=build_of(deployment),
         deployment_config=deployment,
     )
@@ -125,7 +126,7 @@ def workflow_worker(client: Client, deployment: WorkerDeploymentConfig | None = 
         workflow_runner=sandboxed_runner(),
         max_cached_workflows=200,
         max_concurrent_workflow_tasks=20,
-        graceful_shutdown_timeout=_DRAIN,
+        graceful_shutdown_timeout=DRAIN,
         build_id=build_of(deployment),
         deployment_config=deployment,
     )
@@ -138,7 +139,7 @@ def governor_worker(client: Client, deployment: WorkerDeploymentConfig | None = 
         task_queue=names.GOVERNOR_QUEUE,
         workflows=_EVERYWHERE,
         workflow_runner=sandboxed_runner(),
-        graceful_shutdown_timeout=_DRAIN,
+        graceful_shutdown_timeout=DRAIN,
         build_id=build_of(deployment),
         deployment_config=deployment,
     )

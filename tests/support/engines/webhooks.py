@@ -33,6 +33,7 @@ from schemas.webhook.messages import WebhookView
 from tests.support.builders.bus import protector
 from tests.support.builders.waiting import SLOWNESS
 from tests.support.engines.applied_records import AppliedRecords
+from workers.queues.bounded_worker import BoundedWorker
 from workers.roles import sandboxed_runner
 from workers.security.opened_values import OpenedValues
 from workers.webhook.control import places
@@ -131,19 +132,19 @@ async def webhook_engine(
 @asynccontextmanager
 async def delivering(engine: WebhookEngine) -> AsyncIterator[None]:
     """Workers for the engine's webhooks."""
-    async with (
-        Worker(
-            engine.client,
-            task_queue=names.WORKFLOW_QUEUE,
-            workflows=[WebhookWorkflow],
-            workflow_runner=sandboxed_runner(),
-        ),
-        Worker(
-            engine.client,
-            task_queue=names.WEBHOOK_QUEUE,
-            activities=webhook.activities(engine.parts),
-            interceptors=[ErrorTranslationInterceptor()],
-            max_heartbeat_throttle_interval=timedelta(milliseconds=500),
-        ),
-    ):
+    workflows = Worker(
+        engine.client,
+        task_queue=names.WORKFLOW_QUEUE,
+        workflows=[WebhookWorkflow],
+        workflow_runner=sandboxed_runner(),
+    )
+    activities = Worker(
+        engine.client,
+        task_queue=names.WEBHOOK_QUEUE,
+        activities=webhook.activities(engine.parts),
+        interceptors=[ErrorTranslationInterceptor()],
+        max_heartbeat_throttle_interval=timedelta(milliseconds=500),
+    )
+    most = 10 + SLOWNESS
+    async with BoundedWorker(workflows, most), BoundedWorker(activities, most):
         yield
