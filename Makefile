@@ -15,7 +15,7 @@ CLIENTS := $(patsubst tests/real_clients/locks/%.lock,%,$(wildcard tests/real_cl
 REDSHIFT_CLIENTS := $(patsubst tests/redshift_clients/locks/%.lock,%,$(wildcard tests/redshift_clients/locks/*.lock))
 PEERS := airbyte-source-salesforce tap-salesforce
 
-.PHONY: help setup demo up dashboards storm storm-planted test test-heavy test-incidents test-observability test-any-schema test-clients test-redshift-clients test-webhooks test-api-fuzz fuzz mutants coverage test-compose test-console test-deploy record-roles lint prose docs format bench bench-day bench-peers bench-writeback real-storm histories lock clean model test-model test-costly
+.PHONY: help setup demo up dashboards storm storm-planted test test-heavy test-incidents test-observability test-any-schema test-clients test-redshift-clients test-api-fuzz fuzz mutants coverage test-compose test-console test-deploy record-roles lint prose docs format bench bench-day bench-peers bench-writeback real-storm histories lock clean model test-model test-costly
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -95,11 +95,6 @@ test-compose: setup .venv-clients/compose/.installed  ## the image and docker-co
 	@$(PYTHON) -m venv $(@D)/venv
 	@$(@D)/venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@
-
-# Apart from `make test`: the end of a worker in the test's process hangs once in some forty tests, in finalize_shutdown of
-# the Temporal SDK. A test of a worker in a process of its own is `tests/service/webhook/test_kills.py`.
-test-webhooks: setup  ## webhooks against receivers that fail, hang and go away; 4 minutes
-	@$(BIN)/python -m pytest -m webhook tests/service/webhook $(ARGS)
 
 test-api-fuzz: setup .venv-clients/fuzz/.installed  ## the HTTP API under schemathesis; EXAMPLES=40
 	@EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -m fuzz -o faulthandler_timeout=7200 tests/service/api/test_schemathesis.py $(ARGS)

@@ -18,7 +18,7 @@ from tests.support.builders.waiting import until
 from tests.support.engines.webhooks import ADA, QUICK, WebhookEngine, delivering, webhook_engine
 from tests.support.scripted.receiver import BROKEN, OK, Receiver
 
-pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.webhook]
+pytestmark = [pytest.mark.service, pytest.mark.slow]
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tests.support.engines.webhooks import ADA, WebhookEngine
 from tests.support.scripted.receiver import BROKEN, HANGS, OK, Message, Receiver, Reply
 from workers.webhook.deliver import keeping_webhooks
 
-pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.webhook]
+pytestmark = [pytest.mark.service, pytest.mark.slow]
 
 
 def cases(count: int, first: int = 1) -> list[str]:

@@ -13,7 +13,7 @@ from tests.support.engines.applied_records import changed, record_id
 from tests.support.engines.webhooks import ADA, WebhookEngine
 from tests.support.scripted.receiver import Message, Receiver
 
-pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.webhook]
+pytestmark = [pytest.mark.service, pytest.mark.slow]
 
 
 def is_signed(secret: str, message: Message) -> bool:

@@ -14,7 +14,7 @@ from tests.support.command_line import answer, command, settings_file_of
 from tests.support.engines.webhooks import WebhookEngine
 from tests.support.scripted.receiver import Receiver
 
-pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.webhook]
+pytestmark = [pytest.mark.service, pytest.mark.slow]
 
 
 @pytest.fixture
