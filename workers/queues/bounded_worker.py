@@ -18,7 +18,9 @@ class BoundedWorker:
     """Serves from `async with` on until it is left."""
 
     def __init__(self, worker: Worker, seconds: float) -> None:
-        """`seconds`: from the first `stop` on. Longer than the worker's own time for steps at work."""
+        """`seconds`: from the first `stop` on. Longer than the worker's own time for steps at
+        work.
+        """
         self._worker = worker
         self._seconds = seconds
         self._until: float | None = None
