@@ -21,18 +21,21 @@ from cli.api import local_token
 from cli.local.sandbox import start_traffic
 from cli.local.surge import READY_SECONDS, wait_for_followers
 from cli.local.up import Running, running_all
-from cli.state import metrics_file
+from cli.state import metrics_file, settings_file
 from deploy.observability.engine_boards import LANES, OVERVIEW
 from deploy.observability.org_boards import BUDGETS, WRITEBACKS
 from deploy.observability.panels import Board
 from deploy.observability.process_board import WORKERS
+from deploy.observability.webhook_board import WEBHOOKS
 from sandbox.ports import free_port
+from tests.incidents.shell import tidegate
+from tests.incidents.webhooks import served_receiver
 from tests.observability.prometheus import Prometheus, watching
 from tests.support.builders.waiting import SLOWNESS, wait_for
 
 pytestmark = [pytest.mark.observability, pytest.mark.service, pytest.mark.slow]
 
-BOARDS = (OVERVIEW, LANES, WRITEBACKS, BUDGETS, WORKERS)
+BOARDS = (OVERVIEW, LANES, WRITEBACKS, WEBHOOKS, BUDGETS, WORKERS)
 RATE = 1_200
 """Changes a minute: enough for every series, and little beside whatever else the machine does."""
 LONG_SECONDS = 7_200
@@ -66,13 +69,30 @@ class Watched:
         assert not self.api.submit(changes).refused
 
 
+@contextmanager
+def receivers_on_this_machine() -> Iterator[None]:
+    """Settings of the engine's processes, and of commands."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TIDEGATE_WEBHOOK__ALLOW_HTTP", "true")
+        patch.setenv("TIDEGATE_WEBHOOK__NETWORKS", '["127.0.0.0/8"]')
+        yield
+
+
 @pytest.fixture(scope="module")
 def watched() -> Iterator[Watched]:
     with tempfile.TemporaryDirectory(prefix="tidegate-observability-") as name:
         folder, port = Path(name), free_port()
         folder.chmod(0o755)
-        with running_all(folder, fresh=True, api_port=port, metrics=True) as running:
+        with (
+            receivers_on_this_machine(),
+            served_receiver() as receiver,
+            running_all(folder, fresh=True, api_port=port, metrics=True) as running,
+        ):
             wait_for_followers(running.endpoints, seconds=READY_SECONDS * SLOWNESS)
+            added = tidegate(
+                settings_file(folder), "webhook", "add", "cases", receiver.url, "--object", "Case"
+            )
+            assert added.code == 0, str(added)
             start_traffic(running.endpoints.salesforce.control_url, rate=RATE, seconds=LONG_SECONDS, seed=1)
             (folder / "prometheus").mkdir()
             with (
