@@ -30,8 +30,8 @@ if TYPE_CHECKING:  # a role that has none of these does not import it
     from clients.writeback.store import WritebackStore
     from workers.salesforce import Org
 
-_END_SECONDS = DRAIN.total_seconds() + 4
-"""Of a worker: it then lets its steps go, and their outcomes are sent."""
+_END_SECONDS = DRAIN.total_seconds() + 8
+"""Of a worker: steps that were cancelled may have to wait for a statement under way."""
 
 
 @asynccontextmanager
