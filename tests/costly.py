@@ -21,7 +21,7 @@ COSTLY: Mapping[str, bool] = {
 }
 """Folder or file -> whether its tests are costly. The longest name that fits a test decides."""
 
-APART = frozenset({"browser", "fuzz", "heavy", "model", "webhook"})
+APART = frozenset({"browser", "fuzz", "heavy", "model"})
 """Markers of tests in these folders that have a target of their own."""
 
 
