@@ -16,10 +16,10 @@ import psycopg
 from clients.database.address import Database
 from clients.database.connect import STATEMENT_MS
 from clients.storage.objects import ObjectStore
-from clients.warehouse.making import make, make_view
 from clients.warehouse.protocol import Transaction
 from clients.warehouse.psycopg_errors import translated_psycopg
 from clients.warehouse.redshift_locks import FIXED, OTHERS, create_lock, is_lock, object_lock
+from clients.warehouse.redshift_making import make_view_with_others, make_with_others
 from clients.warehouse.redshift_sessions import SYSTEM, RedshiftSessions
 from clients.warehouse.redshift_sql import missing_statements
 from clients.warehouse.redshift_transaction import Loader, RedshiftTransaction
@@ -30,15 +30,6 @@ from clients.warehouse.sql.apply import TABLES_OF_OPS, tables_of
 from clients.warehouse.sql.scorecard import views
 from schemas.catalogue import Catalogue
 from schemas.tables import OPS, Column
-
-# Somebody else was faster: several workers start at once, and Redshift has no lock that is not on a
-# table.
-_MADE_MEANWHILE = (
-    psycopg.errors.DuplicateSchema,
-    psycopg.errors.DuplicateTable,
-    psycopg.errors.DuplicateColumn,
-    psycopg.errors.UniqueViolation,
-)
 
 
 class RedshiftWarehouse:
@@ -71,21 +62,25 @@ class RedshiftWarehouse:
         made: list[str] = []
         with self._sessions.session() as connection, translated_psycopg(SYSTEM):
             for schema in _missing_schemas(connection, schemas_of(self._prefix)):
-                _make(connection, f"CREATE SCHEMA IF NOT EXISTS {schema}", f"the schema {schema}")
+                make_with_others(connection, f"CREATE SCHEMA IF NOT EXISTS {schema}", f"the schema {schema}")
             existing = _existing_columns(connection, self._prefix)
             tables = {in_schemas(table, self._prefix): c for table, c in _tables(catalogue).items()}
             for lock in _locks(catalogue):
                 name = in_schemas(lock, self._prefix)
-                if name not in existing and _make(connection, create_lock(name), name):
+                if name not in existing and make_with_others(connection, create_lock(name), name):
                     made.append(name)
             for table, columns in tables.items():
                 # Each statement commits by itself: a transaction over all would hold locks that
                 # appliers wait for.
                 statements = missing_statements(table, columns, existing.get(table))
-                made += [name for name, statement in statements.items() if _make(connection, statement, name)]
+                made += [
+                    name
+                    for name, statement in statements.items()
+                    if make_with_others(connection, statement, name)
+                ]
             for view, statement in views().items():
                 name = in_schemas(view, self._prefix)
-                make_view(connection, name, in_schemas(statement, self._prefix), SYSTEM)
+                make_view_with_others(connection, name, in_schemas(statement, self._prefix))
         return made
 
     def existing_columns(self) -> Mapping[str, Set[str]]:
@@ -180,11 +175,3 @@ def _missing_schemas(connection: psycopg.Connection, schemas: Sequence[str]) -> 
     rows = connection.execute(f"SELECT nspname FROM pg_namespace WHERE nspname IN ({named})".encode())
     there = {str(name) for (name,) in rows}
     return [schema for schema in schemas if schema not in there]
-
-
-def _make(connection: psycopg.Connection, statement: str, called: str) -> bool:
-    try:
-        make(connection, statement, SYSTEM, called)
-    except _MADE_MEANWHILE:
-        return False
-    return True

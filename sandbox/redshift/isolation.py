@@ -16,6 +16,8 @@ from sandbox.redshift.rules.rule import rule
 from sandbox.redshift.wire.backend import Backend
 
 Level = Literal["snapshot", "serializable"]
+_MAKERS = 5_440
+"""Class of the locks of objects that are being made."""
 CONFLICT = rule(
     "serializable-conflict",
     "isolation",
@@ -103,6 +105,10 @@ class Isolation:
         """Lock what the statement writes, and note what it reads. Raises `RefusedError` for a
         conflict.
         """
+        if plan.makes:
+            # PostgreSQL looks whether there is such an object before it waits for its maker, so the
+            # later one meets a unique index of the catalogue, even with IF NOT EXISTS.
+            await backend.run(f"SELECT pg_advisory_xact_lock({_MAKERS}, hashtext('{_made(plan.makes)}'))")
         for table in sorted(plan.writes - self._locked):
             await backend.run(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
             self._locked.add(table)
@@ -133,3 +139,8 @@ class Isolation:
 
 def _plain(table: str) -> str:
     return table.replace('"', "")
+
+
+def _made(name: str) -> str:
+    """What makers of one object have in common: a session's path decides which schema is meant."""
+    return _plain(name).rpartition(".")[2].replace("'", "''")

@@ -32,6 +32,8 @@ undocumented: no cluster was compared with it. These differ from a cluster, with
 - CURRENT_DATABASE, PG_BACKEND_PID and other functions of the session are refused beside a table,
   which their pages do not say.
 - GRANT of DROP, ALTER and TRUNCATE, and the quota of a schema, are taken and change nothing.
+- Of two sessions that make one object at once, the later waits, and then finds it. A cluster also
+  answers with a conflict of transactions.
 - Correlated subqueries that a cluster refuses are taken.
 - The signature of AWS' calls is not checked, only their access key."""
 _SERVED = """## What is served

@@ -54,9 +54,18 @@ class Plan:
     reads: frozenset[str] = frozenset()
     """Names of tables, as they stand in the statement."""
     writes: frozenset[str] = frozenset()
+    makes: str = ""
+    """The name of the table, view or schema that the statement makes; empty = it makes none that
+    other sessions see.
+    """
     work: Work | None = None
     notes: Mapping[str, object] = field(default_factory=dict)
     """Facts that outlive the statement, such as a table's keys."""
+
+    @property
+    def needs_transaction(self) -> bool:
+        """True when something must be held or done before the statement, in its transaction."""
+        return bool(self.writes) or bool(self.makes) or self.work is not None
 
 
 class RefusedError(Exception):

@@ -137,9 +137,9 @@ def _view(statement: Statement) -> Plan:
     binding = bool(tree.args.pop("no_schema_binding", False))
     if binding and any("." not in table for table in found.tables):
         raise RefusedError(VIEW, "CREATE VIEW … WITH NO SCHEMA BINDING names each table with its schema")
-    return Plan(
-        Kind.REWRITE, postgres_text(tree), "CREATE VIEW", tag="CREATE VIEW", reads=frozenset(found.tables)
-    )
+    named, text = tree.this.sql("postgres"), postgres_text(tree)
+    reads = frozenset(found.tables)
+    return Plan(Kind.REWRITE, text, "CREATE VIEW", tag="CREATE VIEW", reads=reads, makes=named)
 
 
 def _schema(cursor: Cursor) -> Plan:
@@ -153,7 +153,7 @@ def _schema(cursor: Cursor) -> Plan:
         raise RefusedError(SCHEMA_ELEMENTS, f"the stand-in has no CREATE SCHEMA … {cursor.word}")
     cursor.end()
     text = f"CREATE SCHEMA {'IF NOT EXISTS ' if exists else ''}{name}{owner}"
-    return Plan(Kind.REWRITE, text, "CREATE SCHEMA", tag="CREATE SCHEMA")
+    return Plan(Kind.REWRITE, text, "CREATE SCHEMA", tag="CREATE SCHEMA", makes=name)
 
 
 def take_quota(cursor: Cursor) -> None:

@@ -1,5 +1,6 @@
 """CREATE TABLE: columns with their attributes, and keys that are not enforced."""
 
+from dataclasses import replace
 from typing import Any
 
 from sqlglot import exp
@@ -72,7 +73,12 @@ def plan_create_table(cursor: Cursor, *, is_temporary: bool, verb: str) -> Plan:
     """The plan of CREATE [TEMP] TABLE, from behind the word TABLE."""
     exists = "IF NOT EXISTS " if cursor.take("IF", "NOT", "EXISTS") else ""
     name = cursor.dotted()
-    begin = f"CREATE {'TEMP ' if is_temporary else ''}TABLE {exists}{name}"
+    plan = _created(cursor, f"CREATE {'TEMP ' if is_temporary else ''}TABLE {exists}{name}", verb)
+    return plan if is_temporary else replace(plan, makes=name)
+
+
+def _created(cursor: Cursor, begin: str, verb: str) -> Plan:
+    """The plan, from behind the table's name; `begin`: what stands before."""
     if cursor.take("(", "LIKE"):
         return _like(cursor, begin, verb)
     table = Table()

@@ -210,7 +210,7 @@ class Session:
 
     async def _prepare(self, plan: Plan, *, is_several: bool = False) -> None:
         """Everything that must happen before the statement takes its snapshot."""
-        needs = is_several or (plan.ends is Ends.INSIDE and (bool(plan.writes) or plan.work is not None))
+        needs = is_several or (plan.ends is Ends.INSIDE and plan.needs_transaction)
         try:
             if needs and self._backend.status == b"I" and not self._has_opened:
                 await self._backend.run("BEGIN")

@@ -1,5 +1,8 @@
 """The Redshift adapter against the stand-in: what the engine sends is in the dialect."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import psycopg
 import pytest
 
@@ -49,3 +52,16 @@ async def test_a_batch_is_applied_through_copy_and_merge(
         assert found.fetchall() == [(CASES[0], "Closed"), *((record, "New") for record in CASES[1:])]
         versions = connection.execute("SELECT COUNT(*) FROM curated.case_history")
         assert versions.fetchone() == (6,)
+
+
+def test_workers_that_start_at_once_make_the_tables_together(redshift_warehouse: RedshiftWarehouse):
+    catalogue, starts = default_catalogue(), threading.Barrier(4)
+
+    def start() -> list[str]:
+        starts.wait()
+        return redshift_warehouse.ensure_tables(catalogue)
+
+    with ThreadPoolExecutor(4) as workers:
+        made = [name for each in [workers.submit(start) for _ in range(4)] for name in each.result()]
+    assert {table for table in made if "." in table} >= set(TABLES_OF_OPS)
+    assert redshift_warehouse.ensure_tables(catalogue) == []
