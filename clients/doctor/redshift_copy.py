@@ -48,7 +48,7 @@ def remedy_of_copy(told: str, bucket: str, address: S3Address, role: str) -> str
     """The act that lets COPY read the bucket, by Redshift's words."""
     words = told.lower()
     if "assume" in words:
-        return f"Attach {role} to the cluster or namespace, and let redshift.amazonaws.com assume it."
+        return attach(role)
     if any(word in words for word in ("redirect", "301", "region")):
         return f"Use a bucket in the cluster's region: COPY of Parquet takes no REGION. {bucket} is in {address.region}."
     if "kms" in words:
@@ -58,3 +58,8 @@ def remedy_of_copy(told: str, bucket: str, address: S3Address, role: str) -> str
         f"{address.place(LOAD_PREFIX).kms_key_id}. The bucket's policy must not refuse presigned URLs "
         "(s3:authType, or s3:signatureAge under an hour)."
     )
+
+
+def attach(role: str) -> str:
+    """The act that lets the cluster use the role."""
+    return f"Attach {role} to the cluster or namespace, and let redshift.amazonaws.com assume it."

@@ -15,6 +15,7 @@ from clients.database.address import Database
 from clients.database.connect import connect_postgres, connect_redshift
 from clients.doctor import redshift_types
 from clients.doctor.redshift_copy import examine_copy
+from clients.doctor.redshift_unload import examine_unload
 from clients.doctor.warehouse_server import examine_server
 from clients.storage.objects import S3Address
 from clients.warehouse import postgres_tables
@@ -54,7 +55,8 @@ def examine_warehouse(address: WarehouseAddress, catalogue: Catalogue | None) ->
             for examine in (examine_server, _examine_rights):
                 found += examine(connection, is_redshift=address.kind == "redshift")
             if address.kind == "redshift" and address.bucket is not None and address.copy_role is not None:
-                found += examine_copy(connection, address.bucket, address.copy_role)
+                for load in (examine_copy, examine_unload):
+                    found += load(connection, address.bucket, address.copy_role)
     except CredentialsRejectedError as error:
         remedy = "Correct user and password in TIDEGATE_WAREHOUSE__DSN, or let the user log in from here."
         return [wrong("warehouse.credentials", str(error), remedy)]

@@ -14,7 +14,9 @@ def examine_server(connection: psycopg.Connection, *, is_redshift: bool) -> list
     """Every finding about the server."""
     database, user = connection.info.dbname, connection.info.user
     found: list[CheckResult] = []
-    encoding, zone = _shown(connection, "server_encoding"), _shown(connection, "timezone")
+    # Reported at the login: Redshift's reference names no parameter of this name for SHOW.
+    encoding = connection.info.parameter_status("server_encoding") or "UNICODE"
+    zone = _shown(connection, "timezone")
     if encoding.upper() not in _UNICODE:
         remedy = f"CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0; the encoding of {database} cannot be changed."
         found.append(wrong("warehouse.encoding", f"{database} is in {encoding}", remedy, where=database))
