@@ -49,7 +49,7 @@ class StandIn:
     _installer: Installer = field(init=False)
 
     def __post_init__(self) -> None:
-        self._installer = Installer(self.server)
+        self._installer = Installer(self.server, [*self.users])
 
     async def listen(self, host: str, port: int) -> asyncio.Server:
         """Accept clients on `port` of `host`."""

@@ -60,10 +60,8 @@ _CLIENTS = """## Clients of others
 `make test-redshift-clients` drives redshift_connector, psycopg2, sqlalchemy-redshift, dbt-redshift and
 awswrangler against it. Of awswrangler 3.17.1 these fail, each with the gap that its error names:"""
 _FAILING = (
-    ("`unload` or `unload_to_files` with `cleanpath=True`", "unload-format", "CLEANPATH deletes objects"),
     ("`unload_to_files` with `unload_format='CSV'`", "unload-format", "Parquet is the only format"),
     ("`unload_to_files` with `partition_cols`", "unload-format", "there is no PARTITION BY"),
-    ("`copy` and `unload` without `iam_role`", "copy-keys", "only roles are taken, no keys"),
 )
 """Calls of awswrangler, the gap and the reason; tests/redshift_clients/test_awswrangler.py."""
 

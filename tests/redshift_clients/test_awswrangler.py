@@ -65,12 +65,15 @@ def test_a_query_is_unloaded_under_a_key(call: Any):
 def test_what_the_stand_in_lacks_is_refused_as_a_gap(call: Any):
     """As docs/redshift-standin.md lists them; a size need not be a whole number."""
     assert call("refused") == {
-        "cleanpath": "Stand-in rule unload-format",
+        "cleanpath": "taken",
         "size": "taken",
         "csv": "Stand-in rule unload-format",
         "partitions": "Stand-in rule unload-format",
     }
-    assert call("by_keys") == "Stand-in rule copy-keys"
+
+
+def test_keys_stand_for_a_role(call: Any):
+    assert call("by_keys") == [ONE, ZWEI]
 
 
 def test_a_query_and_a_table_are_read(call: Any):

@@ -1,9 +1,11 @@
 """Make the stand-in's own objects in a database, once."""
 
 import asyncio
+from collections.abc import Sequence
 from importlib.resources import files
 
 import psycopg
+from psycopg import sql
 
 from sandbox.redshift.wire.backend import Server
 
@@ -11,11 +13,19 @@ _SCRIPTS = ("install.sql", "functions.sql", "views.sql")
 _LOCK = 5_439
 
 
+_MAKE_USER = sql.SQL(
+    "DO $$ BEGIN CREATE ROLE {} SUPERUSER LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+)
+"""Roles belong to the whole server, so another database may have made it, or be making it."""
+
+
 class Installer:
     """Installs into each database before its first session."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, users: Sequence[str] = ()) -> None:
+        """`users`: names that statements may give, as in AUTHORIZATION and GRANT."""
         self._server = server
+        self._users = tuple(users)
         self._done: dict[str, asyncio.Lock] = {}
         self._installed: set[str] = set()
 
@@ -44,3 +54,5 @@ class Installer:
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
             for name in _SCRIPTS:
                 connection.execute(files(__package__).joinpath(name).read_bytes())
+            for user in self._users:
+                connection.execute(_MAKE_USER.format(sql.Identifier(user)))

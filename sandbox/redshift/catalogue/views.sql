@@ -28,6 +28,20 @@ SELECT current_database()::varchar(128) AS table_catalog, n.nspname::varchar(128
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'v') AND n.nspname NOT IN ('stand_in', 'pg_toast');
 
+CREATE OR REPLACE VIEW pg_catalog.svv_all_tables AS
+SELECT table_catalog AS database_name, table_schema AS schema_name, table_name,
+  replace(replace(table_type, 'BASE TABLE', 'TABLE'), 'LOCAL TEMPORARY', 'TABLE')::varchar(128) AS table_type, NULL::varchar(128) AS table_acl, remarks
+FROM pg_catalog.svv_tables;
+
+CREATE OR REPLACE VIEW pg_catalog.svv_all_columns AS
+SELECT table_catalog AS database_name, table_schema AS schema_name, table_name, column_name, ordinal_position, column_default,
+  is_nullable, data_type, character_maximum_length, numeric_precision, numeric_scale, remarks
+FROM pg_catalog.svv_columns;
+
+CREATE OR REPLACE VIEW pg_catalog.stl_undone AS
+SELECT 0 AS userid, 0::bigint AS xact_id, 0::bigint AS xact_id_undone, now()::timestamp AS undo_start_ts, now()::timestamp AS undo_end_ts,
+  0::bigint AS table_id WHERE false;
+
 CREATE OR REPLACE VIEW pg_catalog.svv_redshift_schemas AS
 SELECT current_database()::varchar(128) AS database_name, nspname::varchar(128) AS schema_name, nspowner::int AS schema_owner,
   'local'::varchar(128) AS schema_type, NULL::varchar(128) AS schema_acl, NULL::varchar(128) AS schema_option

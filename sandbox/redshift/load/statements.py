@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from sandbox.redshift.load.rights import CREDENTIALS, read_rights
 from sandbox.redshift.plan.plans import Kind, Plan, RefusedError, Work
 from sandbox.redshift.rules.cursor import Cursor
 from sandbox.redshift.rules.lexer import Statement, split
@@ -29,10 +30,6 @@ COLUMNAR = rule(
     "COPY of Parquet takes FILLRECORD, MANIFEST, ACCEPTINVCHARS, STATUPDATE, COMPUPDATE and SERIALIZETOJSON alone.",
     "copy-usage_notes-copy-from-columnar",
 )
-CREDENTIALS = rule(
-    "copy-credentials", "loads", "COPY and UNLOAD name IAM_ROLE, or keys.", "copy-parameters-authorization"
-)
-KEYS = gap("copy-keys", "loads", "CREDENTIALS and ACCESS_KEY_ID.", "copy-parameters-authorization")
 UNLOAD = rule(
     "unload",
     "loads",
@@ -42,7 +39,7 @@ UNLOAD = rule(
 UNLOAD_FORMAT = gap(
     "unload-format",
     "loads",
-    "UNLOAD of text, CSV and JSON, PARTITION BY, CLEANPATH, keys of one's own.",
+    "UNLOAD of text, CSV and JSON, PARTITION BY, keys of one's own for client-side encryption.",
     "r_UNLOAD",
 )
 UNLOAD_LIMIT = rule("unload-limit", "loads", "UNLOAD's outer SELECT has no LIMIT.", "r_UNLOAD", "0A000")
@@ -71,6 +68,8 @@ class Unload:
     role: str
     is_parallel: bool = True
     allows_overwrite: bool = False
+    cleans_path: bool = False
+    """Delete what is under the prefix first."""
     has_manifest: bool = False
     most_bytes: int = 0
     """Of one file. 0 = 6.2 GB, as usual."""
@@ -90,8 +89,8 @@ def plan_copy(statement: Statement) -> Plan:
     bucket, prefix = _place(cursor)
     role, is_parquet, is_manifest = "", False, False
     while not cursor.is_at_end:
-        if cursor.take("IAM_ROLE"):
-            role = _role(cursor)
+        if named := read_rights(cursor):
+            role = named
         elif cursor.take("FORMAT") or cursor.word == "PARQUET":
             cursor.take("AS")
             if not cursor.take("PARQUET"):
@@ -116,8 +115,11 @@ def _columnar_option(cursor: Cursor) -> None:
     elif cursor.take("ACCEPTINVCHARS"):
         if cursor.take("AS") or (not cursor.is_at_end and not cursor.word):
             cursor.text()
-    elif word in ("CREDENTIALS", "ACCESS_KEY_ID", "WITH"):
-        raise RefusedError(KEYS, f"the stand-in takes no {word}")
+    elif cursor.take("MAXERROR"):
+        # Its default. That Redshift takes it here is known from dlt, which always writes it.
+        cursor.take("AS")
+        if cursor.number() != 0:
+            raise RefusedError(COLUMNAR, "MAXERROR argument is not supported for PARQUET based COPY")
     elif not cursor.one_of("FILLRECORD", "SERIALIZETOJSON"):
         raise RefusedError(COLUMNAR, f"{word or 'this'} argument is not supported for PARQUET based COPY")
 
@@ -129,10 +131,6 @@ def _place(cursor: Cursor) -> tuple[str, str]:
     if scheme != "s3" or not bucket:
         raise RefusedError(COPY_SOURCE, f"the stand-in takes s3://bucket/prefix, not {url}")
     return bucket, prefix
-
-
-def _role(cursor: Cursor) -> str:
-    return "default" if cursor.take("DEFAULT") else cursor.text()
 
 
 def plan_unload(statement: Statement) -> Plan:
@@ -173,8 +171,8 @@ def _has_outer_limit(statement: Statement) -> bool:
 
 
 def _unload_option(cursor: Cursor, found: dict[str, object]) -> None:
-    if cursor.take("IAM_ROLE"):
-        found["role"] = _role(cursor)
+    if named := read_rights(cursor):
+        found["role"] = named
     elif cursor.take("FORMAT") or cursor.word == "PARQUET":
         cursor.take("AS")
         if not cursor.take("PARQUET"):
@@ -184,6 +182,8 @@ def _unload_option(cursor: Cursor, found: dict[str, object]) -> None:
         found["is_parallel"] = cursor.one_of("ON", "OFF", "TRUE", "FALSE") in ("ON", "TRUE")
     elif cursor.take("ALLOWOVERWRITE"):
         found["allows_overwrite"] = True
+    elif cursor.take("CLEANPATH"):
+        found["cleans_path"] = True
     elif cursor.take("ENCRYPTED"):
         cursor.take("AUTO")
         found["is_encrypted"] = True

@@ -41,6 +41,10 @@ NO_BUCKET = rule(
 )
 
 
+BY_KEYS = "keys:"
+"""Begins the name that keys have instead of a role's ARN; the key's id and its secret follow."""
+
+
 @dataclass(frozen=True)
 class Role:
     """A role of the cluster. `reads` and `writes`: patterns of bucket/key, such as
@@ -66,6 +70,7 @@ class Storage:
     """S3 as the cluster's roles see it. Blocks."""
 
     def __init__(self, address: StorageAddress, roles: tuple[Role, ...]) -> None:
+        self._address = address
         self._roles = {role.arn: role for role in roles}
         self._client: Any = boto3.client(
             "s3",
@@ -77,7 +82,17 @@ class Storage:
         )
 
     def role(self, arn: str) -> Role:
-        """The role; `default` is the first one. Raises `RefusedError`."""
+        """The role; `default` is the first one. Keys give the rights of their owner, who may do
+        everything. Raises `RefusedError`.
+        """
+        if arn.startswith(BY_KEYS):
+            if arn != f"{BY_KEYS}{self._address.access_key}:{self._address.secret_key}":
+                raise RefusedError(
+                    FORBIDDEN,
+                    "S3ServiceException: The AWS Access Key Id you provided does not exist in our records., Status 403, "
+                    "Error InvalidAccessKeyId",
+                )
+            return Role(BY_KEYS)
         if arn == "default" and self._roles:
             return next(iter(self._roles.values()))
         if arn not in self._roles:
@@ -112,6 +127,13 @@ class Storage:
         """True when some key begins with the prefix."""
         found = self._client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
         return bool(found.get("Contents"))
+
+    def clean(self, bucket: str, prefix: str, role: Role) -> None:
+        """Delete what is under the prefix, where the role may write."""
+        for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            for entry in page.get("Contents", ()):
+                _allow(role.writes, f"{bucket}/{entry['Key']}", "DeleteObject")
+                self._client.delete_object(Bucket=bucket, Key=entry["Key"])
 
     def write(self, bucket: str, key: str, body: bytes, role: Role, kms_key_id: str = "") -> None:
         """One object. `kms_key_id`: empty = the bucket's own encryption."""

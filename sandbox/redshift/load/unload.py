@@ -37,7 +37,9 @@ class Unloader:
     async def unload(self, backend: Backend, asked: Unload) -> int:
         """Write the files; the number of rows. Raises `RefusedError` or `BackendError`."""
         role = self._storage.role(asked.role)
-        if not asked.allows_overwrite and await asyncio.to_thread(
+        if asked.cleans_path:
+            await asyncio.to_thread(self._storage.clean, asked.bucket, asked.prefix, role)
+        elif not asked.allows_overwrite and await asyncio.to_thread(
             self._storage.exists, asked.bucket, asked.prefix
         ):
             raise RefusedError(

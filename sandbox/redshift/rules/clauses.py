@@ -48,7 +48,7 @@ _NODES = """
     AtTimeZone Tuple Any All Array ColumnDef ObjectIdentifier CurrentDate CurrentTimestamp CurrentUser CurrentUserId SessionUser
     CurrentSchema CurrentDatabase CurrentTime Localtime Localtimestamp GroupingSets Rollup Cube Into
     Interval Collate Cbrt Insert Update Delete Merge Whens When Schema Values Default IntDiv Abs
-    Sqrt ParameterizedAgg Dot Hint Introducer RegexpMatch Sysdate
+    Sqrt ParameterizedAgg Dot Hint Introducer RegexpMatch Sysdate Bracket
     """.split()  # noqa: SIM905 -- a list of words
 ALLOWED = frozenset(getattr(exp, name) for name in _NODES if hasattr(exp, name))
 ARGUMENTS: dict[type[exp.Expr], frozenset[str]] = {

@@ -57,7 +57,9 @@ def check(tree: exp.Expr) -> Found:
     named = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
     nodes = list(tree.walk())
     for node in nodes:
-        if (lacking := LACKING.get(type(node))) is not None and not _is_inserted(node):
+        if (lacking := LACKING.get(type(node))) is not None and not (
+            _is_inserted(node) or _is_of_leader(node)
+        ):
             raise RefusedError(lacking, f"not supported: {_shown(node)}")
     for node in nodes:
         if type(node) not in ALLOWED:
@@ -69,7 +71,9 @@ def check(tree: exp.Expr) -> Found:
         if (shape := SHAPES.get(type(node))) is not None:
             shape(node)
         _RULES.get(type(node), _nothing)(node, found)
-        if isinstance(node, exp.Table) and not (node.name.lower() in named and not node.db):
+        if isinstance(node, exp.Table) and not isinstance(node.this, exp.Func):
+            if node.name.lower() in named and not node.db:
+                continue
             found.tables.add(".".join(part.sql(dialect="postgres") for part in node.parts).lower())
     _check_leader(found)
     for node, rewrite in reversed(found.rewritten):  # an inner call before the one around it
@@ -84,6 +88,15 @@ def check(tree: exp.Expr) -> Found:
 
 def _is_inserted(node: exp.Expr) -> bool:
     return isinstance(node, exp.Values) and isinstance(node.parent, exp.Insert)
+
+
+def _is_of_leader(node: exp.Expr) -> bool:
+    """A part of an array that a function of the leader node gives."""
+    called = node.this.unnest() if isinstance(node, exp.Bracket) else None
+    if isinstance(called, exp.Dot):
+        called = called.expression
+    known = functions.FUNCTIONS.get(called.name.upper()) if isinstance(called, exp.Anonymous) else None
+    return known is not None and known.leader
 
 
 def _shown(node: exp.Expr) -> str:
@@ -121,6 +134,8 @@ def _identifier(node: exp.Expr, found: Found) -> None:
         (isinstance(parent, exp.Alias) and node.arg_key == "alias")
         or (isinstance(parent, exp.Column) and node.arg_key == "this" and bool(parent.args.get("table")))
         or (isinstance(parent, exp.Table) and node.arg_key == "this" and bool(parent.args.get("db")))
+        # Catalogue tables have a column of this name, which drivers ask for without their table.
+        or (isinstance(parent, exp.Column) and node.name.lower() == "oid")
     )
     check_name(node.name, is_quoted=bool(node.args.get("quoted")) or is_free)
 

@@ -120,6 +120,7 @@ FUNCTIONS: dict[str, Function] = {
         "FORMAT_ENCODING:1 ARRAY_TO_STRING:2 PG_GET_LATE_BINDING_VIEW_COLS:0 PG_GET_EXTERNAL_COLUMNS:0",
         leader=True,
     ),
+    **_of("r_PG_TERMINATE_BACKEND", "PG_TERMINATE_BACKEND:1", leader=True),
     **_of(
         "c_SQL_functions_leader_node_only",
         "NOW:0 AGE:1-2 ISFINITE:1 FACTORIAL:1 SUBSTR:2-3 STATEMENT_TIMESTAMP:0 GENERATE_SERIES:2-3 "

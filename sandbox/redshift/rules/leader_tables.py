@@ -20,6 +20,16 @@ _MORE = {
 }
 _SYSTEM = ("svv_", "svl_", "stl_", "stv_", "sys_")
 """The beginnings of the names of system tables and views."""
+_OF_VIEWS = frozenset(
+    """
+    table_catalog table_schema table_name table_type remarks column_name ordinal_position column_default
+    is_nullable data_type character_maximum_length numeric_precision numeric_precision_radix numeric_scale
+    datetime_precision database_name schema_name schema_owner schema_type
+    """.split()  # noqa: SIM905 -- a list of words
+)
+"""Columns of the views about tables, columns and schemas. A column comes before an alias of its
+name: https://docs.aws.amazon.com/redshift/latest/dg/r_SELECT_list.html
+"""
 _ALWAYS = {"pg_constraint", "pg_indexes"}
 """Tables of keys, which are not PostgreSQL's."""
 
@@ -64,13 +74,12 @@ def _expand_aliases(select: exp.Select) -> bool:
     Redshift allows.
     """
     tables = [table.name.lower() for table in select.find_all(exp.Table)]
-    if any(name.startswith("svv_") and "external" not in name for name in tables):
-        return False
+    columns = _OF_VIEWS if any(name.startswith("svv_") for name in tables) else frozenset()
     aliases: dict[str, exp.Expr] = {}
     changed = False
     for each in list(select.expressions):
         changed |= _put(each, aliases, select)
-        if isinstance(each, exp.Alias):
+        if isinstance(each, exp.Alias) and each.alias.lower() not in columns:
             aliases[each.alias.lower()] = each.this
     where = select.args.get("where")
     return (where is not None and _put(where, aliases, select)) or changed

@@ -40,12 +40,13 @@ class Token:
     """Of the last character."""
 
 
+# Every character beyond ASCII belongs to a name: https://docs.aws.amazon.com/redshift/latest/dg/r_names.html
 _PATTERN = re.compile(
-    r"""(?P<blank>\s+|--[^\n]*|/\*.*?\*/)
+    r"""(?P<blank>[ \t\r\n\f\v]+|--[^\n]*|/\*.*?\*/)
       | (?P<text>'(?:[^'\\]|''|\\.)*')
       | (?P<quoted>"(?:[^"]|"")*")
       | (?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)
-      | (?P<word>[^\W\d][\w$]*|\#[\w$]+)
+      | (?P<word>[A-Za-z_\x80-\U0010ffff][\w$\x80-\U0010ffff]*|\#[\w$]+)
       | (?P<sign>\$\d+|\$\$|\$\w+\$|::|.)""",
     re.VERBOSE | re.DOTALL,
 )

@@ -32,6 +32,8 @@ class StrictRedshift(Redshift):
     """
 
     SUPPORTS_USER_DEFINED_TYPES = True
+    INDEX_OFFSET = 1
+    """Of the leader node's arrays; values of SUPER, which count from 0, are a gap."""
 
     class Tokenizer(Redshift.Tokenizer):
         """`$1,$2` are parameters: sqlglot takes what is between two $ for the mark of a text."""

@@ -214,8 +214,8 @@ def type_words(cursor: Cursor) -> tuple[str, tuple[str, ...]]:
     if first == "DOUBLE":
         cursor.need("PRECISION")
         first = "DOUBLE PRECISION"
-    elif first in ("CHARACTER", "CHAR", "BINARY") and cursor.take("VARYING"):
-        first = "BINARY VARYING" if first == "BINARY" else "CHARACTER VARYING"
+    elif first in ("CHARACTER", "CHAR", "BINARY", "BIT") and cursor.take("VARYING"):
+        first = f"{first} VARYING" if first in ("BINARY", "BIT") else "CHARACTER VARYING"
     arguments: list[str] = []
     if cursor.take("("):
         while not cursor.take(")"):
@@ -226,6 +226,8 @@ def type_words(cursor: Cursor) -> tuple[str, tuple[str, ...]]:
         for zone in ("WITH", "WITHOUT"):
             if cursor.take(zone, "TIME", "ZONE"):
                 first += f" {zone} TIME ZONE"
+    while cursor.take("[", "]"):
+        first += "[]"
     if cursor.word == "[":
         first += "[]"
     return first, tuple(arguments)

@@ -96,7 +96,7 @@ def column_type(name: str, arguments: tuple[str, ...]) -> str:
     if name in _GAPS:
         raise RefusedError(TYPE_GAP, f"the stand-in has no type {name}")
     if name.endswith("[]"):
-        raise RefusedError(ARRAY_TYPE, f"column type {name} is not supported")
+        raise RefusedError(ARRAY_TYPE, f'type "{name.lower()}" does not exist')
     raise RefusedError(UNKNOWN_TYPE, f'type "{name.lower()}" does not exist')
 
 

@@ -4,6 +4,7 @@ https://www.postgresql.org/docs/current/protocol-message-formats.html
 """
 
 import asyncio
+import re
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,10 @@ LARGEST_FRAME = 256 * 1024 * 1024
 """Bytes. A longer frame is a broken client."""
 LARGEST_START = 10_000
 """Bytes of a startup message, as in PostgreSQL."""
+
+_PARAMETER = re.compile(r"\$(\d+)")
+_TEXT, _UNKNOWN = 25, 705
+"""OIDs of types."""
 
 AUTHENTICATION = b"R"
 ERROR = b"E"
@@ -96,6 +101,17 @@ def query(text: str) -> Frame:
 def parse(name: str, text: str, types: bytes = b"\0\0") -> Frame:
     """`types`: count and OIDs of the parameters, packed; empty = the server infers them."""
     return Frame(b"P", f"{name}\0{text}\0".encode() + types)
+
+
+def spare_types(text: str, types: bytes) -> bytes:
+    """The parameters' types with TEXT for those that the text does not name. Redshift takes more
+    parameters than are used; PostgreSQL cannot say what type an unused one has.
+    """
+    (count,) = struct.unpack("!h", types[:2])
+    oids = list(struct.unpack(f"!{count}I", types[2 : 2 + 4 * count]))
+    used = max((int(place) for place in _PARAMETER.findall(text)), default=0)
+    oids[used:] = [_TEXT if oid in (0, _UNKNOWN) else oid for oid in oids[used:]]
+    return struct.pack(f"!h{count}I", count, *oids)
 
 
 def bind(portal: str, name: str) -> Frame:

@@ -124,7 +124,8 @@ class Session:
             self._statements[name] = plans[0]
             self._client.send(frames.PARSE_COMPLETE)
             return
-        await self._relay(frames.parse(name, plans[0].text if plans else "", types), b"1")
+        sent = plans[0].text if plans else ""
+        await self._relay(frames.parse(name, sent, frames.spare_types(sent, types)), b"1")
         self._statements.pop(name, None)
         if plans:
             self._statements[name] = plans[0]

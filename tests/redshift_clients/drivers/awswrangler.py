@@ -137,7 +137,7 @@ def unload(given):
 
 
 def refused(given):
-    """The rule that refuses each option which the stand-in lacks."""
+    """Options of an unload: taken, or the rule that refuses each."""
     said = {}
     for name, options in {
         "cleanpath": {"cleanpath": True},
@@ -162,14 +162,12 @@ def refused(given):
 
 
 def by_keys(given):
-    """The rule that refuses keys in the place of a role."""
+    """A load by keys in the place of a role."""
     with connected(given) as connection:
         options = on_s3(given)
         options.pop("iam_role")
-        try:
-            wr.redshift.copy(FRAME, f"{given['load']}keys/", connection, **KEYED, **options)
-        except redshift_connector.Error as error:
-            return error.args[0]["H"].split(":")[0]
+        wr.redshift.copy(FRAME, f"{given['load']}keys/", connection, **KEYED, **options)
+        return rows(connection)
 
 
 def read(given):

@@ -253,7 +253,6 @@ REFUSED: dict[str, list[str]] = {
     "copy-format": [f"{_COPY} IAM_ROLE 'x' FORMAT CSV", f"{_COPY} IAM_ROLE 'x'", f"{_COPY} IAM_ROLE 'x' FORMAT JSON 'auto'"],
     "copy-columnar-parameters": [f"{_COPY} IAM_ROLE 'x' PARQUET REGION 'eu-west-1'", f"{_COPY} IAM_ROLE 'x' PARQUET TRUNCATECOLUMNS", f"{_COPY} IAM_ROLE 'x' PARQUET MAXERROR 5", f"{_COPY} IAM_ROLE 'x' PARQUET GZIP"],
     "copy-credentials": [f"{_COPY} FORMAT AS PARQUET"],
-    "copy-keys": [f"{_COPY} CREDENTIALS 'x' FORMAT AS PARQUET"],
     "unload": [f"{_UNLOAD} PARQUET KMS_KEY_ID 'k'", "UNLOAD (SELECT 1) TO 's3://b/p' IAM_ROLE 'x' PARQUET", "UNLOAD ('DELETE FROM t') TO 's3://b/p' IAM_ROLE 'x' PARQUET"],
     "unload-format": [f"{_UNLOAD} FORMAT CSV", f"{_UNLOAD} PARQUET PARTITION BY (a)", _UNLOAD],
     "unload-limit": ["UNLOAD ('SELECT a FROM t LIMIT 5') TO 's3://b/p' IAM_ROLE 'x' PARQUET"],
