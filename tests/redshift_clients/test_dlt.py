@@ -25,9 +25,8 @@ def test_tables_are_replaced(call: Any):
     assert call("replace") == [[ZWEI, THREE], ["c"]]
 
 
-@pytest.mark.parametrize("strategy", ["delete-insert", "upsert"])
-def test_rows_are_merged_with_those_of_their_lists(call: Any, strategy: str):
-    assert call("merge", strategy=strategy) == [[ONE, ZWEI, THREE], ["a", "b", "c"]]
+def test_rows_are_merged_with_those_of_their_lists(call: Any):
+    assert call("merge") == [[ONE, ZWEI, THREE], ["a", "b", "c"]]
 
 
 def test_columns_are_added_as_values_ask_for_them(call: Any):
