@@ -12,13 +12,14 @@ import pytest
 from tests.mutants.judge import Judge, Verdict
 from tests.mutants.mutate import Mutant, mutants_of
 from tests.mutants.results import Results, report
-from tests.mutants.rooms import ROOMS, ROOT, files_of, room_of
+from tests.mutants.rooms import ROOMS, files_of, room_of
 
 
 def main() -> int:
     """Exit code 0: a survivor is a place to read, and no failure."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("places", nargs="*", help=f"of {', '.join(ROOMS)}; or paths")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="judge one of N, always the same")
     parser.add_argument("--again", action="store_true", help="judge survivors once more")
     parser.add_argument("--report", action="store_true", help="only show what is known")
     parser.add_argument("--survivors", action="store_true", help="list each survivor")
@@ -29,17 +30,21 @@ def main() -> int:
         rooms.setdefault(room_of(file), []).append(file)
     if not asked.report:
         for room, files in rooms.items():
-            _judge(room, files, results, again=asked.again)
+            waiting = [
+                each
+                for file in files
+                for each in mutants_of(file)
+                if each.is_one_of(asked.every) and results.is_open(each, again=asked.again)
+            ]
+            if waiting:
+                _judge(room, files, results, waiting)
     sys.stdout.write(
         report(results, [file for files in rooms.values() for file in files], survivors=asked.survivors)
     )
     return 0
 
 
-def _judge(room: str, files: list[str], results: Results, *, again: bool) -> None:
-    waiting = [each for file in files for each in mutants_of(file) if results.is_open(each, again=again)]
-    if not waiting:
-        return
+def _judge(room: str, files: list[str], results: Results, waiting: list[Mutant]) -> None:
     sys.stderr.write(f"{room}: {len(waiting)} mutants\n")
 
     def work(judge: Judge) -> None:
@@ -51,11 +56,12 @@ def _judge(room: str, files: list[str], results: Results, *, again: bool) -> Non
             if place % 50 == 0:
                 sys.stderr.write(f"{room}: {place} of {len(waiting)}\n")
 
-    judges = [
-        each for each in (ROOMS[room].judges if room in ROOMS else ("tests/unit",)) if (ROOT / each).exists()
-    ]
+    judges, with_parts = (
+        (ROOMS[room].judges, ROOMS[room].with_parts) if room in ROOMS else (("tests/unit",), False)
+    )
     pytest.main(
-        ["-q", "-s", "-p", "no:xdist", "-p", "no:cacheprovider", *judges], plugins=[Judge(files, work)]
+        ["-q", "-s", "-p", "no:xdist", "-p", "no:cacheprovider", *judges],
+        plugins=[Judge(files, work, with_parts)],
     )
 
 

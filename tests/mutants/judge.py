@@ -8,10 +8,7 @@ mutant time out.
 
 import gc
 import os
-import resource
-import select
 import signal
-import sys
 import time
 import warnings
 from collections import defaultdict
@@ -26,6 +23,7 @@ import coverage
 import pytest
 from _pytest.runner import runtestprotocol
 
+from tests.mutants.apart import apart
 from tests.mutants.mutate import Mutant
 from tests.mutants.rooms import NOT_JUDGES, ROOT
 
@@ -33,8 +31,12 @@ MOST_SECONDS = 1.5
 """Processor time of the tests that judge one mutant, as they took without it."""
 MOST_OF_A_TEST = 0.3
 """Processor time of a test that may judge, while its lines are watched."""
-_LONGEST_WAIT = 5.0
+_LONGEST_WAIT, _LONGEST_WITH_PARTS = 5.0, 30.0
 """A test that sleeps for longer is no judge."""
+_PARTS = ("template", "s3_port")
+"""Fixtures of a session that start the processes which forks may share."""
+_NOT_SHARED = frozenset({"temporal_server", "redshift_port", "s3_with_overlays"})
+"""Those that start others, or have threads."""
 _TIMES_SLOWER, _LEAST_SECONDS = 10, 5
 
 
@@ -64,12 +66,16 @@ class Judge:
 
     files: Sequence[str]
     work: Callable[["Judge"], None]
+    with_parts: bool = False
+    """Tests with the session's PostgreSQL and S3 judge too."""
     items: dict[str, pytest.Item] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     """Processor time of each test that passes."""
     touching: dict[tuple[str, int], set[str]] = field(default_factory=lambda: defaultdict(set))
     """File and line -> tests."""
     _functions: dict[tuple[str, str, int], list[FunctionType]] = field(default_factory=dict)
+    _killed: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
+    """File and function -> tests that killed a mutant of it: they are asked first."""
 
     def pytest_configure(self) -> None:
         """Fewer examples, always the same ones, and none made small: a failure is enough."""
@@ -87,25 +93,41 @@ class Judge:
         hypothesis.settings.load_profile("mutants")
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Leave tests that start processes."""
-        items[:] = [
-            item
-            for item in items
-            if item.path.name not in NOT_JUDGES
-            and item.get_closest_marker("service") is None
-            and "parts" not in getattr(item, "fixturenames", ())
-        ]
+        """Leave tests that start processes of their own."""
+        items[:] = [item for item in items if item.path.name not in NOT_JUDGES and self._may_judge(item)]
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """In place of running them all."""
         self.items = {item.nodeid: item for item in session.items}
         # of a fork beside threads, which only wait here
         warnings.simplefilter("ignore", DeprecationWarning)
+        self._open_parts()
         self._look_at_tests()
+        # every fork has what the session's fixtures make, and makes nothing again
+        self._passes(min(self.seconds, key=lambda name: self.seconds[name]))
+        gc.unfreeze()  # tests/conftest.py froze what was collected, and frozen functions are not found
         self._functions = _functions_of({str(ROOT / file) for file in self.files})
+        if not self._functions:
+            raise RuntimeError("no function of the files is in memory: every mutant would go unjudged")
         gc.freeze()  # a fork copies no page because of a collection
         self.work(self)
         return True
+
+    def _may_judge(self, item: pytest.Item) -> bool:
+        needs = set(getattr(item, "fixturenames", ()))
+        if "parts" not in needs:
+            return item.get_closest_marker("service") is None
+        return self.with_parts and not needs & _NOT_SHARED
+
+    def _open_parts(self) -> None:
+        """Start them before the first fork, so that all have the same."""
+        for each in _PARTS:
+            item: Any = next((one for one in self.items.values() if each in one.fixturenames), None)
+            if item is not None:
+                state = item.session._setupstate
+                state.setup(item)
+                item._request.getfixturevalue(each)
+                state.teardown_exact(item.session)
 
     def verdict(self, mutant: Mutant) -> tuple[Verdict, str]:
         """How it ends, and the test that killed it."""
@@ -115,18 +137,20 @@ class Judge:
         exchange = self._exchange(mutant)
         if exchange is None:
             return Verdict.NOT_JUDGED, ""
-        chosen = list(self._quickest(names))
+        killers = self._killed[mutant.file, mutant.function]
+        chosen = sorted(self._quickest(names), key=lambda name: name not in killers)
         allowed = _LEAST_SECONDS + _TIMES_SLOWER * sum(self.seconds[name] for name in chosen)
 
         def judged() -> str:
             exchange()
             return next((name for name in chosen if not self._passes(name)), "")
 
-        code, said = _apart(judged, allowed)
+        code, said = apart(judged, allowed)
         if code in (-signal.SIGXCPU, -signal.SIGKILL):
             return Verdict.TIMED_OUT, ""
         if code:  # the interpreter itself gave up
             return Verdict.KILLED, chosen[0]
+        self._killed[mutant.file, mutant.function] |= {said} & self.items.keys()
         return (Verdict.KILLED, said) if said else (Verdict.SURVIVED, "")
 
     def _quickest(self, names: set[str]) -> Iterator[str]:
@@ -157,7 +181,7 @@ class Judge:
             watch.save()
             return "\n".join(took)
 
-        code, said = _apart(looked, 3_600)
+        code, said = apart(looked, 3_600)
         if code:
             raise RuntimeError(f"the tests ended with {code} before any mutant")
         pairs = (line.partition(" ") for line in said.splitlines())
@@ -173,7 +197,8 @@ class Judge:
     def _is_quick(self, name: str) -> bool:
         """It passes in the time of one that may judge."""
         signal.setitimer(signal.ITIMER_PROF, MOST_OF_A_TEST)
-        signal.setitimer(signal.ITIMER_REAL, _LONGEST_WAIT)
+        longest = _LONGEST_WITH_PARTS if self.with_parts else _LONGEST_WAIT
+        signal.setitimer(signal.ITIMER_REAL, longest)
         try:
             return self._passes(name)
         except BaseException:  # the time may be over between two of pytest's own steps
@@ -183,7 +208,9 @@ class Judge:
             signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _passes(self, name: str) -> bool:
-        reports = runtestprotocol(self.items[name], log=False, nextitem=None)
+        item = self.items[name]
+        # The session stands for a next test: what its fixtures have made stays.
+        reports = runtestprotocol(item, log=False, nextitem=item.session)  # type: ignore[arg-type]
         return not any(report.failed for report in reports)
 
     def _exchange(self, mutant: Mutant) -> Callable[[], None] | None:
@@ -230,58 +257,3 @@ def _code_of(module: CodeType, mutant: Mutant) -> CodeType | None:
                 if each.co_qualname == mutant.function and each.co_firstlineno <= mutant.line:
                     found.append(each)
     return max(found, key=lambda each: each.co_firstlineno, default=None)
-
-
-def _apart(work: Callable[[], str], seconds: float) -> tuple[int, str]:
-    """Do it in a forked process with so much processor time; its end as
-    `os.waitstatus_to_exitcode`, and its answer.
-    """
-    reader, writer = os.pipe()
-    sys.stdout.flush()
-    child = os.fork()
-    if not child:
-        os.close(reader)
-        _be_quiet(seconds)
-        said: Any = ""
-        try:
-            said = work()
-        except BaseException as error:  # whatever it is, it is this mutant's
-            said = f"{type(error).__name__} outside of a test"
-        _write(writer, said.encode())
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as pipe:
-        answer = _read(pipe.fileno(), child, 60 + 20 * seconds)
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status), answer.decode()
-
-
-def _be_quiet(seconds: float) -> None:
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, 1)
-    os.dup2(nothing, 2)
-    used = time.process_time()
-    limit = int(used + seconds) + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    signal.signal(signal.SIGXCPU, signal.SIG_DFL)
-
-
-def _write(place: int, answer: bytes) -> None:
-    while answer:
-        answer = answer[os.write(place, answer) :]
-
-
-def _read(place: int, child: int, seconds: float) -> bytes:
-    """Everything until the pipe's end; one that sleeps for longer is killed."""
-    ends = time.monotonic() + seconds
-    pieces: list[bytes] = []
-    while True:
-        ready, _, _ = select.select([place], [], [], max(0.0, ends - time.monotonic()))
-        if not ready:
-            os.kill(child, signal.SIGKILL)
-            return b""
-        piece = os.read(place, 65_536)
-        if not piece:
-            return b"".join(pieces)
-        pieces.append(piece)

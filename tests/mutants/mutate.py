@@ -6,6 +6,7 @@ and so measure coverage alone; annotations; and what is worked out while a modul
 """
 
 import ast
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,10 @@ class Mutant:
     def name(self) -> str:
         """The same as long as the function and the statement stay."""
         return f"{self.file}::{self.function}::{self.before} -> {self.after}"
+
+    def is_one_of(self, every: int) -> bool:
+        """It is in the sample of one mutant of so many: by its name, so that a sample stays one."""
+        return zlib.crc32(self.name.encode()) % every == 0
 
 
 def mutants_of(file: str) -> list[Mutant]:
