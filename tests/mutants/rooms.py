@@ -22,15 +22,15 @@ def _room(files: str, judges: str, *, with_parts: bool = False) -> Room:
 ROOMS = {
     "governor": _room("transforms/governor", "unit/governor"),
     "chain": _room(
-        "clients/storage/chain.py clients/database/audit_chain.py",
-        "unit/ingest unit/erasure laws/test_law_2_one_chain.py service/ingest/test_landed_batches.py "
-        "service/ingest/test_raw_confirmed.py",
+        "clients/storage/chain.py",
+        "unit/ingest unit/erasure laws/test_law_2_one_chain.py service/ingest/test_chain_files.py "
+        "service/ingest/test_landed_batches.py service/ingest/test_raw_confirmed.py",
         with_parts=True,
     ),
     "apply": _room("transforms/apply activities/apply", "unit/apply unit/ingest unit/reconcile laws"),
     "writeback": _room("transforms/writeback", "unit/writeback unit/cli unit/salesforce"),
     "audit": _room(
-        "clients/audit clients/database/audit_log.py activities/audit.py",
+        "clients/audit clients/database/audit_log.py clients/database/audit_chain.py activities/audit.py",
         "laws/test_law_9_the_log_is_anchored.py laws/test_law_9_who_did_it.py "
         "laws/test_law_9_every_act_is_on_record.py",
         with_parts=True,
