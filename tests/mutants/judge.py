@@ -27,9 +27,9 @@ from tests.mutants.apart import apart
 from tests.mutants.mutate import Mutant
 from tests.mutants.rooms import NOT_JUDGES, ROOT
 
-MOST_SECONDS = 1.5
+MOST_SECONDS = 2.0
 """Processor time of the tests that judge one mutant, as they took without it."""
-MOST_OF_A_TEST = 0.3
+MOST_OF_A_TEST = 0.6
 """Processor time of a test that may judge, while its lines are watched."""
 _LONGEST_WAIT, _LONGEST_WITH_PARTS = 5.0, 30.0
 """A test that sleeps for longer is no judge."""
@@ -83,7 +83,7 @@ class Judge:
 
         hypothesis.settings.register_profile(
             "mutants",
-            max_examples=30,
+            max_examples=20,
             deadline=None,
             derandomize=True,
             database=None,

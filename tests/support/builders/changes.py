@@ -36,7 +36,7 @@ def change(
     """The record's change of that number: a second later than the one before. `changed` defaults to
     none, or all.
     """
-    named = None if kind in WHOLE else changed or ""
+    named = changed if kind in WHOLE else changed or ""
     at = datetime(2026, 9, 21, 14, tzinfo=UTC) + timedelta(seconds=number)
     order = change_order(round(at.timestamp() * 1000), number, 1)
     return LoggedChange(record_id, order, kind, at, named, diffs, isolated, "lane/7", APPLIED_AT, values)
@@ -50,10 +50,12 @@ def histories(draw: st.DrawFn, records: int = 1, most: int = 8) -> list[LoggedCh
         kind = draw(st.sampled_from([CREATE, UPDATE, UPDATE, UPDATE, DELETE, UNDELETE, SNAPSHOT]))
         values: tuple[Any, ...] = draw(_VALUES)
         chosen = draw(st.sets(st.integers(0, 2)))
-        places = {0, 1, 2} if kind in WHOLE else set() if kind == DELETE else chosen
+        is_partial = kind == SNAPSHOT and draw(st.booleans())
+        is_whole = kind in WHOLE and not is_partial
+        places = {0, 1, 2} if is_whole else set() if kind == DELETE else chosen
         carried = tuple(value if place in places else None for place, value in enumerate(values))
         record_id = f"r{draw(st.integers(1, records))}"
-        names = ",".join(COLUMNS[place] for place in sorted(places))
+        names = None if is_whole else ",".join(COLUMNS[place] for place in sorted(places))
         misfits = [place for place in sorted(places) if carried[place] is None and draw(st.booleans())]
         isolated = ",".join(COLUMNS[place] for place in misfits) or None
         made.append(change(number, kind, carried, changed=names, isolated=isolated, record_id=record_id))

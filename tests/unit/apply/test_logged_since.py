@@ -27,3 +27,10 @@ def test_no_change_was_applied_before_the_bound(
 def test_a_change_of_a_year_ago_is_looked_for_since_a_year_ago() -> None:
     now = datetime(2026, 9, 21, tzinfo=UTC)
     assert logged_since(now - timedelta(days=365), now) == now - timedelta(days=365) - CLOCK_ROOM
+
+
+def test_a_change_no_further_ahead_than_clocks_differ_has_a_bound_and_one_beyond_has_none() -> None:
+    now = datetime(2026, 9, 21, tzinfo=UTC)
+    at_most, beyond = now + CLOCK_ROOM, now + CLOCK_ROOM + timedelta(microseconds=1)
+    assert logged_since(now, now, latest=at_most) == now - CLOCK_ROOM
+    assert logged_since(now, now, latest=beyond) == datetime(1970, 1, 1, tzinfo=UTC)

@@ -3,6 +3,7 @@ fold.
 """
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -165,3 +166,9 @@ def test_a_field_that_the_catalogue_has_no_more_is_not_set_and_not_unknown() -> 
     rows = NetRows(changes, SPEC, applied_at=APPLIED_AT, unknown_before={"r1": "b,gone_col"})
     [row] = rows.table(np.ones(1, np.bool_)).to_pylist()
     assert (row["set_0"], row["unknown_fields"]) == (1, "b")
+
+
+def test_a_delete_that_names_no_fields_sets_none() -> None:
+    named_nothing = replace(change(2, DELETE), changed_fields=None)
+    rows = net([change(1, CREATE, (1, 2, "x"), record_id="r0"), named_nothing])
+    assert [row["set_0"] for row in rows] == [0b111, 0]
