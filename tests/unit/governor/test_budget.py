@@ -176,3 +176,12 @@ def test_a_recheck_of_another_budget_leaves_a_refusal_as_it_is() -> None:
     refuse(made, NOW + 10)
     made.recheck(Budget.DELIVERED_EVENTS, made.refused, (reading(NOW + 30),), NOW + 30)
     assert take(made, WRITEBACK, 5, NOW + 31) == 0
+
+
+def test_a_pause_that_ends_now_is_over() -> None:
+    made = books()
+    refuse(made, NOW)
+    ends = calls(made).paused_until
+    [before], [at_it] = (made.recheck(Budget.API_CALLS, made.refused, (), now) for now in (ends - 1, ends))
+    assert before.paused_until == datetime.fromtimestamp(ends, UTC)
+    assert at_it.paused_until is None

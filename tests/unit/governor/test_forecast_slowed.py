@@ -6,7 +6,7 @@ import pytest
 
 from schemas.governor import Budget, Forecast, LeaseClass, Slowed
 from tests.unit.governor.test_account import BEGIN, HOUR, book, moment, reading, refuse
-from tests.unit.governor.test_exchange import BACKFILL, PLAIN, POLLING, SPENDABLE, ask
+from tests.unit.governor.test_exchange import BACKFILL, PLAIN, POLLING, SPENDABLE, ask, shares
 from transforms.governor.budget import BudgetBook
 from transforms.governor.forecast import forecast
 from transforms.governor.usage import Usage
@@ -104,3 +104,27 @@ def test_a_class_is_slowed_by_what_is_usual_where_the_present_rate_would_not() -
     assert found.slowed != ()
     for each in found.slowed:
         assert abs(each.at - found.runs_out_at_usual) <= timedelta(minutes=1)
+        assert each.reason
+
+
+def test_what_a_class_spent_a_day_ago_leaves_its_share_and_what_it_spent_since_does_not() -> None:
+    terms = shares(polling=(0, 0.08))
+    made = book()
+    made.usage.ours.since = BEGIN - 24.0 * HOUR
+    for tokens, second in ((40, -23 * HOUR), (15, -HOUR / 2)):
+        ask(made, tokens, terms=terms, second=second, process=f"{second}")
+        ask(made, 0, terms=terms, second=second, process=f"{second}", granted=tokens, spent=tokens)
+    found = forecast(made, terms, BEGIN).slowed
+    # 76 are its share: 40 leave after an hour, 15 are spent, and 18 come in each hour.
+    [at] = [each.at for each in found if each.lease_class is POLLING]
+    assert abs(at - moment(3 * HOUR + 22.5 * 60)) < timedelta(minutes=2)
+
+
+def test_a_class_that_spent_a_single_token_is_taken_to_ask_again_and_keeps_its_floor() -> None:
+    terms = shares(backfill=(1, 1)).model_copy(update={"lent": 1.0})
+    made = book()
+    made.usage.ours.since = BEGIN - 24.0 * HOUR
+    spend(made, 1, second=-HOUR / 2)
+    assert made.allowed(POLLING, terms, BEGIN + 900)[0] > 0
+    found = {each.lease_class: each.at for each in forecast(made, terms, BEGIN + 900).slowed}
+    assert found[POLLING] < moment(HOUR)

@@ -66,6 +66,18 @@ def test_a_limit_is_reached_at_the_minute_at_which_it_is_used() -> None:
     assert made.reaches(241, BEGIN + 2 * HOUR) is None
 
 
+def test_a_limit_that_is_used_already_is_reached_now_though_nobody_spends() -> None:
+    made = projection(past={FIRST - 1: 20.0})
+    assert made.reaches(20, BEGIN + 2 * HOUR) == BEGIN + 1_800
+    assert made.reaches(20.1, BEGIN + 2 * HOUR) is None
+
+
+def test_a_limit_that_is_used_at_the_horizon_is_reached_there() -> None:
+    made = projection(own=100)
+    *_, (_, last) = clock_hours(BEGIN + 1_800, BEGIN + 2 * HOUR)
+    assert made.reaches(made.used(last), BEGIN + 2 * HOUR) == pytest.approx(last)
+
+
 def test_a_rate_goes_over_to_the_usual_one_within_three_hours() -> None:
     usage = Usage()
     usage.read(0, BEGIN - 48 * HOUR)
