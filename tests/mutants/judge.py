@@ -37,7 +37,7 @@ _PARTS = ("template", "s3_port")
 """Fixtures of a session that start the processes which forks may share."""
 _NOT_SHARED = frozenset({"temporal_server", "redshift_port", "s3_with_overlays"})
 """Those that start others, or have threads."""
-_TIMES_SLOWER, _LEAST_SECONDS = 10, 5
+_TIMES_SLOWER, _LEAST_SECONDS = 10, 1
 
 
 class Verdict(StrEnum):
@@ -143,10 +143,11 @@ class Judge:
 
         def judged() -> str:
             exchange()
-            return next((name for name in chosen if not self._passes(name)), "")
+            signal.signal(signal.SIGPROF, signal.SIG_DFL)
+            return next((name for name in chosen if not self._passes_in_time(name)), "")
 
         code, said = apart(judged, allowed)
-        if code in (-signal.SIGXCPU, -signal.SIGKILL):
+        if code in (-signal.SIGPROF, -signal.SIGXCPU, -signal.SIGKILL):
             return Verdict.TIMED_OUT, ""
         if code:  # the interpreter itself gave up
             return Verdict.KILLED, chosen[0]
@@ -206,6 +207,11 @@ class Judge:
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
             signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def _passes_in_time(self, name: str) -> bool:
+        """As `_passes`; a test that no longer ends ends the process."""
+        signal.setitimer(signal.ITIMER_PROF, _LEAST_SECONDS + _TIMES_SLOWER * self.seconds[name])
+        return self._passes(name)
 
     def _passes(self, name: str) -> bool:
         item = self.items[name]
