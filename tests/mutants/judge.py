@@ -116,7 +116,7 @@ class Judge:
     def _may_judge(self, item: pytest.Item) -> bool:
         needs = set(getattr(item, "fixturenames", ()))
         if "parts" not in needs:
-            return item.get_closest_marker("service") is None
+            return self.with_parts or item.get_closest_marker("service") is None
         return self.with_parts and not needs & _NOT_SHARED
 
     def _open_parts(self) -> None:

@@ -1,0 +1,86 @@
+"""Anchors one by one: the rows that each covers, their order, and the last of them."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import psycopg
+import pytest
+
+from clients.audit.anchors import Anchors
+from clients.database.audit_log import AuditLog
+from clients.storage.objects import S3Address
+from schemas.security.ids import anchor_key
+from tests.support.builders.anchors import act, anchors_at
+
+pytestmark = pytest.mark.service
+
+
+@pytest.fixture
+def log(database: str) -> Iterator[AuditLog]:
+    with closing(AuditLog(database)) as opened:
+        opened.ensure_tables()
+        yield opened
+
+
+@pytest.fixture
+def anchors(s3_address: S3Address) -> Anchors:
+    return anchors_at(s3_address)
+
+
+def append(log: AuditLog, *numbers: int) -> None:
+    for number in numbers:
+        log.append(act(number))
+
+
+def test_each_anchor_covers_what_came_after_the_one_before(
+    log: AuditLog, anchors: Anchors, caplog: pytest.LogCaptureFixture
+) -> None:
+    for numbers in ((1, 2, 3, 4), (5,), (6, 7)):
+        append(log, *numbers)
+        assert (anchors.write(log), anchors.write(log)) == (1, 0)
+    found = [each.anchor for each in anchors.read()]
+    assert [each and (each.first, each.number) for each in found] == [(1, 4), (5, 5), (6, 7)]
+    assert "rows are missing" not in caplog.text
+
+
+def test_the_last_anchored_row_is_found_near_the_head_and_far_from_it(
+    log: AuditLog, anchors: Anchors
+) -> None:
+    assert anchors.last_number(0) == anchors.last_number(9_999_999) == 0
+    append(log, 1, 2, 3)
+    anchors.write(log)
+    assert [anchors.last_number(head) for head in (2, 3, 4, 900, 9_999_999)] == [3] * 5
+
+
+def test_an_empty_log_is_not_anchored(log: AuditLog, anchors: Anchors) -> None:
+    assert anchors.write(log) == 0
+    assert list(anchors.read()) == []
+
+
+def test_while_another_process_anchors_this_one_leaves_it(
+    log: AuditLog, anchors: Anchors, database: str
+) -> None:
+    append(log, 1)
+    with psycopg.connect(database) as other:
+        other.execute("SELECT pg_advisory_xact_lock(hashtext('tidegate anchors'))")
+        assert anchors.write(log) == 0
+    assert anchors.write(log) == 1
+
+
+def test_many_anchors_are_read_in_order_also_those_that_cannot_be_read(anchors: Anchors) -> None:
+    keys = [anchor_key(anchors.org, number) for number in range(1, 20)]
+    for key in keys:
+        anchors.objects.create(key, b"no anchor", days=1)
+    found = list(anchors.read())
+    assert [each.key for each in found] == keys
+    assert {each.anchor for each in found} == {None}
+    assert anchors.last_number(30) == 0
+
+
+def test_a_locked_object_has_one_first_version_and_is_locked(anchors: Anchors) -> None:
+    key = anchor_key(anchors.org, 1)
+    assert anchors.objects.create(key, b"one", days=1)
+    assert not anchors.objects.create(key, b"two", days=1)
+    [found] = anchors.objects.versions(key)
+    assert (found.key, found.is_overlaid, anchors.objects.get(found)) == (key, False, b"one")
+    assert anchors.objects.is_locked(found)
