@@ -72,6 +72,7 @@ def test_a_time_that_ends_at_a_turn_has_no_piece_behind_it() -> None:
 
 def test_only_the_last_two_slots_are_lately() -> None:
     made = Spending()
+    assert made.lately(BEGIN) == 0
     for slot in range(4):
         made.add(10**slot, BEGIN + slot * SLOT, BEGIN + slot * SLOT)
     assert made.lately(BEGIN + 2 * SLOT) == 110
@@ -88,6 +89,13 @@ def test_what_is_taken_back_is_taken_from_the_newest_first_and_the_rest_is_told(
     assert made.take_back(9, BEGIN + SLOT) == 6
     assert made.hours == {FIRST: 0.0}
     assert made.take_back(2, BEGIN + SLOT) == 2
+
+
+def test_a_fraction_of_a_token_is_taken_back() -> None:
+    made = Spending()
+    made.add(2, BEGIN, BEGIN)
+    assert made.take_back(0.5, BEGIN) == 0
+    assert (made.hours, made.lately(BEGIN)) == ({FIRST: 1.5}, 1.5)
 
 
 def test_nothing_older_than_two_slots_is_taken_back() -> None:
