@@ -66,6 +66,10 @@ def test_the_pieces_of_a_time_are_all_of_it(begin: float, lasts: float, size: in
     assert numbers == list(range(numbers[0], numbers[-1] + 1))
 
 
+def test_a_piece_of_less_than_a_second_is_one() -> None:
+    assert list(pieces(BEGIN - 0.5, BEGIN + 1.5, HOUR)) == [(FIRST - 1, 0.25), (FIRST, 0.75)]
+
+
 def test_a_time_that_ends_at_a_turn_has_no_piece_behind_it() -> None:
     assert list(pieces(BEGIN + 1_800, BEGIN + HOUR, HOUR)) == [(FIRST, 1.0)]
 

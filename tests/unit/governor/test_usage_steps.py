@@ -32,6 +32,18 @@ def test_the_first_reading_tells_of_no_spending() -> None:
     assert made.others_rate(BEGIN) == 200
 
 
+def test_of_an_org_that_nobody_has_called_others_have_no_rate() -> None:
+    made = Usage()
+    made.read(0, BEGIN)
+    assert made.others_rate(BEGIN) == 0
+
+
+def test_where_every_hour_is_known_one_token_is_taken_for_all_that_is_used() -> None:
+    made = read_usage()
+    made.spend(1, BEGIN - 1)
+    assert made.window(3) == pytest.approx(dict.fromkeys(range(FIRST - 23, FIRST + 1), 0) | {FIRST - 1: 3})
+
+
 def test_what_grew_beyond_our_count_was_spent_by_others() -> None:
     made = read_usage(used=100)
     made.spend(30, BEGIN + 10)

@@ -118,7 +118,7 @@ def test_those_that_lock_one_parent_are_counted_and_so_are_the_parents() -> None
 
 def test_what_is_too_much_for_calls_goes_by_a_job() -> None:
     soon = NOW + timedelta(hours=1)
-    many = [waiting(number, deadline=soon) for number in range(20_000)]
+    many = [waiting(number, deadline=soon) for number in range(15_000)]
     found = cost(*many)
     assert found.carrier is Carrier.BULK
     assert found.calls == -(-len(many) // CALL_ROWS) + JOB_CALLS * found.batches
