@@ -44,6 +44,13 @@ def test_where_every_hour_is_known_one_token_is_taken_for_all_that_is_used() -> 
     assert made.window(3) == pytest.approx(dict.fromkeys(range(FIRST - 23, FIRST + 1), 0) | {FIRST - 1: 3})
 
 
+@pytest.mark.parametrize(("second", "is_kept"), [(600, False), (601, True)])
+def test_a_reading_is_compared_with_once_no_hour_may_drop_out_any_more(second: int, *, is_kept: bool) -> None:
+    made = read_usage(second=1)
+    made.read(5, BEGIN + second)
+    assert (made.in_hour is not None) is is_kept
+
+
 def test_what_grew_beyond_our_count_was_spent_by_others() -> None:
     made = read_usage(used=100)
     made.spend(30, BEGIN + 10)
