@@ -54,6 +54,7 @@ ROOMS = {
     "retention": _room("transforms/retention", "unit/retention"),
     "status": _room("transforms/status transforms/proof.py", "unit/status unit/cli"),
     "model": _room("transforms/model", "unit/model"),
+    "webhook": _room("transforms/webhook", "unit/webhook"),
 }
 """By name, in the order in which they are judged. Of the tests only those that start no process of
 their own."""
