@@ -27,8 +27,12 @@ ROOMS = {
         "service/ingest/test_landed_batches.py service/ingest/test_raw_confirmed.py",
         with_parts=True,
     ),
-    "apply": _room("transforms/apply activities/apply", "unit/apply unit/ingest unit/reconcile laws"),
-    "writeback": _room("transforms/writeback", "unit/writeback unit/cli unit/salesforce"),
+    "apply": _room(
+        "transforms/apply activities/apply",
+        "unit/apply unit/reconcile laws/test_law_3_gaps.py laws/test_law_3_backfill.py "
+        "laws/test_law_3_hand_over.py laws/test_law_3_unsettled_rows.py",
+    ),
+    "writeback": _room("transforms/writeback", "unit/writeback unit/salesforce/test_ingest_csv.py"),
     "audit": _room(
         "clients/audit clients/database/audit_log.py clients/database/audit_chain.py activities/audit.py",
         "unit/audit service/access/test_audit_anchors.py laws/test_law_9_the_log_is_anchored.py laws/test_law_9_who_did_it.py "
@@ -46,7 +50,11 @@ ROOMS = {
         "transforms/convert_values.py transforms/misfits.py transforms/exact_json.py transforms/deep_json.py",
         "unit/ingest unit/test_convert_values.py unit/test_exact_json.py unit/pii",
     ),
-    "ingest": _room("transforms/ingest", "unit/ingest unit/salesforce unit/erasure"),
+    "ingest": _room(
+        "transforms/ingest",
+        "unit/ingest unit/apply/test_fold_steps.py unit/erasure unit/pii/test_protector.py "
+        "unit/salesforce/test_polled_rows.py unit/salesforce/test_cometd_frames.py laws/test_law_3_backfill.py",
+    ),
     "drift": _room("transforms/drift", "unit/drift unit/catalogue"),
     "catalogue": _room("transforms/catalogue", "unit/catalogue unit/test_catalogue.py"),
     "quality": _room("transforms/quality", "unit/quality unit/ingest"),
