@@ -1,5 +1,6 @@
 """Which writebacks travel together."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, strategies as st
@@ -11,6 +12,7 @@ from transforms.writeback.batching import (
     BatchingConfig,
     Waiting,
     batch_entries,
+    carrier_for,
     draft_batches,
     merged_fields,
 )
@@ -158,3 +160,38 @@ def test_a_batch_is_of_one_external_id_field_and_in_the_end_every_record_is_sent
             assert {entry.key_field for entry in draft.entries} == {draft.key_field}
             sent = {each.number for entry in draft.entries for each in entry.members}
             left = [each for each in left if each.number not in sent]
+
+
+JOBS = BatchingConfig(linger=timedelta(0), job_time=timedelta(seconds=9), job_rows=1, job_calls=0)
+"""An ingest job is cheaper for a single row, which takes ten seconds."""
+
+
+def test_a_job_is_taken_when_it_is_cheaper_and_there_by_the_first_deadline() -> None:
+    def carried(*seconds: float, calls: int = 0) -> Carrier:
+        some = [
+            waiting(number, deadline=NOW + timedelta(seconds=each)) for number, each in enumerate(seconds)
+        ]
+        return carrier_for(batch_entries(some), NOW, replace(JOBS, job_calls=calls))
+
+    assert carried(10) is Carrier.BULK
+    assert carried(9.9) is Carrier.COLLECTIONS
+    assert (carried(11, 60), carried(10.9, 60)) == (Carrier.BULK, Carrier.COLLECTIONS)
+    assert carried(10, calls=1) is Carrier.COLLECTIONS
+    assert carried() is Carrier.COLLECTIONS
+
+
+def test_where_calls_carry_all_those_that_need_one_do_not_go_first() -> None:
+    some = [waiting(1, "r1", "p"), waiting(2, "r2", "p", needs_call=True)]
+    [draft] = draft_batches(some, (), most=5, now=NOW, terms=AT_ONCE)
+    assert [entry.members[0].number for entry in draft.entries] == [1, 2]
+
+
+def test_merged_ones_go_together_up_to_the_first_that_is_not() -> None:
+    def numbers(*modes: Mode) -> list[int]:
+        [entry] = batch_entries([waiting(number, "r", mode=mode) for number, mode in enumerate(modes, 1)])
+        return [each.number for each in entry.members]
+
+    merged, ordered = Mode.MERGED, Mode.ORDERED
+    assert numbers(merged, merged, merged) == [1, 2, 3]
+    assert numbers(merged, merged, ordered, merged) == [1, 2]
+    assert numbers(ordered, merged, merged) == [1]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from schemas.catalogue import FieldSpec, FieldType, ObjectSpec, Pii
-from transforms.writeback.equality import same
+from schemas.catalogue import FieldSpec, FieldType, ObjectSpec, Pii, default_catalogue
+from transforms.writeback.equality import paths, same
 
 KINDS = {
     "Text": FieldSpec(type=FieldType.STRING),
@@ -51,3 +51,21 @@ def test_a_value_is_recognised_in_the_form_in_which_salesforce_keeps_it_personal
 @pytest.mark.parametrize(("name", "sent", "stored"), UNLIKE, ids=str)
 def test_another_value_is_not_taken_for_what_was_sent(pii: Pii, name: str, sent: Any, stored: Any) -> None:
     assert not same(kept(pii), name, sent, {name: stored})
+
+
+def test_a_parent_by_its_external_id_is_read_and_compared_by_it_where_it_leads_to_one_object() -> None:
+    case = default_catalogue().object("Case")
+    sent = {"ExternalId__c": "A-1"}
+    assert paths(case, "Account", sent) == ["Account.ExternalId__c"]
+    assert paths(case, "Owner", sent) == []
+    assert paths(case, "Subject", "x") == ["Subject"]
+    assert paths(case, "Nothing__c", "x") == []
+    assert same(case, "Account", sent, {"Account.ExternalId__c": "a-1"})
+    assert not same(case, "Account", sent, {"Account.ExternalId__c": "A-2"})
+    assert same(case, "Account", sent, {})
+
+
+def test_a_field_that_was_not_read_is_not_known_to_be_the_same() -> None:
+    case = default_catalogue().object("Case")
+    assert not same(case, "Subject", None, {})
+    assert same(case, "Subject", None, {"Subject": ""})

@@ -14,7 +14,7 @@ from schemas.writeback.messages import RefusedWriteback, WritebackRequest
 from tests.support.builders.bus import protector
 from tests.support.builders.writebacks import NOON, asked, checks, request
 from transforms.pii import is_token
-from transforms.writeback.validate import PreparedWriteback, parse
+from transforms.writeback.validate import PreparedWriteback, WritebackChecks, parse
 from transforms.writeback.validate_fields import ParentKey
 
 SECRET = "Ada.Lovelace"
@@ -297,3 +297,53 @@ def test_an_external_id_that_a_number_would_round_is_refused_since_it_would_be_a
     assert isinstance(
         known.check(0, request(external_id="9007199254740992", **values), NOON), PreparedWriteback
     )
+
+
+def test_a_refusal_ends_where_nothing_else_is_wrong_and_has_the_key_that_it_came_with() -> None:
+    said = refusal(fields={"Subject": 1})
+    assert "Also wrong" not in said.message
+    assert said.key == "k-1"
+    assert refusal(key="k-2", priority=10).key == "k-2"
+    assert refusal(external_id="C-1 ").key == "k-1"
+    for key in ("\x00", "\ud800"):
+        assert refusal(key=key).key == ""
+        assert refusal(key=key, priority=10).key == ""
+    assert refusal(key=5).key == ""
+
+
+def test_a_message_of_a_check_stands_without_the_librarys_words() -> None:
+    assert "Value error" not in refusal(only_if={}, fields={}, unchanged_since="x").message
+
+
+def test_a_condition_that_asks_for_nothing_there_is_kept_as_null() -> None:
+    assert prepared(only_if={"Subject": None, "Status": "New"}).only_if == {"Subject": None, "Status": "New"}
+    assert prepared(only_if={"SuppliedName": None}).only_if == {"SuppliedName": None}
+    assert prepared().only_if is None
+
+
+def test_rules_are_made_again_when_the_org_is_described_anew_or_the_catalogue_changes() -> None:
+    facts: list[DescribedObject | None] = [None, described(Subject=fact(createable=False, updateable=False))]
+    catalogue = default_catalogue()
+    made = WritebackChecks(catalogue, protector(catalogue), lambda _: facts[0])
+    assert isinstance(made.check(0, request(), NOON), PreparedWriteback)
+    facts.reverse()
+    assert isinstance(made.check(0, request(), NOON), RefusedWriteback)
+
+
+def test_a_parent_without_an_external_id_in_the_catalogue_is_given_by_its_id() -> None:
+    fields = {
+        "Name__c": {"type": "string", "external_id": True}, "Up__c": {"type": "reference", "references": ["Up__c"]}
+    }  # fmt: skip
+    objects = {
+        "Thing__c": {"label": "t", "key_prefix": "a01", "fields": fields},
+        "Up__c": {"label": "u", "key_prefix": "a02", "fields": {"Name__c": {"type": "string"}}},
+    }
+    found = checks(Catalogue.model_validate({"objects": objects})).check(
+        0, request(object="Thing__c", fields={"Up__r": {"Name__c": "x"}}), NOON
+    )
+    assert isinstance(found, RefusedWriteback)
+    assert "give Up__c with the id" in found.message
+
+
+def test_a_name_that_is_like_none_is_not_compared_with_any() -> None:
+    assert "Did you mean" not in refusal(fields={"Nothing_like_it__c": 1}).message
