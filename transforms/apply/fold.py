@@ -231,7 +231,7 @@ class _Record:
 
         A snapshot that was read in the middle of a second holds diffs of that second already,
         though they stand after it. A text that is unknown is no base of a diff, though it is
-        stored as null. Returns the columns that were set, joined by commas.
+        stored as null. Returns the columns that are known now, joined by commas.
         """
         diffs = set((change.diff_fields or "").split(","))
         baseless = set((self._unknown or "").split(","))
@@ -244,30 +244,29 @@ class _Record:
                 if column in baseless:
                     self._doubtful.add(place)
                     continue
-                if not self._patch(column, place, change):
-                    continue
+                self._patch(column, place, change)
             else:
                 self._values[place] = change.values[place]
                 self._grown.discard(column)
             was_set.append(column)
         return ",".join(was_set)
 
-    def _patch(self, column: str, place: int, change: LoggedChange) -> bool:
-        """Apply a diff; False when the text stays as it was. One that its column does not take is
-        null, and unknown.
+    def _patch(self, column: str, place: int, change: LoggedChange) -> None:
+        """Apply a diff to a known text, which stays as it was when the diff does not fit. A text
+        that its column does not take is null, and unknown.
         """
         try:
             before = self._opened(column, place, self._values[place])
             diff = self._opened(column, place, change.values[place]) or ""
         except ValueError:
             self._doubtful.add(place)
-            return False
+            return
         try:
             text: Any = apply_diff(before, diff)
         except DiffMismatchError:
             if not holds_diff(before, diff):
                 self._doubtful.add(place)
-                return False
+                return
             text = self._values[place]
         else:
             if self._sealed is not None and _field(self._spec, place).is_protected:
@@ -278,7 +277,6 @@ class _Record:
             self._grown.add(column)
             text = None
         self._values[place] = text
-        return True
 
     def _opened(self, column: str, place: int, value: str | None) -> str | None:
         """The text itself; raises `ValueError` when it is sealed, and nobody can open it."""

@@ -172,3 +172,32 @@ def test_a_delete_that_names_no_fields_sets_none() -> None:
     named_nothing = replace(change(2, DELETE), changed_fields=None)
     rows = net([change(1, CREATE, (1, 2, "x"), record_id="r0"), named_nothing])
     assert [row["set_0"] for row in rows] == [0b111, 0]
+
+
+@given(histories(records=3, most=12), st.integers(0, 6))
+def test_what_is_unknown_after_each_net_row_is_what_the_fold_says(changes, cut: int) -> None:
+    before, group = changes[:cut], changes[cut:]
+    if not group:
+        return
+    folded = {record: fold(some, SPEC) for record, some in by_record(changes).items()}
+    standing = {record: fold(some, SPEC)[-1].unknown_fields for record, some in by_record(before).items()}
+    unknown = {record: names for record, names in standing.items() if names}
+    made = NetRows(staged(group), SPEC, applied_at=APPLIED_AT, unknown_before=unknown)
+    rows = by_record_rows(made.table(np.ones(len(group), np.bool_)).to_pylist())
+    for record, some in by_record(group).items():
+        assert [row["unknown_fields"] for row in rows[record]] == [
+            version.unknown_fields for version in folded[record][-len(some) :]
+        ]
+
+
+def test_of_new_records_what_their_changes_could_not_hold_is_unknown() -> None:
+    rows = net(
+        [change(1, CREATE, (1, None, "x"), isolated="b"), change(2, UPDATE, (2, None, None), changed="a")]
+    )
+    assert [row["unknown_fields"] for row in rows] == ["b", "b"]
+
+
+def test_a_delete_leaves_what_is_unknown() -> None:
+    deleted = replace(change(2, DELETE), changed_fields=None)
+    rows = net([change(1, CREATE, (1, None, "x"), isolated="b"), deleted])
+    assert [row["unknown_fields"] for row in rows] == ["b", "b"]
