@@ -54,7 +54,7 @@ def add_moves(
 
 
 def _set(values: dict[str, Any], change_type: str, changed: str | None, carried: dict[str, Any]) -> None:
-    if change_type in WHOLE:
+    if change_type in WHOLE and changed is None:
         values.update(carried)
     elif change_type != DELETE:
         fields = set((changed or "").split(","))
