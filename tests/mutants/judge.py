@@ -36,7 +36,7 @@ _LONGEST_WAIT, _LONGEST_WITH_PARTS = 5.0, 30.0
 _PARTS = ("template", "s3_port")
 """Fixtures of a session that start the processes which forks may share."""
 _NOT_SHARED = frozenset({"temporal_server", "redshift_port", "s3_with_overlays"})
-"""Those that start others, or have threads."""
+"""Fixtures that start others, or have threads."""
 _TIMES_SLOWER, _LEAST_SECONDS = 10, 1
 
 
@@ -105,7 +105,8 @@ class Judge:
         self._look_at_tests()
         # every fork has what the session's fixtures make, and makes nothing again
         self._passes(min(self.seconds, key=lambda name: self.seconds[name]))
-        gc.unfreeze()  # tests/conftest.py froze what was collected, and frozen functions are not found
+        # tests/conftest.py froze what was collected, and frozen functions are not found
+        gc.unfreeze()
         self._functions = _functions_of({str(ROOT / file) for file in self.files})
         if not self._functions:
             raise RuntimeError("no function of the files is in memory: every mutant would go unjudged")
@@ -122,7 +123,9 @@ class Judge:
     def _open_parts(self) -> None:
         """Start them before the first fork, so that all have the same."""
         for each in _PARTS:
-            item: Any = next((one for one in self.items.values() if each in one.fixturenames), None)
+            item: Any = next(
+                (one for one in self.items.values() if each in getattr(one, "fixturenames", ())), None
+            )
             if item is not None:
                 state = item.session._setupstate
                 state.setup(item)

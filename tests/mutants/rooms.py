@@ -12,7 +12,9 @@ class Room(NamedTuple):
     files: tuple[str, ...]
     judges: tuple[str, ...]
     with_parts: bool = False
-    """Tests judge too that need PostgreSQL and S3: these files do little else than speak to them."""
+    """Tests judge too that need PostgreSQL and S3: these files do little else than speak to
+    them.
+    """
 
 
 def _room(files: str, judges: str, *, with_parts: bool = False) -> Room:

@@ -138,7 +138,7 @@ def test_a_file_that_is_gone_without_an_erasure_is_missing(chain: Chain, store: 
 
 
 def test_a_manifest_with_another_past_is_not_read_in_place_of_its_own(chain: Chain) -> None:
-    """Somebody landed the lane anew: its erasures are not those that this manifest knows."""
+    """Somebody landed the lane again: its erasures are not those that this manifest knows."""
     before, _ = chain.land(events("1", text="a"), start=ORIGIN)
     known = before.model_copy(
         update={"raw_key": f"{before.raw_key}.gone", "erasures": (erasure("e9", before),)}

@@ -1,4 +1,6 @@
-"""The audit log's chain by itself: each break is named by its row, and each word of a row counts."""
+"""The audit log's chain by itself: each break is named by its row, and each word of a row
+counts.
+"""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone

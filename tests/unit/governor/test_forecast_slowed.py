@@ -1,4 +1,6 @@
-"""When each class will be slowed, why, and whether it spends at all: to the token and the second."""
+"""When each class will be slowed, why, and whether it spends at all: to the token and the
+second.
+"""
 
 from datetime import timedelta
 

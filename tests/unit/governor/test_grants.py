@@ -1,4 +1,4 @@
-"""What a class may have now, where floors, its own spending and the last token meet."""
+"""A class's grant where floors, its own spending and the last token meet."""
 
 from schemas.governor import LeaseClass
 from tests.unit.governor.test_account import BEGIN, book

@@ -1,4 +1,6 @@
-"""A change ahead of the clock as a row of quarantine: its place, its message, and what is counted."""
+"""A change ahead of the clock as a row of quarantine: its place, its message, and what is
+counted.
+"""
 
 from datetime import UTC, datetime
 from typing import Any

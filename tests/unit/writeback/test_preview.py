@@ -1,4 +1,4 @@
-"""What a dry run says of one writeback, and what a set of them would cost."""
+"""A dry run of one writeback, and the cost of a set of them."""
 
 from datetime import timedelta
 from typing import Any

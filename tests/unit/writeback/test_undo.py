@@ -1,4 +1,4 @@
-"""What an undo writes, what it asks for first, and what it leaves: field by field."""
+"""An undo, field by field: the values that it writes, asks for first, and leaves."""
 
 from typing import Any
 
