@@ -221,7 +221,7 @@ class EngineProcess(Host):
         attempt.task.cancel()
 
     def _report(self, attempt: Attempt, kind: str, *told: Any) -> None:
-        if not attempt.answers:
+        if not attempt.answers or self.is_dead:
             return
         step, token, details = attempt.step, attempt.token, attempt.details
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from tests.storm.fate import Weather
 from tests.storm.plan import draw_plan
 from tests.storm.planted import PLANTED
-from tests.storm.schedule import Outcome, run_schedule
+from tests.storm.schedule import Outcome, collect, run_schedule
 from tests.storm.setting import storm_parts
 from tests.storm.weather import STORM
 from tests.storm.world import Parts
@@ -64,6 +64,7 @@ def run_seeds(
             for seed in seeds:
                 yield run_schedule(parts, draw_plan(seed), weather)
     finally:
+        collect()
         gc.unfreeze()
 
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pyarrow as pa
+
 from clients.database.engine import open_engine
 from clients.database.migrations import ensure_schema
 from clients.warehouse import postgres_tables
@@ -29,6 +31,7 @@ def storm_parts(port: int | None = None) -> Iterator[Parts]:
     folder = Path(tempfile.mkdtemp(prefix="tidegate-storm-", dir=_MEMORY if _MEMORY.is_dir() else None))
     folder.chmod(0o755)
     group = ProcessGroup(folder)
+    pa.set_cpu_count(1)  # tables of a few rows: handing them to other threads costs more than the work
     try:
         if port is None:
             port = free_port()

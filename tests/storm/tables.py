@@ -6,15 +6,16 @@ the loop alone. Commits may fail, or succeed without an answer.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from queue import LifoQueue
+from queue import Empty, LifoQueue
 from typing import Any
 
 import psycopg
 import sqlalchemy as sa
 
+import clients.warehouse.postgres as real
+from clients.database.address import connected
 from clients.database.audit_log import AuditLog
 from clients.database.engine import open_engine, translated_database
-from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.protocol import Transaction
 from clients.writeback.store import WritebackStore
 from schemas.errors import UnavailableError
@@ -25,7 +26,28 @@ _KEPT_SESSIONS: dict[str, LifoQueue[Any]] = {}
 """Sessions of a database, kept from schedule to schedule: making one costs more than using it."""
 
 
-class StormWarehouse(PostgresWarehouse):
+class _Session(real._Connection):
+    """A session that outlives a failed transaction: a new one costs as much as ten of them."""
+
+    def __init__(self, dsn: str, idle: "LifoQueue[Any]") -> None:
+        super().__init__(dsn, "")
+        self._idle = idle
+
+    def close(self) -> None:
+        """Undo what was not committed, and wait for the next transaction."""
+        self._adbc.rollback()
+        for name in self._staged:
+            self.execute(f"DROP TABLE IF EXISTS pg_temp.{name}")
+        self._staged.clear()
+        self.commit()
+        self._idle.put((0.0, self))
+
+    def end(self) -> None:
+        """Give the connection back."""
+        super().close()
+
+
+class StormWarehouse(real.PostgresWarehouse):
     """The warehouse as one process reaches it."""
 
     def __init__(self, dsn: str, fate: Fate) -> None:
@@ -48,6 +70,16 @@ class StormWarehouse(PostgresWarehouse):
 
     def close(self) -> None:
         """The sessions stay for the next schedule."""
+
+    def _kept(self) -> "_Session | None":
+        try:
+            found: _Session = self._idle.get_nowait()[1]
+        except Empty:
+            return None
+        return found
+
+    def _connect(self) -> "_Session":
+        return connected(self._dsn, lambda url: _Session(url, self._idle))
 
 
 class StormStore(WritebackStore):
@@ -99,6 +131,7 @@ class Database:
     def __init__(self, dsn: str) -> None:
         self.dsn = dsn
         self.engine = open_engine(dsn)
+        self.engine.pool._pre_ping = False  # the server outlives every connection
         self._connection = psycopg.connect(dsn, autocommit=True)
         found = self._connection.execute(
             "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables "
@@ -135,4 +168,4 @@ class Database:
         self.engine.dispose()
         kept = _KEPT_SESSIONS.pop(self.dsn, None)
         while kept is not None and not kept.empty():
-            kept.get_nowait()[1].close()
+            kept.get_nowait()[1].end()

@@ -46,7 +46,8 @@ def clocks_and_chance(seed: int) -> Iterator[WallClock]:
     """Within, time is the wall clock's and every random number comes from `seed`; pools run what
     they are given at once.
     """
-    wall, chance = WallClock(), random.Random(seed)
+    wall, chance, kept = WallClock(), random.Random(seed), random.getstate()
+    random.seed(seed)
 
     def monotonic() -> float:
         return 50_000.0 + wall.passed
@@ -69,6 +70,7 @@ def clocks_and_chance(seed: int) -> Iterator[WallClock]:
         for each in reversed(patches):
             each.stop()
         wall.stop()
+        random.setstate(kept)
 
 
 def _at_once(_pool: ThreadPoolExecutor, function: Any, /, *args: Any, **named: Any) -> "Future[Any]":

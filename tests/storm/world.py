@@ -28,6 +28,7 @@ from clients.storage.objects import ObjectStore, S3Address
 from clients.temporal.governor import TemporalGovernor
 from clients.warehouse.live_catalogue import LiveCatalogue
 from clients.writeback.intake import WritebackIntake
+from sandbox.org.server import app as server
 from schemas.catalogue import Catalogue, default_catalogue
 from schemas.governor import GovernorConfig
 from tests.storm.fate import Fate, Weather
@@ -46,6 +47,8 @@ from workers.salesforce import Org
 from workflows import WORKFLOWS
 
 _THREAD_SECONDS = 0.004
+_PURGE_EVERY = 60.0
+"""Seconds between the org's looks for what is past its retention, which no schedule reaches."""
 VISIBLE_AFTER = timedelta(seconds=1)
 CALM_FATE = Fate(0, Weather({}))
 """For what stands outside of the storm."""
@@ -165,4 +168,5 @@ def opened_world(parts: Parts, loop: StormLoop, fate: Fate) -> Iterator[World]:
     with ExitStack() as stack:
         stack.enter_context(patch.object(storage, "aws_client", lambda *_: S3Client(world.objects)))
         stack.enter_context(called_without_sockets(world.org))
+        stack.enter_context(patch.object(server, "_PURGE_EVERY_SECONDS", _PURGE_EVERY))
         yield world
