@@ -30,6 +30,10 @@ class Host:
         """Seconds by which its wall clock is ahead."""
         self.held: list[asyncio.Handle] = []
 
+    def die(self) -> None:
+        """End between two callbacks."""
+        self.is_dead = True
+
 
 HOST: ContextVar[Host | None] = ContextVar("storm_host", default=None)
 

@@ -4,13 +4,14 @@ and the faults that a network adds.
 
 import io
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from tests.storm.death import die
 from tests.storm.fate import Fate
 
 
@@ -29,6 +30,8 @@ class Objects:
         self.kept: dict[str, _Kept] = {}
         self.replaced: list[str] = []
         """Keys that were written again with other bytes."""
+        self.created: Callable[[str], None] = lambda _key: None
+        """Called with each key that a conditional put has made."""
 
     def body(self, key: str) -> bytes:
         """An object's bytes, past every fault."""
@@ -56,6 +59,8 @@ class S3Client:
             self._put(Key, Body, asked, is_create=is_create)
         elif fault != "again":
             self._put(Key, Body, asked, is_create=is_create)
+        if is_create:
+            self._all.created(Key)
         self._after(fault, "put_object")
         return {}
 
@@ -120,7 +125,9 @@ class S3Client:
         return fault
 
     def _after(self, fault: str | None, operation: str) -> None:
-        if fault == "lost":
+        if fault == "dies":
+            die()
+        if fault in ("lost", "dies"):
             raise _error("InternalError", 500, operation)
 
 

@@ -23,6 +23,7 @@ from sandbox.org.channels.bus import ReplayPositionError
 from sandbox.org.server.app import build_app, open_org
 from schemas.errors import RateLimitedError, ReplayExpiredError, StreamBrokenError, UnavailableError
 from schemas.ingest.messages import FollowInput
+from tests.storm.death import die
 from tests.storm.fate import Fate
 from tests.storm.loop import StormLoop
 
@@ -45,6 +46,10 @@ class StormOrg:
         """API calls that the org has met."""
         self.refused_calls = 0
         """Of them, beyond the org's daily quota."""
+        self.forgotten: list[bytes] = []
+        """Events of cases that the bus holds no more."""
+        self.forgotten_through = 0
+        """The last of them, as a replay id; 0 = the bus holds every event."""
         self._lifespan: Any = None
 
     @property
@@ -59,6 +64,13 @@ class StormOrg:
     async def stop(self) -> None:
         """End it."""
         await self._lifespan.__aexit__(None, None, None)
+
+    def forget_events(self) -> None:
+        """Let the bus forget all that was sent, as after an outage beyond its retention."""
+        rows = self.org.store.connection.execute("SELECT body FROM events WHERE entity = 'Case'")
+        self.forgotten += [body for (body,) in rows]
+        self.org.bus.forget_all()
+        self.forgotten_through = self.org.bus.newest
 
     @asynccontextmanager
     async def stream(
@@ -138,8 +150,10 @@ class OrgTransport(httpx.AsyncBaseTransport):
             self._org.app.state.sessions.close_all()
         call = self._org.loop.world_task(self._carry(request, body))
         answer = await asyncio.shield(call)
+        if fault == "dies":
+            die()
         await asyncio.sleep(fate.seconds("org.back", _CALL_SECONDS))
-        if fault == "lost":
+        if fault in ("lost", "dies"):
             raise httpx.ReadError("the storm takes the answer", request=request)
         return answer
 

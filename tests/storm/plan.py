@@ -15,7 +15,7 @@ class Act(NamedTuple):
     number: int
     """Which record, process or size: taken modulo what there is."""
     detail: float = 0.0
-    """Of a freeze: seconds; of a clock: seconds ahead."""
+    """Of a freeze and an outage: seconds; of a clock: seconds ahead or behind."""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.number} {self.detail:.1f} at {self.at:.1f} s"
@@ -40,16 +40,24 @@ _USERS = (
     ("write", 4),
     ("again", 1),
 )
-_SCARCE_SHARE = 0.2
-"""Of the schedules have an org with few calls left."""
-_POLLED_SHARE = 0.3
-"""Of the schedules have an object that is polled beside the stream."""
-_TROUBLE = (("kill", 3), ("freeze", 5), ("clock", 1), ("roll", 1))
+USERS = frozenset(kind for kind, _ in _USERS)
+"""Acts of users and of outside systems."""
+_QUIET_SHARE = 0.2
+"""Of the schedules have few acts: what was missed is not healed by what comes after."""
+_SETTINGS = (
+    ("quota", 0.2),  # an org with few calls left
+    ("poll", 0.3),  # an object that is polled beside the stream
+    ("second", 0.3),  # a second lane, so that changes of accounts come twice, in any order
+    ("half", 0.3),  # a deployment half-way: workers of the release before take workflow tasks, too
+)
+"""What a schedule has from its beginning, each in a share of them."""
+_TROUBLE = (("kill", 3), ("freeze", 5), ("clock", 2), ("roll", 1), ("outage", 1))
 
 
 def draw_plan(seed: int) -> Plan:
     """The plan of a seed."""
     chance = random.Random(f"plan {seed}")
+    is_quiet = chance.random() < _QUIET_SHARE
     acts = [
         Act(
             round(chance.uniform(0, STORM_SECONDS), 2),
@@ -57,7 +65,7 @@ def draw_plan(seed: int) -> Plan:
             chance.randrange(1_000),
             chance.random(),
         )
-        for _ in range(chance.randrange(4, 18))
+        for _ in range(chance.randrange(1, 4) if is_quiet else chance.randrange(4, 18))
     ]
     acts += [
         Act(
@@ -68,10 +76,9 @@ def draw_plan(seed: int) -> Plan:
         )
         for _ in range(chance.choice([0, 1, 1, 2, 2, 3]))
     ]
-    if chance.random() < _SCARCE_SHARE:
-        acts.append(Act(0.0, "quota", chance.randrange(1_000)))
-    if chance.random() < _POLLED_SHARE:
-        acts.append(Act(0.0, "poll", chance.randrange(1_000)))
+    for kind, share in _SETTINGS:
+        if chance.random() < share:
+            acts.append(Act(0.0, kind, chance.randrange(1_000)))
     return Plan(seed, tuple(sorted(acts)))
 
 

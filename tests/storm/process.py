@@ -66,6 +66,8 @@ class EngineProcess(Host):
         self.is_stopping = False
         self.background: list[Callable[[], Any]] = []
         """Coroutine functions that run beside the steps."""
+        self.after_death: Callable[[], None] = lambda: None
+        """Called when it dies at a boundary: whoever starts another one."""
         self._make = make
         self._queues: dict[str, dict[str, Callable[..., Any]]] = {}
         self._running: list[Attempt] = []
@@ -89,6 +91,11 @@ class EngineProcess(Host):
         attempt.task = self.loop.create_task(
             self._carry_out(attempt), context=self._context.copy(), name=step.name
         )
+
+    def die(self) -> None:
+        """End it at a boundary."""
+        super().die()
+        self.after_death()
 
     def kill(self) -> None:
         """End it between two callbacks."""

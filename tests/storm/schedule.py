@@ -15,20 +15,22 @@ from clients.temporal.lanes import start_lane
 from clients.temporal.writeback_queues import WritebackQueues
 from schemas.ingest.messages import LaneInput
 from schemas.planner import Way
+from tests.storm.death import DiedError
 from tests.storm.fate import Fate, Strike, Weather
-from tests.storm.laws import LANE, POLLED_LANE, broken_laws, heals, is_settled
+from tests.storm.laws import LANE, POLLED_LANE, SECOND_LANE, broken_laws, heals, is_settled
 from tests.storm.loop import EndOfTimeError, StormLoop
-from tests.storm.plan import STORM_SECONDS, Act, Plan
+from tests.storm.plan import STORM_SECONDS, USERS, Act, Plan
 from tests.storm.temporal.run import ReplayDiffersError, TaskFailedError
 from tests.storm.users import Users
 from tests.storm.wall_clock import clocks_and_chance
-from tests.storm.world import Parts, World, opened_world
+from tests.storm.world import RESTART, Parts, World, opened_world
 from workers.lanes import ensure_repairs
 
 _PROCESSES = 2
-_RESTART = 3.0
-_FEW_CALLS = 30
-_TROUBLE = ("kill", "freeze", "clock", "roll")
+_FEW_CALLS = 12
+_MORE_CALLS = 40
+_MINUTES = 40
+"""A clock that is wrong by minutes is so many times as wrong as one that is wrong by seconds."""
 _SETTLE_SECONDS = 600.0
 _MOST_STEPS = 400_000
 _COLLECT_EVERY = 8
@@ -97,7 +99,8 @@ class _Schedule:
         self._usual_calls = calls.maximum
         for act in self.plan.acts:
             if act.kind == "quota":
-                calls.maximum = _FEW_CALLS + act.number % _FEW_CALLS
+                calls.maximum = _FEW_CALLS + act.number % _MORE_CALLS
+            world.server.is_half_way |= act.kind == "half"
         for _ in range(_PROCESSES):
             world.start_process()
         await self._follow()
@@ -119,6 +122,9 @@ class _Schedule:
         lane = LaneInput(org=org, lane=LANE, channel="/data/ChangeEvents")
         await start_lane(world.client, lane)
         for act in self.plan.acts:
+            if act.kind == "second":
+                second = LaneInput(org=org, lane=SECOND_LANE, channel="/data/AccountChangeEvent")
+                await start_lane(world.client, second)
             if act.kind == "poll":
                 polled = LaneInput(
                     org=org,
@@ -147,15 +153,18 @@ class _Schedule:
         alive = [each for each in world.processes if not each.is_dead and not each.is_stopping]
         if act.kind == "kill" and alive:
             alive[act.number % len(alive)].kill()
-            self.loop.call_later(_RESTART, world.start_process)
+            world.start_later(RESTART)
         elif act.kind == "freeze" and alive:
             alive[act.number % len(alive)].freeze(act.detail)
         elif act.kind == "clock" and alive:
-            alive[act.number % len(alive)].skew = act.detail * (1 if act.number % 2 else -1)
+            ahead = act.detail * (1 if act.number % 2 else -1)
+            alive[act.number % len(alive)].skew = ahead * (_MINUTES if act.number % 3 == 0 else 1)
         elif act.kind == "roll" and alive:
             world.start_process()
             alive[act.number % len(alive)].stop()
-        elif act.kind not in (*_TROUBLE, "quota", "poll"):
+        elif act.kind == "outage":
+            world.die_at_landing(act.detail)
+        elif act.kind in USERS:
             self.users.do(act)
             if act.kind == "write":
                 self._waking = self.loop.create_task(self._queues.wake("Case"))
@@ -163,12 +172,16 @@ class _Schedule:
     def _calm(self) -> None:
         self.world.fate.is_calm = True
         self.world.fate.note(f"{self.loop.time():.6f} calm")
+        self.world.die_at_landing(None)
+        self.world.server.is_half_way = False
         self.world.org.org.meters.api_calls.maximum = self._usual_calls
         for each in self.world.processes:
             each.skew = 0.0
 
     def _heard(self, _loop: Any, context: dict[str, Any]) -> None:
         error = context.get("exception")
+        if isinstance(error, DiedError):
+            return
         if isinstance(error, (ReplayDiffersError, TaskFailedError, NotImplementedError)):
             self._failure.append(f"{type(error).__name__}: {error}")
         else:

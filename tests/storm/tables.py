@@ -20,6 +20,7 @@ from clients.warehouse.protocol import Transaction
 from clients.writeback.store import WritebackStore
 from schemas.errors import UnavailableError
 from schemas.ingest.messages import Act
+from tests.storm.death import die
 from tests.storm.fate import Fate
 
 _KEPT_SESSIONS: dict[str, LifoQueue[Any]] = {}
@@ -65,7 +66,9 @@ class StormWarehouse(real.PostgresWarehouse):
             yield opened
             if fault == "aborted":
                 raise UnavailableError(system="the warehouse", detail="the storm takes the commit")
-        if fault == "lost":
+        if fault == "dies":
+            die()
+        if fault in ("lost", "dies"):
             raise UnavailableError(system="the warehouse", detail="the storm takes the commit's answer")
 
     def close(self) -> None:
@@ -99,7 +102,9 @@ class StormStore(WritebackStore):
             yield connection
             if fault == "aborted":
                 raise UnavailableError(system="the store", detail="the storm takes the commit")
-        if fault == "lost":
+        if fault == "dies":
+            die()
+        if fault in ("lost", "dies"):
             raise UnavailableError(system="the store", detail="the storm takes the commit's answer")
 
     def close(self) -> None:
@@ -120,7 +125,9 @@ class StormAudit(AuditLog):
         if fault == "refused":
             raise UnavailableError(system="the store", detail="the storm takes the connection")
         number = super().append(act, asked_of=asked_of)
-        if fault == "lost":
+        if fault == "dies":
+            die()
+        if fault in ("lost", "dies"):
             raise UnavailableError(system="the store", detail="the storm takes the commit's answer")
         return number
 

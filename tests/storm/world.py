@@ -31,8 +31,9 @@ from clients.writeback.intake import WritebackIntake
 from sandbox.org.server import app as server
 from schemas.catalogue import Catalogue, default_catalogue
 from schemas.governor import GovernorConfig
+from tests.storm.death import DiedError
 from tests.storm.fate import Fate, Weather
-from tests.storm.loop import StormLoop
+from tests.storm.loop import HOST, StormLoop
 from tests.storm.objects import Objects, S3Client
 from tests.storm.org import StormOrg, called_without_sockets
 from tests.storm.process import EngineProcess
@@ -46,6 +47,8 @@ from transforms.writeback.batching import BatchingConfig
 from workers.salesforce import Org
 from workflows import WORKFLOWS
 
+RESTART = 3.0
+"""Seconds until a process that has died is started again."""
 _THREAD_SECONDS = 0.004
 _PURGE_EVERY = 60.0
 """Seconds between the org's looks for what is past its retention, which no schedule reaches."""
@@ -79,7 +82,9 @@ class World:
         self.org = StormOrg(loop, fate, parts.folder, parts.template)
         self.processes: list[EngineProcess] = []
         self.protector = protector(self.catalogue)
+        self.objects.created = self._created
         self._count = 0
+        self._outage: float | None = None
 
     @cached_property
     def intake(self) -> WritebackIntake:
@@ -94,13 +99,37 @@ class World:
         return storm_client(self.server)
 
     def start_process(self) -> EngineProcess:
-        """Start one more process of the engine."""
+        """Start one more process of the engine; one that dies at a boundary is started again."""
         self._count += 1
         process = EngineProcess(f"p{self._count}", self.server, self._open)
+        process.after_death = lambda: self.start_later(RESTART)
         self.processes.append(process)
         self.server.workers.append(process)
         process.start()
         return process
+
+    def start_later(self, seconds: float) -> None:
+        """Start a process so many seconds from now."""
+        self.loop.call_later(seconds, self.start_process, context=self.loop.outside.copy())
+
+    def die_at_landing(self, seconds: float | None) -> None:
+        """With the next manifest every process dies, for so many seconds, and the bus forgets;
+        None: no more.
+        """
+        self._outage = seconds
+
+    def _created(self, key: str) -> None:
+        if self._outage is None or "chain/" not in key:
+            return
+        self.fate.note(f"{self.loop.time():.6f} outage")
+        for each in self.processes:
+            if not each.is_dead:
+                each.kill()
+                self.start_later(self._outage)
+        self._outage = None
+        self.org.forget_events()
+        if HOST.get() is not None:
+            raise DiedError
 
     def _open(self, process: EngineProcess) -> list[Any]:
         process.client, process.org_id = storm_client(self.server), self.org.org_id

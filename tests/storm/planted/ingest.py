@@ -5,6 +5,8 @@ from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import patch
 
+from temporalio import workflow
+
 from activities.apply import applier, fold_in
 from activities.ingest import follow_lane
 from activities.ingest.landing_buffer import LandingBuffer
@@ -90,6 +92,14 @@ def _gap_not_read_again() -> AbstractContextManager[object]:
     return patch.object(fold_in, "reread_incomplete", lambda *_, **__: 0)
 
 
+def _change_without_a_mark() -> AbstractContextManager[object]:
+    """A workflow's new code runs in the histories of the release before: a replay asks for something
+    else.
+    """
+    real = workflow.patched
+    return patch.object(workflow, "patched", lambda mark: workflow.unsafe.is_replaying() or real(mark))
+
+
 PLANTED: dict[str, Callable[[], AbstractContextManager[object]]] = {
     "a-manifest-without-a-fence": _manifest_without_fence,
     "a-batch-applied-twice": _batch_applied_twice,
@@ -99,4 +109,5 @@ PLANTED: dict[str, Callable[[], AbstractContextManager[object]]] = {
     "a-put-that-is-not-confirmed": _unconfirmed_put,
     "a-commit-in-pieces": _commit_in_pieces,
     "a-gap-not-read-again": _gap_not_read_again,
+    "a-workflow-changed-without-a-mark": _change_without_a_mark,
 }

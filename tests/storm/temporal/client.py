@@ -13,6 +13,7 @@ from temporalio.common import TypedSearchAttributes, WorkflowIDConflictPolicy
 from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from tests.storm.death import die
 from tests.storm.temporal.policies import AlreadyStartedError, NotFoundError
 from tests.storm.temporal.run import Run, Started
 from tests.storm.temporal.server import Server
@@ -168,7 +169,9 @@ class _Outbound(sdk.OutboundInterceptor):
             found = server.loop.in_world(act)
         except NotFoundError as error:
             raise RPCError(f"workflow not found for ID: {error}", RPCStatusCode.NOT_FOUND, b"") from error
-        if fault == "lost":
+        if fault == "dies":
+            die()
+        if fault in ("lost", "dies"):
             raise _unavailable(name)
         await asyncio.sleep(server.fate.seconds("rpc", _CALL_SECONDS))
         return found

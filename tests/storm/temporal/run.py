@@ -241,7 +241,7 @@ class Run:
                 extern_functions={},
                 disable_eager_activity_execution=True,
                 worker_level_failure_exception_types=(),
-                patch_activation_callback=None,
+                patch_activation_callback=lambda _: self.server.is_of_this_release(),
                 last_completion_result=common.Payloads(),
                 last_failure=None,
             )

@@ -63,6 +63,8 @@ class Server:
         self.converter = converter
         self.longest_history = 10_000
         """Events after which a run hears that it should continue as new."""
+        self.is_half_way = False
+        """True while workers of the release before take workflow tasks beside those of this one."""
         self.failures: Counter[str] = Counter()
         """Failed attempts by the type of their error."""
         self.workers: list[Worker] = []
@@ -84,6 +86,10 @@ class Server:
     def definition(self, kind: str) -> _Definition:
         """A workflow type by its stored name."""
         return self._workflows[kind]
+
+    def is_of_this_release(self) -> bool:
+        """Draws the release of the worker that takes a workflow task."""
+        return not self.is_half_way or self.fate.chance("release") < 0.5
 
     def next_token(self) -> int:
         """A number that was not given before."""
