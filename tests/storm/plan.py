@@ -51,7 +51,9 @@ _SETTINGS = (
     ("half", 0.3),  # a deployment half-way: workers of the release before take workflow tasks, too
 )
 """What a schedule has from its beginning, each in a share of them."""
-_TROUBLE = (("kill", 3), ("freeze", 5), ("clock", 2), ("roll", 1), ("outage", 1))
+_LOOK_SHARE = 0.5
+"""Of the schedules have a look at the engine's status."""
+_TROUBLE = (("kill", 3), ("freeze", 5), ("clock", 2), ("roll", 1), ("outage", 1), ("dark", 1))
 
 
 def draw_plan(seed: int) -> Plan:
@@ -76,6 +78,8 @@ def draw_plan(seed: int) -> Plan:
         )
         for _ in range(chance.choice([0, 1, 1, 2, 2, 3]))
     ]
+    if chance.random() < _LOOK_SHARE:
+        acts.append(Act(round(chance.uniform(5, STORM_SECONDS), 2), "look", 0))
     for kind, share in _SETTINGS:
         if chance.random() < share:
             acts.append(Act(0.0, kind, chance.randrange(1_000)))

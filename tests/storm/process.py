@@ -64,6 +64,8 @@ class EngineProcess(Host):
         self.client: Any = None
         self.org_id = ""
         self.is_stopping = False
+        self.seen_at: datetime | None = None
+        """When it ended; None: it lives."""
         self.background: list[Callable[[], Any]] = []
         """Coroutine functions that run beside the steps."""
         self.after_death: Callable[[], None] = lambda: None
@@ -94,12 +96,13 @@ class EngineProcess(Host):
 
     def die(self) -> None:
         """End it at a boundary."""
-        super().die()
+        self.kill()
         self.after_death()
 
     def kill(self) -> None:
         """End it between two callbacks."""
-        self.is_dead = True
+        super().die()
+        self.seen_at = self.seen_at or self.loop.outside.copy().run(datetime.now, UTC)
 
     def freeze(self, seconds: float) -> None:
         """Let it stand still for so long."""

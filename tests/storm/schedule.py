@@ -18,6 +18,7 @@ from schemas.planner import Way
 from tests.storm.death import DiedError
 from tests.storm.fate import Fate, Strike, Weather
 from tests.storm.laws import LANE, POLLED_LANE, SECOND_LANE, broken_laws, heals, is_settled
+from tests.storm.looks import false_green
 from tests.storm.loop import EndOfTimeError, StormLoop
 from tests.storm.plan import STORM_SECONDS, USERS, Act, Plan
 from tests.storm.temporal.run import ReplayDiffersError, TaskFailedError
@@ -27,8 +28,10 @@ from tests.storm.world import RESTART, Parts, World, opened_world
 from workers.lanes import ensure_repairs
 
 _PROCESSES = 2
-_FEW_CALLS = 12
-_MORE_CALLS = 40
+_DARK_SECONDS = 280.0
+_DARK_LOOKS = (100.0, 200.0, 270.0)
+_FEW_CALLS = 6
+_MORE_CALLS = 20
 _MINUTES = 40
 """A clock that is wrong by minutes is so many times as wrong as one that is wrong by seconds."""
 _SETTLE_SECONDS = 600.0
@@ -90,6 +93,7 @@ class _Schedule:
         self.users = Users(world.org.org, world.intake)
         self._queues = WritebackQueues(world.client, world.org.org_id)
         self._failure: list[str] = []
+        self._looks: list[asyncio.Task[list[str]]] = []
 
     async def run(self) -> Sequence[str]:
         world = self.world
@@ -145,6 +149,7 @@ class _Schedule:
             is_late = self.loop.time() > deadline
             if is_settled(self.world) or is_late:
                 found = broken_laws(self.world)
+                found += [said for each in self._looks if each.done() for said in each.result()]
                 if not found or is_late or not all(map(heals, found)):
                     return found
 
@@ -162,12 +167,29 @@ class _Schedule:
         elif act.kind == "roll" and alive:
             world.start_process()
             alive[act.number % len(alive)].stop()
+        elif act.kind == "look":
+            self._look()
+        elif act.kind == "dark" and alive:
+            self._go_dark()
         elif act.kind == "outage":
             world.die_at_landing(act.detail)
         elif act.kind in USERS:
             self.users.do(act)
             if act.kind == "write":
                 self._waking = self.loop.create_task(self._queues.wake("Case"))
+
+    def _go_dark(self) -> None:
+        """End every process for some minutes, and look at the status meanwhile."""
+        for each in self.world.processes:
+            if not each.is_dead:
+                each.kill()
+        for seconds in _DARK_LOOKS:
+            self.loop.call_later(seconds, self._look)
+        for _ in range(_PROCESSES):
+            self.world.start_later(_DARK_SECONDS)
+
+    def _look(self) -> None:
+        self._looks.append(self.loop.create_task(false_green(self.world)))
 
     def _calm(self) -> None:
         self.world.fate.is_calm = True

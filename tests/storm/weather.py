@@ -24,6 +24,7 @@ STORM = Weather(
         "org": (("expired", 0.01), ("unreached", 0.03), ("refused", 0.03), ("lost", 0.04)),
         "stream:open": (("refused", 0.1),),
         "stream:answer": (("cut", 0.01), ("lost", 0.02), ("doubled", 0.03)),
+        "look": (("silent", 0.05), ("refused", 0.05)),
     }
 )
 CALM = Weather({})

@@ -2,11 +2,12 @@
 processes.
 """
 
+import asyncio
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -26,10 +27,13 @@ from clients.salesforce.session import SalesforceAddress, SessionSource
 from clients.storage import objects as storage
 from clients.storage.objects import ObjectStore, S3Address
 from clients.temporal.governor import TemporalGovernor
+from clients.temporal.writeback_queues import WritebackQueues
 from clients.warehouse.live_catalogue import LiveCatalogue
+from clients.writeback.batch_former import objects_that_wait
 from clients.writeback.intake import WritebackIntake
 from sandbox.org.server import app as server
 from schemas.catalogue import Catalogue, default_catalogue
+from schemas.errors import TidegateError
 from schemas.governor import GovernorConfig
 from tests.storm.death import DiedError
 from tests.storm.fate import Fate, Weather
@@ -49,6 +53,8 @@ from workflows import WORKFLOWS
 
 RESTART = 3.0
 """Seconds until a process that has died is started again."""
+_QUEUES_EVERY = 60.0
+"""Seconds between two looks of a process for writebacks without a queue."""
 _THREAD_SECONDS = 0.004
 _PURGE_EVERY = 60.0
 """Seconds between the org's looks for what is past its retention, which no schedule reaches."""
@@ -137,6 +143,7 @@ class World:
         catalogue = LiveCatalogue.unread(self.catalogue, warehouse)
         guard = protector(catalogue)
         store = ObjectStore(ADDRESS)
+        process.background.append(partial(self._keep_queues, process.client))
         log = StormAudit(self.parts.database, self.fate)
         clients = Clients(process.client, store, warehouse, catalogue, log, guard)
         org = self._way(process)
@@ -167,6 +174,14 @@ class World:
                 rule,
             ),
         ]
+
+    async def _keep_queues(self, client: Any) -> None:
+        """As of `keeping_queues`: a word to a queue may have been lost before there was one."""
+        queues, store = WritebackQueues(client, self.org.org_id), StormStore(self.parts.database, self.fate)
+        while True:
+            with suppress(TidegateError):
+                await queues.wake_all(await asyncio.to_thread(objects_that_wait, store))
+            await asyncio.sleep(_QUEUES_EVERY)
 
     def _way(self, process: EngineProcess) -> Org:
         who = self.org.org.identity

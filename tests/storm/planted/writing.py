@@ -10,6 +10,9 @@ from activities.writeback import record_facts
 from clients.database import audit_log
 from clients.governor.leases import Leases
 from clients.salesforce import http, http_errors
+from schemas.fleet import Verdict
+from schemas.status import EngineStatus, Health
+from transforms.status import verdict
 
 
 def _echo_is_foreign() -> AbstractContextManager[object]:
@@ -49,9 +52,22 @@ def _act_recorded_twice() -> AbstractContextManager[object]:
     return patch.object(audit_log, "_number_of", lambda *_: None)
 
 
+def _unknown_is_green() -> AbstractContextManager[object]:
+    """The status takes a part that gave no answer for one that is well."""
+    real = verdict.verdict_of
+
+    def verdict_of(status: EngineStatus) -> Verdict:
+        up = tuple(each.model_copy(update={"health": Health.UP}) for each in status.remotes)
+        problems = tuple(each for each in status.problems if not each.code.startswith("remote."))
+        return real(status.model_copy(update={"unknown": (), "remotes": up, "problems": problems}))
+
+    return patch.object(verdict, "verdict_of", verdict_of)
+
+
 PLANTED: dict[str, Callable[[], AbstractContextManager[object]]] = {
     "an-echo-taken-for-a-foreign-change": _echo_is_foreign,
     "a-lost-answer-taken-for-a-refusal": _lost_answer_is_a_refusal,
     "a-lease-counted-late": _lease_counted_late,
+    "an-unknown-part-shown-green": _unknown_is_green,
     "an-act-recorded-twice": _act_recorded_twice,
 }

@@ -25,8 +25,8 @@ _CALL_SECONDS = 0.003
 class _Wire:
     """There is none."""
 
-    def __init__(self) -> None:
-        self.workflow_service = Service()
+    def __init__(self, server: Server) -> None:
+        self.workflow_service = Service(server)
 
 
 class StormCalls(sdk.Interceptor):
@@ -42,7 +42,7 @@ class StormCalls(sdk.Interceptor):
 def storm_client(server: Server) -> sdk.Client:
     """A client of the server."""
     return sdk.Client(
-        _Wire(),  # type: ignore[arg-type]
+        _Wire(server),  # type: ignore[arg-type]
         namespace="default",
         data_converter=server.converter,
         interceptors=[StormCalls(server)],

@@ -80,6 +80,8 @@ class Run:
         self.result: common.Payload | None = None
         self.failure: Failure | None = None
         self.memo = dict(started.memo)
+        self.indexed = common.SearchAttributes()
+        """Search attributes that the run has set itself."""
         self.is_cancel_asked = False
         self.waiting_for_end: list[Callable[[Run], None]] = []
         self._seed = int(server.fate.chance("workflow.seed") * 2**62)

@@ -5,6 +5,7 @@ them.
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Protocol
 
 import temporalio.api.common.v1 as common
@@ -40,6 +41,9 @@ class Worker(Protocol):
     """A process that takes steps of task queues."""
 
     name: str
+    is_dead: bool
+    seen_at: datetime | None
+    """When a dead one was last alive; None: it is alive."""
 
     def serves(self, queue: str, kind: str) -> bool:
         """True when it polls the queue and knows the activity."""
@@ -267,7 +271,7 @@ class Server:
         )
 
     def _upsert_workflow_search_attributes(self, run: Run, body: Any) -> None:
-        """Nothing reads them here."""
+        run.indexed.MergeFrom(body.search_attributes)
 
     def _modify_workflow_properties(self, run: Run, body: Any) -> None:
         run.memo.update(body.upserted_memo.fields)

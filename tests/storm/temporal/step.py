@@ -38,7 +38,12 @@ class Step:
         self.details: list[common.Payload] = []
         self.is_closed = False
         self.is_cancel_asked = False
-        self.scheduled_at = self.attempt_at = self.started_at = datetime.now(UTC)
+        self.scheduled_at = self.attempt_at = self.started_at = self.failed_at = datetime.now(UTC)
+        self.heard_at: datetime | None = None
+        """Of the last heartbeat of all attempts."""
+        self.last_failure: Failure | None = None
+        self.worker = ""
+        """The process that took the last attempt."""
         self.policy = RetryPolicy.from_proto(asked.retry_policy)
         self._beat_at = 0.0
         self._deadline = (
@@ -57,6 +62,7 @@ class Step:
         if self.is_closed or token != self.token:
             return "not_found"
         self.details, self._beat_at = details, self.server.loop.time()
+        self.heard_at = datetime.now(UTC)
         return "cancel" if self.is_cancel_asked else ""
 
     def completed(self, token: int, result: common.Payload) -> None:
@@ -113,6 +119,7 @@ class Step:
             return
         self.token = self.server.next_token()
         self.started_at, self._beat_at = datetime.now(UTC), self.server.loop.time()
+        self.worker = worker.name
         self._watch(self.token)
         self._hand_over(worker)
 
@@ -148,6 +155,7 @@ class Step:
         self._again(failure, None)
 
     def _again(self, failure: Failure, delay: timedelta | None) -> None:
+        self.last_failure, self.failed_at = failure, datetime.now(UTC)
         if self.is_cancel_asked:
             self._fail(failure, RetryState.RETRY_STATE_CANCEL_REQUESTED)
             return
@@ -160,6 +168,7 @@ class Step:
             return
         self.attempt += 1
         self.token = 0
+        self.attempt_at = self.failed_at + timedelta(seconds=wait)
         self._later(wait, self._offer_again)
 
     def _offer_again(self) -> None:

@@ -3,16 +3,26 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
+from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryReverseResponse
+from temporalio.api.workflow.v1 import PendingActivityInfo
+from temporalio.api.workflowservice.v1 import (
+    DescribeTaskQueueRequest,
+    DescribeTaskQueueResponse,
+    DescribeWorkflowExecutionResponse,
+    GetWorkflowExecutionHistoryReverseResponse,
+)
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.common import TypedSearchAttributes
+from temporalio.converter import decode_typed_search_attributes
 
 from tests.storm.temporal.run import Run
 from tests.storm.temporal.server import Server
+from tests.storm.temporal.step import Step
 
 _STATUS = {
     "RUNNING": WorkflowExecutionStatus.RUNNING,
@@ -26,7 +36,22 @@ _CONDITION = re.compile(r'(\w+) (=|!=|STARTS_WITH) "([^"]*)"')
 
 
 class Service:
-    """The one call that the engine makes past the client: histories hold no authors here."""
+    """The calls that the engine makes past the client. Histories hold no authors here."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    async def describe_task_queue(
+        self, _request: DescribeTaskQueueRequest, **_how: Any
+    ) -> DescribeTaskQueueResponse:
+        """Who polls a queue: every process, of the role `all`, polls each. One that has ended stays
+        on the list, as on the real one.
+        """
+        answer = DescribeTaskQueueResponse()
+        for each in self._server.workers:
+            found = answer.pollers.add(identity=each.name)
+            found.last_access_time.FromDatetime(each.seen_at or datetime.now(UTC))
+        return answer
 
     async def get_workflow_execution_history_reverse(
         self, _request: Any
@@ -63,9 +88,49 @@ def described(server: Server, run: Run) -> Any:
         status=_STATUS[run.status],
         start_time=run.began_at,
         close_time=run.closed_at,
-        typed_search_attributes=TypedSearchAttributes.empty,
+        typed_search_attributes=_attributes(run),
+        raw_description=_raw(server, run),
         memo=memo,
     )
+
+
+def _attributes(run: Run) -> TypedSearchAttributes:
+    own = decode_typed_search_attributes(run.indexed)
+    kept = [each for each in run.started.attributes if each.key not in own]
+    return TypedSearchAttributes([*kept, *own])
+
+
+def _raw(server: Server, run: Run) -> DescribeWorkflowExecutionResponse:
+    """The steps of a run that are under way."""
+    found = DescribeWorkflowExecutionResponse()
+    for each in server.open_steps():
+        if each.run is run:
+            found.pending_activities.append(_pending(each))
+    return found
+
+
+def _pending(step: Step) -> PendingActivityInfo:
+    found = PendingActivityInfo(
+        activity_id=step.asked.activity_id, attempt=step.attempt, last_worker_identity=step.worker
+    )
+    found.activity_type.name = step.kind
+    found.state = (
+        PendingActivityState.PENDING_ACTIVITY_STATE_STARTED
+        if step.token
+        else PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
+    )
+    found.heartbeat_details.payloads.extend(step.details)
+    found.scheduled_time.FromDatetime(step.scheduled_at)
+    if step.worker:
+        found.last_started_time.FromDatetime(step.started_at)
+    if step.heard_at is not None:
+        found.last_heartbeat_time.FromDatetime(step.heard_at)
+    if not step.token:
+        found.next_attempt_schedule_time.FromDatetime(step.attempt_at)
+    if step.last_failure is not None:
+        found.last_failure.CopyFrom(step.last_failure)
+        found.last_attempt_complete_time.FromDatetime(step.failed_at)
+    return found
 
 
 async def end_of(server: Server, workflow_id: str, *, waits: bool) -> AsyncIterator[HistoryEvent]:
