@@ -48,6 +48,7 @@ _SETTINGS = (
     ("quota", 0.2),  # an org with few calls left
     ("poll", 0.3),  # an object that is polled beside the stream
     ("second", 0.3),  # a second lane, so that changes of accounts come twice, in any order
+    ("before", 0.3),  # records that are older than the engine: events tell the changed fields alone
     ("half", 0.3),  # a deployment half-way: workers of the release before take workflow tasks, too
 )
 """What a schedule has from its beginning, each in a share of them."""

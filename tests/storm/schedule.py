@@ -105,6 +105,8 @@ class _Schedule:
             if act.kind == "quota":
                 calls.maximum = _FEW_CALLS + act.number % _MORE_CALLS
             world.server.is_half_way |= act.kind == "half"
+            if act.kind == "before":
+                self.users.make_before(act.number)
         for _ in range(_PROCESSES):
             world.start_process()
         await self._follow()
@@ -196,6 +198,7 @@ class _Schedule:
         self.world.fate.note(f"{self.loop.time():.6f} calm")
         self.world.die_at_landing(None)
         self.world.server.is_half_way = False
+        self.users.touch_before()
         self.world.org.org.meters.api_calls.maximum = self._usual_calls
         for each in self.world.processes:
             each.skew = 0.0

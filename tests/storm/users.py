@@ -1,5 +1,6 @@
 """The acts of users in the org, and of outside systems at the door."""
 
+from contextlib import suppress
 from typing import Any
 
 from clients.writeback.intake import WritebackIntake
@@ -17,6 +18,21 @@ class Users:
         self.written = 0
         self.submitted: list[list[dict[str, Any]]] = []
         self._made: list[tuple[str, str]] = []
+        self._before: list[str] = []
+
+    def make_before(self, number: int) -> None:
+        """Make records whose events no lane will see: the org is older than the engine."""
+        for place in range(1 + number % 3):
+            fields = {"Name": f"before {place}", "Phone": f"{number}"}
+            self._before.append(self._org.create("Account", fields))
+        self._made += [("Account", each) for each in self._before]
+        self._org.bus.forget_all()
+
+    def touch_before(self) -> None:
+        """Change one field of each of them. Their events tell nothing of the others."""
+        for each in self._before:
+            with suppress(SalesforceError):
+                self._org.update("Account", each, {"Phone": "touched"})
 
     def do(self, act: Act) -> None:
         """Carry an act out; one that the org refuses is none."""

@@ -80,9 +80,8 @@ def _commit_in_pieces() -> AbstractContextManager[object]:
     real = fold_in.apply_changes
 
     def apply_changes(transaction: Any, *more: Any) -> Any:
-        found = real(transaction, *more)
+        yield from real(transaction, *more)
         transaction.commit()
-        return found
 
     return patch.object(applier, "apply_changes", apply_changes)
 
