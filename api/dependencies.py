@@ -32,8 +32,8 @@ from clients.writeback.refusal_words import RefusalWords
 from clients.writeback.store import WritebackStore
 from schemas.catalogue import Catalogue
 from schemas.security.access import Caller
-from workers.addresses import operational_address, s3_address, temporal_address, warehouse_address
-from workers.clients import catalogue_file, following, open_warehouse, spoken_with
+from workers.addresses import operational_address, s3_address, temporal_address
+from workers.clients import catalogue_file, following, open_warehouse, read_sessions, spoken_with
 from workers.fleet import FleetLook
 from workers.intake import opened_values, refusal_words, writeback_intake, writeback_queues
 from workers.metrics.serve import sdk_runtime
@@ -71,7 +71,9 @@ class Dependencies:
     """None: the settings name no other orgs."""
     opened: OpenedValues
     records: RecordReader | None
-    """None: the warehouse is Redshift, which cannot answer reads of single records."""
+    """None: the warehouse is Redshift without a read copy, which cannot answer reads of single
+    records.
+    """
     feed: ChangeFeed | None
     """None: likewise."""
     webhooks: WebhookControl
@@ -138,14 +140,12 @@ async def open_api_parts(settings: Settings) -> AsyncIterator[Dependencies]:
 
 @asynccontextmanager
 async def _read_sessions(settings: Settings) -> AsyncIterator[ReadSessions | None]:
-    if settings.warehouse.kind != "postgres":
-        yield None
-        return
-    sessions = ReadSessions(warehouse_address(settings.warehouse))
+    sessions = read_sessions(settings)
     try:
         yield sessions
     finally:
-        await sessions.close()
+        if sessions is not None:
+            await sessions.close()
 
 
 @asynccontextmanager

@@ -24,6 +24,7 @@ from schemas.errors import (
     DataKeyMissingError,
     KeyUsedError,
     RateLimitedError,
+    ReadCopyError,
     TidegateError,
     TransientError,
     UnavailableError,
@@ -119,6 +120,10 @@ def problem_of(error: TidegateError) -> ProblemError:
     if isinstance(error, RateLimitedError):
         return ProblemError(
             HTTPStatus.TOO_MANY_REQUESTS, "rate-limited", str(error), retry_after=error.retry_after
+        )
+    if isinstance(error, ReadCopyError):
+        return ProblemError(
+            HTTPStatus.SERVICE_UNAVAILABLE, "read-copy-not-ready", str(error), retry_after=COME_AGAIN
         )
     if isinstance(error, TransientError):
         system = error.system if isinstance(error, UnavailableError) else "A part of Tidegate"

@@ -119,6 +119,20 @@ ERASED_COLUMNS = (
     Column("erased_at", Kind.TIMESTAMP, required=True),
 )
 """`ops.erased`: a row a record whose values were erased, and are written nowhere any more."""
+COPIED_COLUMNS = (
+    Column("object", Kind.TEXT, NAME_SIZE, required=True),  # names the row
+    Column("table_name", Kind.TEXT, NAME_SIZE, required=True),  # that the object's tables begin with
+    Column("began_at", Kind.TIMESTAMP, required=True),  # of the last fill
+    Column("after", Kind.TEXT, ID_SIZE, required=True),  # the last record that this fill has brought
+    Column("records", Kind.INTEGER, required=True),  # that this fill has brought
+    Column("filled_at", Kind.TIMESTAMP),  # null: before the end of the first fill
+    Column("checked_at", Kind.TIMESTAMP),  # last comparison with the warehouse
+    # how it differs from the warehouse; null: it does not, as far as is known
+    Column("differs", Kind.TEXT, 1_024),
+)
+"""`ops.copied` of the read copy: a row an object. It may be read once it is filled and while it
+does not differ.
+"""
 NAMES_COLUMNS = (
     Column("object", Kind.TEXT, NAME_SIZE, required=True),
     Column("field", Kind.TEXT, NAME_SIZE, required=True),  # empty: the object's tables

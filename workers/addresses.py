@@ -24,6 +24,7 @@ from schemas.settings.services import (
     DatabaseSettings,
     DataClassSettings,
     OperationalSettings,
+    ReadCopySettings,
     S3Settings,
     TemporalSettings,
     WarehouseSettings,
@@ -36,6 +37,11 @@ def warehouse_address(settings: WarehouseSettings) -> DatabaseAddress:
     """The warehouse, whose URL is made at each connect."""
     is_redshift = settings.kind == "redshift"
     return _database_address(settings, "TIDEGATE_WAREHOUSE", is_redshift=is_redshift)
+
+
+def read_copy_address(settings: ReadCopySettings) -> DatabaseAddress:
+    """The read copy, whose URL is made at each connect."""
+    return _database_address(settings, "TIDEGATE_READ_COPY", is_redshift=False)
 
 
 def operational_address(settings: OperationalSettings) -> DatabaseAddress:

@@ -22,6 +22,10 @@ from clients.warehouse.erased_records import ErasedRecords
 from clients.warehouse.live_catalogue import LiveCatalogue
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.postgres_tables import MAX_ROW_BYTES
+from clients.warehouse.read_copy.beside import CopiedWarehouse
+from clients.warehouse.read_copy.books import TABLES_OF_COPY
+from clients.warehouse.read_copy.sessions import CopySessions
+from clients.warehouse.records.sessions import ReadSessions
 from clients.warehouse.redshift import RedshiftWarehouse
 from clients.warehouse.redshift_values import MAX_TEXT_BYTES
 from clients.warehouse.stored_names import keep_names
@@ -31,7 +35,7 @@ from schemas.errors import SettingsError, StatementError, TidegateError
 from schemas.security.erasure import HEARD_EVERY
 from transforms.catalogue.warehouse_names import within
 from transforms.pii import Protector
-from workers.addresses import operational_address, s3_address, temporal_address, warehouse_address
+from workers.addresses import operational_address, read_copy_address, s3_address, temporal_address, warehouse_address
 from workers.security.keys import open_key_ring
 from workers.security.origins import OriginInterceptor
 from workers.settings import Settings
@@ -85,9 +89,28 @@ async def connect_temporal(
 
 
 def open_warehouse(settings: Settings, *, prefix: str = "") -> Warehouse:
-    """The adapter of the settings' warehouse. `prefix`: of the schemas' names; empty but for a
-    shadow.
+    """The adapter of the settings' warehouse, with its read copy. `prefix`: of the schemas' names;
+    empty but for a shadow, which has no copy.
     """
+    own = _open_own(settings, prefix)
+    if settings.read_copy is None or prefix:
+        return own
+    tables = PostgresWarehouse(read_copy_address(settings.read_copy), more_tables=TABLES_OF_COPY)
+    return CopiedWarehouse(own, tables)
+
+
+def read_sessions(settings: Settings) -> ReadSessions | None:
+    """Sessions for reads of single records: of the warehouse, or of its read copy. None = there is
+    neither: Redshift alone cannot answer them.
+    """
+    if settings.read_copy is not None:
+        return CopySessions(read_copy_address(settings.read_copy))
+    if settings.warehouse.kind == "postgres":
+        return ReadSessions(warehouse_address(settings.warehouse))
+    return None
+
+
+def _open_own(settings: Settings, prefix: str) -> Warehouse:
     where = settings.warehouse
     address = warehouse_address(where)
     if where.kind == "postgres":
@@ -105,9 +128,13 @@ def catalogue_file(settings: Settings) -> Catalogue:
     Raises `CatalogueError`.
     """
     file = load_catalogue(settings.catalogue)
-    if settings.warehouse.kind == "postgres":
-        return within(file, most_bytes=None, most_row_bytes=MAX_ROW_BYTES)
-    return within(file, most_bytes=MAX_TEXT_BYTES, most_row_bytes=None)
+    is_redshift = settings.warehouse.kind == "redshift"
+    is_in_postgres = not is_redshift or settings.read_copy is not None
+    return within(
+        file,
+        most_bytes=MAX_TEXT_BYTES if is_redshift else None,
+        most_row_bytes=MAX_ROW_BYTES if is_in_postgres else None,
+    )
 
 
 def open_clients(settings: Settings) -> ProcessClients:

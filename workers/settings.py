@@ -9,9 +9,9 @@ docs/settings.md lists them all.
 import json
 import os
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -41,6 +41,7 @@ from schemas.settings.retention import RetentionSettings
 from schemas.settings.salesforce import SalesforceSettings
 from schemas.settings.services import (
     OperationalSettings,
+    ReadCopySettings,
     S3Settings,
     TemporalSettings,
     WarehouseSettings,
@@ -84,6 +85,8 @@ class Settings(_Loaded):
     salesforce: SalesforceSettings
     s3: S3Settings
     warehouse: WarehouseSettings
+    read_copy: ReadCopySettings | None = None
+    """None = records are read from the warehouse; where that is Redshift, the API answers 501."""
     operational: OperationalSettings
     temporal: TemporalSettings = TemporalSettings()
     deployment: DeploymentSettings = DeploymentSettings()
@@ -113,6 +116,12 @@ class Settings(_Loaded):
     telemetry: TelemetrySettings = TelemetrySettings()
     metrics: MetricsSettings = MetricsSettings()
     health: HealthSettings = HealthSettings()
+
+    @model_validator(mode="after")
+    def _a_copy_is_beside_redshift(self) -> Self:
+        if self.read_copy is not None and self.warehouse.kind != "redshift":
+            raise ValueError("read_copy is for a Redshift warehouse: PostgreSQL answers reads itself")
+        return self
 
 
 class _FleetAlone(_Loaded):

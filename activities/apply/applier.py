@@ -8,7 +8,7 @@ ledger knows is not applied again.
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -80,6 +80,10 @@ class Applier:
     """Brings tokens to the form that the object's tables have; None = they stay as they were
     landed.
     """
+    books: Warehouse | None = None
+    """Where a hold is written down; None = in the warehouse."""
+    is_copy: bool = False
+    """True: of a read copy. The warehouse's applier counts the same changes."""
 
     def apply(self, items: Sequence[ApplyInput]) -> list[ApplyResult]:
         """Apply batches of one object in one transaction; the results are in the order of `items`.
@@ -122,14 +126,14 @@ class Applier:
             for place, each in enumerate(reads):
                 with fault.of_group(place):
                     read.append(each.result())
-            with _timed(read), self.warehouse.transaction() as transaction:
+            with nullcontext() if self.is_copy else _timed(read), self.warehouse.transaction() as transaction:
                 # Always in one order: two turns would else wait for each other.
                 for place in sorted(range(len(read)), key=lambda place: read[place].lock):
                     with fault.of_group(place):
                         _lock(transaction, read[place])
                 work = [self._apply(transaction, group) for group in read]
                 results = (take_steps_apart if apart else take_steps)(transaction, work, fault)
-        for group in read:
+        for group in () if self.is_copy else read:
             _observe([share for share in group.shares if share.is_fresh])
         return results
 
@@ -138,7 +142,7 @@ class Applier:
         if isinstance(error, StaleCatalogueError):
             self.catalogue.follow()
         if isinstance(error, TooManyRejectedError):
-            held = hold(self.warehouse, self.catalogue.object(name), error)
+            held = hold(self.books or self.warehouse, self.catalogue.object(name), error)
             held.__cause__ = error
             return held
         return error

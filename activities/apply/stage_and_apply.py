@@ -11,8 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from temporalio import activity
 
-from activities.apply.group_commit import GroupCommit
-from activities.apply.turn_commit import TurnCommit
+from activities.apply.copied_commit import Commits
 from activities.runtime.heartbeat import heartbeating
 from clients.metrics.changes import timed
 from clients.metrics.work import BATCH_SECONDS
@@ -53,7 +52,7 @@ class BatchActivities:
 
     store: ObjectStore
     catalogue: Catalogue
-    group_commit: GroupCommit | TurnCommit
+    group_commit: Commits
     protector: Protector | None = None
     """Names the erased records; None: nobody was erased."""
     personal_sample: int = 0

@@ -14,7 +14,6 @@ import typer
 from cli.options import ActOptions
 from cli.output import OUT, print_json, say
 from clients.warehouse.records.feed import ChangeFeed, Place
-from clients.warehouse.records.sessions import ReadSessions
 from clients.webhook.control import Author, WebhookControl
 from schemas.catalogue import ObjectSpec
 from schemas.errors import SettingsError, TransientError
@@ -22,8 +21,7 @@ from schemas.message import Message
 from schemas.security.access import RecordScope
 from schemas.settings.api import CALLER_NAME
 from schemas.webhook.messages import Webhook, WebhookState, WebhookView
-from workers.addresses import warehouse_address
-from workers.clients import connect_temporal, decided_catalogue, open_warehouse
+from workers.clients import connect_temporal, decided_catalogue, open_warehouse, read_sessions
 from workers.settings import Settings
 from workers.webhook.control import (
     NO_FEED,
@@ -90,9 +88,10 @@ def begun_at(
         of: The webhook whose objects they must be. None = it is new.
 
     Raises:
-        SettingsError: A part of it cannot be; or the warehouse is Redshift.
+        SettingsError: A part of it cannot be; or the warehouse is Redshift without a
+            read copy.
     """
-    if settings.warehouse.kind != "postgres":
+    if read_sessions(settings) is None:
         raise SettingsError(NO_FEED)
     if name and re.fullmatch(CALLER_NAME, name) is None:
         raise SettingsError(
@@ -114,7 +113,9 @@ def begun_at(
 
 
 async def _places(settings: Settings, specs: Sequence[ObjectSpec], after: str) -> dict[str, Place]:
-    sessions = ReadSessions(warehouse_address(settings.warehouse))
+    sessions = read_sessions(settings)
+    if sessions is None:
+        raise SettingsError(NO_FEED)
     try:
         return await places(ChangeFeed(sessions), specs, after)
     finally:

@@ -40,17 +40,34 @@ class PostgresWarehouse:
     its connection.
     """
 
-    def __init__(self, dsn: Database, *, connections: int = 8, prefix: str = "") -> None:
-        """`prefix`: of the schemas' names; empty but for a shadow."""
+    def __init__(
+        self,
+        dsn: Database,
+        *,
+        connections: int = 8,
+        prefix: str = "",
+        more_tables: Mapping[str, Sequence[Column]] | None = None,
+    ) -> None:
+        """Opens nothing yet.
+
+        Args:
+            dsn: The database.
+            connections: Most idle ones that are kept.
+            prefix: Of the schemas' names; empty but for a shadow.
+            more_tables: Tables (schema.name) beside those of every warehouse. None = none.
+        """
         self._dsn = dsn
         self._prefix = prefix
+        self._more_tables = more_tables or {}
         self._idle: LifoQueue[tuple[float, _Connection]] = LifoQueue()
         """With the time of the clock at which each was given back, the last first."""
         self._most_idle = connections
 
     def ensure_tables(self, catalogue: Catalogue) -> list[str]:
         """Create what is missing; returns the tables and columns that were made."""
-        return postgres_tables.ensure_tables(self._dsn, catalogue, prefix=self._prefix)
+        return postgres_tables.ensure_tables(
+            self._dsn, catalogue, prefix=self._prefix, more_tables=self._more_tables
+        )
 
     def existing_columns(self) -> Mapping[str, Set[str]]:
         """Table (schema.name) -> its columns."""
@@ -84,6 +101,10 @@ class PostgresWarehouse:
         postgres_tables.vacuum(
             self._dsn, [in_schemas(each, self._prefix) for each in tables], is_full=rewrite
         )
+
+    def with_copy(self) -> "Sequence[PostgresWarehouse]":
+        """This one alone."""
+        return (self,)
 
     def close(self) -> None:
         """Close the idle connections."""

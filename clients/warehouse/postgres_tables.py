@@ -1,7 +1,7 @@
 """PostgreSQL's tables: types, keys, indexes, and how they come to be."""
 
 import itertools
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 import psycopg
 
@@ -44,12 +44,24 @@ _LOCK = b"SELECT pg_advisory_xact_lock(hashtext('tidegate tables'))"
 _SPELLED = {"TIMESTAMPTZ": "timestamp with time zone"}
 
 
-def ensure_tables(dsn: Database, catalogue: Catalogue, *, prefix: str = "") -> list[str]:
+def ensure_tables(
+    dsn: Database,
+    catalogue: Catalogue,
+    *,
+    prefix: str = "",
+    more_tables: Mapping[str, Sequence[Column]] | None = None,
+) -> list[str]:
     """Create the schemas, tables, columns, views and indexes that are missing; returns the tables
     and columns that were made. Drops nothing.
 
     Where nothing is missing, no right to make anything is needed. Raises `MigrationMissingError`
-    when something is and the user may not make it. `prefix`: of the schemas' names.
+    when something is and the user may not make it.
+
+    Args:
+        dsn: The database.
+        catalogue: Of the objects whose tables are made.
+        prefix: Of the schemas' names.
+        more_tables: As of `PostgresWarehouse`.
     """
     made: list[str] = []
     with (
@@ -62,7 +74,7 @@ def ensure_tables(dsn: Database, catalogue: Catalogue, *, prefix: str = "") -> l
         for schema in _missing_schemas(connection, schemas):
             make(connection, f"CREATE SCHEMA {schema}", SYSTEM, f"the schema {schema}")
         existing = _existing_columns(connection, schemas)
-        for table, columns in _tables(catalogue):
+        for table, columns in itertools.chain(_tables(catalogue), (more_tables or {}).items()):
             where = in_schemas(table, prefix)
             made += _ensure_table(connection, where, columns, existing.get(where))
         for name, statement in views().items():
@@ -206,7 +218,7 @@ def _key_of(table: str) -> str:
         return ""  # asking twice does no harm
     if table.endswith("reconciliation"):
         return ", PRIMARY KEY (run, object)"
-    if table.endswith(("checked", "ops.token_key")):
+    if table.endswith(("checked", "ops.token_key", "ops.copied")):
         return ", PRIMARY KEY (object)"
     if table.endswith("reread"):
         return ""  # asking twice does no harm

@@ -75,5 +75,11 @@ class Warehouse(Protocol):
         the tables, so that no page keeps their bytes; they are locked meanwhile.
         """
 
+    def with_copy(self) -> Sequence["Warehouse"]:
+        """Every warehouse that holds the records, in the order in which they are written: the read
+        copy, where there is one, then this one. A step that changes tables of records does so in
+        each of them.
+        """
+
     def close(self) -> None:
         """Give the connections back."""

@@ -123,6 +123,10 @@ class RedshiftWarehouse:
                 connection.execute(f"VACUUM {kind} {where} TO 100 PERCENT".encode())
             connection.execute(f"SET statement_timeout TO {STATEMENT_MS}".encode())
 
+    def with_copy(self) -> "Sequence[RedshiftWarehouse]":
+        """This one alone."""
+        return (self,)
+
     def close(self) -> None:
         """Close the idle connections."""
         self._sessions.close()

@@ -11,6 +11,7 @@ TidegateError
 │   ├── StreamBrokenError          a stream ended; it is opened again from the last position
 │   ├── SchemaChangedError         the org has other fields than the catalogue
 │   ├── StaleCatalogueError        this process does not know yet how the catalogue was changed
+│   ├── ReadCopyError              the read copy of an object is not filled, or differs
 │   └── ObjectHeldError            an object's batches wait until an operator releases them
 └── TerminalError                  trying again cannot help; somebody has to act
     ├── CredentialsRejectedError   the remote system refuses who we are
@@ -76,6 +77,7 @@ from schemas.errors.transient import (
     CallTooSlowError,
     ObjectHeldError,
     RateLimitedError,
+    ReadCopyError,
     SchemaChangedError,
     SessionEndedError,
     StaleCatalogueError,
@@ -103,6 +105,7 @@ __all__ = [
     "ObjectHeldError",
     "ObjectMissingError",
     "RateLimitedError",
+    "ReadCopyError",
     "ReplayExpiredError",
     "RowsMissingError",
     "RunAlreadyCompletedError",

@@ -157,3 +157,19 @@ class ObjectHeldError(TransientError):
             f"{object_name} is held: {reason} Look at `tidegate quality {object_name}`, then release it: "
             f"`tidegate quality release {object_name} --reason …`."
         )
+
+
+class ReadCopyError(TransientError):
+    """The read copy cannot answer for an object: it is not filled, or differs from the
+    warehouse.
+    """
+
+    code = "ReadCopyError"
+
+    def __init__(self, *, object_name: str, because: str) -> None:
+        self.object_name = object_name
+        self.because = because
+        super().__init__(
+            f"The read copy of {object_name} {because}, so nothing is read from it. "
+            f"An operator runs `tidegate warehouse fill {object_name}`; ask again when it is done."
+        )

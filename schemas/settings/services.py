@@ -130,6 +130,12 @@ class WarehouseSettings(DatabaseSettings):
         return USUAL_TURN_SECONDS if self.kind == "redshift" else 0
 
 
+class ReadCopySettings(DatabaseSettings):
+    """PostgreSQL beside a Redshift warehouse, from which the API reads records and changes. A
+    database of its own: its schemas are called as the warehouse's.
+    """
+
+
 class OperationalSettings(DatabaseSettings):
     """PostgreSQL for the audit log and the writebacks."""
 

@@ -26,7 +26,8 @@ class OpenedValues:
     def __init__(self, protector: Callable[[], Protector], warehouse: Warehouse, log: TakesActs) -> None:
         """`protector` is called once, and may block; `log`: where readings are recorded."""
         self._make = protector
-        self._warehouse = warehouse
+        # Records are read from the first; its tokens may have another key than the warehouse's.
+        self._warehouse = warehouse.with_copy()[0]
         self._log = log
         self._lock = threading.Lock()
         self._made: Protector | None = None

@@ -29,8 +29,8 @@ from workers.settings import Settings
 _LOG = logging.getLogger(__name__)
 LATEST, FIRST = "latest", "first"
 NO_FEED = (
-    "This warehouse is Redshift, which has no change feed, so there are no webhooks. Set TIDEGATE_WAREHOUSE__KIND to postgres, "
-    "with TIDEGATE_WAREHOUSE__DSN of a PostgreSQL database, or query Redshift itself."
+    "This warehouse is Redshift, which has no change feed, so there are no webhooks. Set TIDEGATE_READ_COPY__DSN "
+    "to a PostgreSQL database for a read copy, and run `tidegate migrate`; docs/redshift.md has the steps."
 )
 
 

@@ -15,13 +15,12 @@ from activities.webhook.parts import WebhookParts
 from clients.concurrency import run_to_completion
 from clients.temporal.webhooks import start_webhook
 from clients.warehouse.records.feed import ChangeFeed
-from clients.warehouse.records.sessions import ReadSessions
 from clients.webhook.deliveries import Deliveries
 from clients.webhook.sender import Sender
 from clients.webhook.store import WebhookStore
 from schemas.errors import TidegateError
-from workers.addresses import operational_address, warehouse_address
-from workers.clients import ProcessClients
+from workers.addresses import operational_address
+from workers.clients import ProcessClients, read_sessions
 from workers.security.opened_values import OpenedValues
 from workers.webhook.control import webhook_secrets
 
@@ -33,14 +32,13 @@ _LOOK_EVERY = timedelta(minutes=1)
 async def open_webhooks(parts: ProcessClients) -> AsyncIterator[WebhookParts]:
     """Open the clients of deliveries, until left."""
     settings = parts.settings
-    is_postgres = settings.warehouse.kind == "postgres"
     store = WebhookStore(operational_address(settings.operational))
-    sessions = ReadSessions(warehouse_address(settings.warehouse))
+    sessions = read_sessions(settings)
     sender = Sender(settings.webhook)
     try:
         yield WebhookParts(
             deliveries=Deliveries(store),
-            feed=ChangeFeed(sessions) if is_postgres else None,
+            feed=None if sessions is None else ChangeFeed(sessions),
             catalogue=parts.catalogue,
             sender=sender,
             secrets=webhook_secrets(settings),
@@ -49,7 +47,8 @@ async def open_webhooks(parts: ProcessClients) -> AsyncIterator[WebhookParts]:
         )
     finally:
         await sender.close()
-        await sessions.close()
+        if sessions is not None:
+            await sessions.close()
         store.close()
 
 

@@ -1,5 +1,5 @@
 """Who may read which records and which protected fields of them; and the 501 of a warehouse that
-cannot be asked for records.
+cannot be asked for records and has no read copy.
 """
 
 from collections.abc import Iterable, Sequence
@@ -31,7 +31,7 @@ Decrypt = Annotated[
 ]
 _NO_READ_STORE = (
     "This warehouse is Redshift, which takes a second or more for one record, so records are not read from it. "
-    "Set TIDEGATE_WAREHOUSE__KIND to postgres, with TIDEGATE_WAREHOUSE__DSN of a PostgreSQL database, or query Redshift itself."
+    "Set TIDEGATE_READ_COPY__DSN to a PostgreSQL database for a read copy, and run `tidegate migrate`; or query Redshift itself."
 )
 
 
@@ -78,7 +78,7 @@ class Ask:
         """The reader of records.
 
         Raises:
-            ProblemError: The warehouse is Redshift (501).
+            ProblemError: The warehouse is Redshift without a read copy (501).
         """
         if self.parts.records is None:
             raise ProblemError(HTTPStatus.NOT_IMPLEMENTED, "no-read-store", _NO_READ_STORE)
@@ -89,7 +89,7 @@ class Ask:
         """The change feed.
 
         Raises:
-            ProblemError: The warehouse is Redshift (501).
+            ProblemError: The warehouse is Redshift without a read copy (501).
         """
         if self.parts.feed is None:
             raise ProblemError(HTTPStatus.NOT_IMPLEMENTED, "no-read-store", _NO_READ_STORE)

@@ -93,6 +93,8 @@ ARCHIVE = f"{OPS}.archive"
 REFOLD = f"{OPS}.refold"
 ERASED = f"{OPS}.erased"
 TOKEN_KEY = f"{OPS}.token_key"
+COPIED = f"{OPS}.copied"
+"""Of the read copy alone."""
 TABLES_OF_OPS: dict[str, tuple[Column, ...]] = {
     LEDGER: LEDGER_COLUMNS,
     OBJECT_COMMIT: COMMIT_COLUMNS,

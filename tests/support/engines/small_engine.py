@@ -15,6 +15,7 @@ from temporalio.worker import Worker
 
 from activities import apply, audit, backfill, repair
 from activities.apply.applier import Applier
+from activities.apply.group_commit import GroupCommit
 from activities.apply.stage_and_apply import BatchActivities
 from activities.backfill.plan import PlanBackfill
 from activities.backfill.read_part import ReadPart
@@ -84,7 +85,9 @@ class SmallEngine:
         self.rereads = owner(self.steps, Rereads)
         self.rereads.patience = timedelta(0)
         owner(self.steps, FindDeleted).settles_after = timedelta(0)
-        self.applier = owner([owner(self.steps, BatchActivities).group_commit.apply], Applier)
+        commits = owner(self.steps, BatchActivities).group_commit
+        assert isinstance(commits, GroupCommit)
+        self.applier = owner([commits.apply], Applier)
 
     async def start_backfill(
         self, object_name: str, window: str = "all", **asked: Any

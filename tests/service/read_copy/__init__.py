@@ -1,0 +1,1 @@
+"""The read copy beside a Redshift warehouse."""
