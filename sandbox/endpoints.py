@@ -49,6 +49,8 @@ class RedshiftEndpoint(_Part):
     """Of the stand-in, whose rows are in the PostgreSQL of the warehouse's own DSN."""
     copy_role: str
     """ARN of the role with which COPY reads the bucket."""
+    read_copy: str
+    """Of the PostgreSQL database from which the API reads records."""
 
 
 class DatabaseEndpoint(_Part):

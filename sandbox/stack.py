@@ -31,6 +31,8 @@ from schemas.names import NAMESPACE
 from schemas.salesforce.limits import API_VERSION
 
 WAREHOUSE = "warehouse"
+READ_COPY = "read_copy"
+"""Beside a stand-in for Redshift."""
 OPERATIONAL = "operational"
 
 
@@ -133,7 +135,7 @@ def _start(
         group,
         folder / "postgres",
         port=ports.postgres,
-        databases=(WAREHOUSE, OPERATIONAL),
+        databases=(WAREHOUSE, OPERATIONAL, *(() if ports.redshift is None else (READ_COPY,))),
     )
     postgres.make_durable(ports.postgres, (OPERATIONAL,))
     objectstore.await_objectstore(objects, port=ports.s3)
@@ -171,7 +173,11 @@ def _endpoints(salesforce: SalesforceEndpoint, ports: Ports) -> Endpoints:
 def _warehouse(ports: Ports) -> DatabaseEndpoint:
     redshift = None
     if ports.redshift is not None:
-        redshift = RedshiftEndpoint(dsn=launch.dsn(ports.redshift, WAREHOUSE), copy_role=launch.COPY_ROLE)
+        redshift = RedshiftEndpoint(
+            dsn=launch.dsn(ports.redshift, WAREHOUSE),
+            copy_role=launch.COPY_ROLE,
+            read_copy=postgres.dsn(ports.postgres, READ_COPY),
+        )
     return DatabaseEndpoint(dsn=postgres.dsn(ports.postgres, WAREHOUSE), redshift=redshift)
 
 

@@ -19,6 +19,7 @@ from clients.salesforce.describe import OrgSchema
 from clients.salesforce.http import OrgHttp
 from clients.warehouse import Warehouse
 from clients.warehouse.live_catalogue import LiveCatalogue, check_revision, write_rows
+from clients.warehouse.read_copy.beside import locked_with_copy
 from clients.warehouse.sql import drift as drift_sql, quality as quality_sql
 from clients.warehouse.stored_names import keep_names
 from schemas import names
@@ -113,8 +114,7 @@ class CheckDrift:
             by_object.setdefault(each.object, []).append(each)
         self.warehouse.ensure_tables(keep_names(self.warehouse, self._after(found, at, by)))
         for name, some in by_object.items():
-            with self.warehouse.transaction() as transaction:
-                transaction.lock_object(self.catalogue.object(name).table)
+            with locked_with_copy(self.warehouse, self.catalogue.object(name).table) as transaction:
                 transaction.lock_object(_LOCK)
                 check_revision(transaction, name, known[name])
                 write_rows(transaction, some, at, by)

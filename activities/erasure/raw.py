@@ -149,8 +149,9 @@ class _Files:
         self._staged(manifest)
 
     def _move_ledger(self, manifest: Manifest) -> None:
-        with self.parent.warehouse.transaction() as transaction:
-            transaction.execute(sql.move_raw_file(), [manifest.raw_key, manifest.batch, manifest.raw_key])
+        for each in self.parent.warehouse.with_copy():
+            with each.transaction() as transaction:
+                transaction.execute(sql.move_raw_file(), [manifest.raw_key, manifest.batch, manifest.raw_key])
 
     def _orphan(self, key: str, manifest: Manifest | None) -> None:
         """A file of no batch: deleted when it holds something of the records, and nobody can make a

@@ -1,4 +1,5 @@
-"""erase_tables: take the records' values out of the warehouse's tables and of every shadow's.
+"""erase_tables: take the records' values out of the warehouse's tables, its read copy's and every
+shadow's.
 
 Of the change log the rows stay with their places, so counts, ledger and replays do not change. The
 curated rows follow from the log as always. Where older changes have left the log, the record's base
@@ -40,6 +41,8 @@ from transforms.erasure.events import DETAIL, erase_quarantined
 from transforms.erasure.fields import erased_columns, kept_fields
 from transforms.pii import Protector
 
+IN_COPY = "read copy "
+"""Before the names of its tables in a certificate."""
 _AT_ONCE = 500
 """Records of one transaction."""
 _ID_SHOWN = 15
@@ -68,7 +71,11 @@ class EraseTables:
 
     def _erase(self, request: ErasureStep) -> ErasedPlaces:
         scope = read_scope(self.store, self.protector, request.org, request.key)
-        counts = list(self._of_warehouse(self.warehouse, scope, request, ""))
+        *copies, own = self.warehouse.with_copy()
+        counts: list[StoreCount] = []
+        for each in copies:
+            counts += self._of_warehouse(each, scope, request, IN_COPY)
+        counts += self._of_warehouse(own, scope, request, "")
         for name in shadows_of(self.warehouse):
             shadow = self.open_shadow(name)
             try:

@@ -33,6 +33,8 @@ from transforms.pii.token_forms import TokenForms
 
 STRETCH = timedelta(seconds=60)
 """Of the log: duration of one activity before its workflow hears of it."""
+IN_COPY = "copy:"
+"""Before a table of the read copy, in the place where a stretch ended."""
 RECORDS_AT_ONCE = 2_000
 """Of one transaction of the log: the object's batches wait for it."""
 
@@ -62,10 +64,16 @@ class Reencryption:
             return await asyncio.to_thread(self._follow_up, request)
 
     def _switch(self, request: ReencryptInput) -> Reencrypted:
+        counts = ReencryptCounts()
+        for each in self.warehouse.with_copy():
+            counts = counts.plus(self._switch_in(each, request))
+        return Reencrypted(after="", is_done=True, counts=counts)
+
+    def _switch_in(self, warehouse: Warehouse, request: ReencryptInput) -> ReencryptCounts:
         spec, known = self._spec(request.object)
         key_id = self._newest()
         counts = ReencryptCounts()
-        with self._locked(spec, known) as transaction:
+        with _locked(warehouse, spec, known) as transaction:
             former = table_key(transaction, spec, key_id)
             forms = TokenForms(self.protector, spec, key_id)
             for table in _curated(spec):
@@ -74,26 +82,30 @@ class Reencryption:
             if former != key_id:
                 values = [key_id, datetime.now(UTC), spec.name]
                 transaction.execute(token_keys.set_token_key(), values)
-        return Reencrypted(after="", is_done=True, counts=counts)
+        return counts
 
     def _follow_up(self, request: ReencryptInput) -> Reencrypted:
         ends = time.monotonic() + self.stretch.total_seconds()
         spec, known = self._spec(request.object)
         forms = TokenForms(self.protector, spec, self._newest())
-        todo = [(table, forms.bound) for table in _curated(spec)]
-        todo.append((sql.change_table(spec), forms.columns))
+        tables = [(table, forms.bound) for table in _curated(spec)]
+        tables.append((sql.change_table(spec), forms.columns))
+        *copies, own = self.warehouse.with_copy()
+        # The warehouse first: a place in it is named as it was before there were copies.
+        todo = [(own, "", *each) for each in tables]
+        todo += [(copy, IN_COPY, *each) for copy in copies for each in tables]
         counts, at = ReencryptCounts(), request.after
-        for table, columns in todo:
+        for warehouse, mark, table, columns in todo:
             before, _, after = at.partition(" ")
-            if before and before != table:
+            if before and before != f"{mark}{table}":
                 continue
             while True:
-                with self._locked(spec, known) as transaction:
+                with _locked(warehouse, spec, known) as transaction:
                     page = next(self._pages(transaction, table, forms, columns, after), None)
                 if page is None:
                     break
                 after, done = page
-                counts, at = counts.plus(done), f"{table} {after}"
+                counts, at = counts.plus(done), f"{mark}{table} {after}"
                 if time.monotonic() >= ends or activity.is_cancelled():
                     return Reencrypted(after=at, is_done=False, counts=counts)
             at = ""
@@ -128,15 +140,16 @@ class Reencryption:
             after = ids[-1]
             yield after, _replace(transaction, table, forms, columns, ids)
 
-    @contextmanager
-    def _locked(self, spec: ObjectSpec, known: int | None) -> Iterator[Transaction]:
-        """A transaction under the object's lock. Raises `StaleCatalogueError` when its fields were
-        changed.
-        """
-        with self.warehouse.transaction() as transaction:
-            transaction.lock_object(spec.table)
-            check_revision(transaction, spec.name, known)
-            yield transaction
+
+@contextmanager
+def _locked(warehouse: Warehouse, spec: ObjectSpec, known: int | None) -> Iterator[Transaction]:
+    """A transaction under the object's lock. Raises `StaleCatalogueError` when its fields were
+    changed.
+    """
+    with warehouse.transaction() as transaction:
+        transaction.lock_object(spec.table)
+        check_revision(transaction, spec.name, known)
+        yield transaction
 
 
 def _curated(spec: ObjectSpec) -> list[str]:

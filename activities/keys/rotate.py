@@ -44,9 +44,10 @@ class KeyRotation:
         ring.refresh()
         # What was never re-encrypted is under the key of now: said before there is a newer one.
         for spec in specs:
-            with self.warehouse.transaction() as transaction:
-                transaction.lock_object(spec.table)
-                table_key(transaction, spec, ring.active.id)
+            for each in self.warehouse.with_copy():
+                with each.transaction() as transaction:
+                    transaction.lock_object(spec.table)
+                    table_key(transaction, spec, ring.active.id)
         if request.makes_key:
             self._make(request)
             ring.refresh()

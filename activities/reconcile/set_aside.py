@@ -57,13 +57,19 @@ class SetAsideActivity:
             return await asyncio.to_thread(self._set_aside, request)
 
     def _set_aside(self, request: SetAsideInput) -> SetAside:
-        spec = self.catalogue.object(request.object)
         ids: list[str] = orjson.loads(self.store.get(request.ids_key))
+        *copies, own = self.warehouse.with_copy()
+        for each in copies:
+            self._set_aside_in(each, request, ids)
+        return self._set_aside_in(own, request, ids)
+
+    def _set_aside_in(self, warehouse: Warehouse, request: SetAsideInput, ids: Sequence[str]) -> SetAside:
+        spec = self.catalogue.object(request.object)
         ends = clock_ends(request.as_of)
         changes = records = 0
         last: datetime | None = None
         for first in range(0, len(ids), RECORDS_AT_ONCE):
-            with self.warehouse.transaction() as transaction:
+            with warehouse.transaction() as transaction:
                 transaction.lock_object(spec.table)
                 moved = _move(transaction, spec, ids[first : first + RECORDS_AT_ONCE], ends)
                 again = sorted({change["record_id"] for change in moved})

@@ -87,10 +87,11 @@ class FoldChecks:
         return Checked(records, checked.altered), bounds[-1], not found
 
     def _mend(self, spec: ObjectSpec, record_ids: list[str]) -> None:
-        with self.warehouse.transaction() as transaction:
-            transaction.lock_object(spec.table)
-            forms = table_forms(transaction, spec, self.protector)
-            rebuild_records(transaction, spec, record_ids, forms)
+        for each in self.warehouse.with_copy():
+            with each.transaction() as transaction:
+                transaction.lock_object(spec.table)
+                forms = table_forms(transaction, spec, self.protector)
+                rebuild_records(transaction, spec, record_ids, forms)
 
     def _keep(self, request: CheckLogInput, spec: ObjectSpec, found: list[Altered]) -> str | None:
         if not found:

@@ -101,7 +101,10 @@ class ReplaySteps:
     def _redrive(self, request: RedriveInput) -> ReplayCounts:
         self.catalogue.follow()
         if request.shadow is None:
-            return self._redrive_into(self.warehouse, request, record=request.selection.record)
+            *copies, own = self.warehouse.with_copy()
+            for each in copies:
+                self._redrive_into(each, request, record=request.selection.record)
+            return self._redrive_into(own, request, record=request.selection.record)
         with closing(self.open_shadow(request.shadow)) as warehouse:
             warehouse.ensure_tables(self.catalogue)
             # Of a batch a shadow's ledger has what is taken of it, and no more.

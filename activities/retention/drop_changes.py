@@ -7,6 +7,7 @@ a record has either its changes or the base that they make: law 3 holds after ea
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import pyarrow as pa
@@ -25,6 +26,7 @@ from schemas.tables import base_columns
 from transforms.apply.base_rows import StoredBase, base_table, fingerprint, read_bases
 from transforms.apply.fold import LoggedChange, sum_up
 from transforms.pii.token_forms import TokenForms
+from transforms.retention.periods import Month
 
 RECORDS_AT_ONCE = 1_000
 """Of one transaction: the object's batches wait for it, some tenths of a second."""
@@ -48,10 +50,27 @@ def drop_changes(parts: RetentionParts, task: RetentionTask, now: datetime, tell
             tell(file.key)
             # The object's batches come first: they have the lock for most of the time.
             time.sleep(parts.policy.rest * (time.monotonic() - began))
+    for copy in parts.warehouse.with_copy()[:-1]:
+        _drop_in_copy(parts, replace(source, warehouse=copy), task, tell)
+        with copy.transaction() as transaction:
+            # Reads of the copy learn by it that the archive alone knows more.
+            keep_month(transaction, row.went(MonthState.DROPPED, now))
     with parts.warehouse.transaction() as transaction:
         keep_month(transaction, row.went(MonthState.DROPPED, now))
     note = f"{kept} records stay in the log: a base's row has no room for them" if kept else ""
     return TaskDone(task=task, rows=gone, kept=kept, note=note)
+
+
+def _drop_in_copy(parts: RetentionParts, source: WarehouseSource, task: RetentionTask, tell: Tell) -> None:
+    """Take the month's rows out of the copy's change log. A change is in it some seconds before it
+    is in the warehouse, so a few of the month are the next one's there.
+    """
+    for span in Month.parse(task.month).days():
+        for some in _chunks(source.subjects(span)):
+            began = time.monotonic()
+            drop_records(parts, source, span, some)
+            tell(source.name)
+            time.sleep(parts.policy.rest * (time.monotonic() - began))
 
 
 def drop_records(
@@ -62,7 +81,7 @@ def drop_records(
     """
     spec = source.spec
     assert spec is not None  # noqa: S101 -- of a change log
-    with parts.warehouse.transaction() as transaction:
+    with source.warehouse.transaction() as transaction:
         transaction.lock_object(spec.table)
         _stage_records(transaction, record_ids)
         forms = table_forms(transaction, spec, parts.protector)

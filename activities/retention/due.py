@@ -58,8 +58,10 @@ def _removals(parts: RetentionParts, now: datetime, *, counts: bool) -> Iterator
 
 def _refolds(parts: RetentionParts, source: WarehouseSource, now: datetime) -> Iterator[RetentionTask]:
     assert source.spec is not None  # noqa: S101 -- of a change log
-    with parts.warehouse.reading() as reading:
-        rows = reading.fetch(sql.list_refolds(_REFOLDS), [source.spec.name])
+    rows = []
+    for each in parts.warehouse.with_copy():
+        with each.reading() as reading:
+            rows += reading.fetch(sql.list_refolds(_REFOLDS), [source.spec.name])
     if rows:
         rule = "a change that is older than its record's base is folded in with what the archive has"
         since = min(row[1] for row in rows)

@@ -156,8 +156,10 @@ def drop_plain_rows(parts: RetentionParts, task: RetentionTask, now: datetime, t
     compare_month(parts, row, tell)
     source, gone = parts.source(task.target), 0
     for span in Month.parse(task.month).days() if row.files else ():
-        with parts.warehouse.transaction() as transaction:
-            gone += transaction.execute(sql.delete_span(source.name, source.time_column), list(span))
+        for each in parts.warehouse.with_copy():
+            with each.transaction() as transaction:
+                rows = transaction.execute(sql.delete_span(source.name, source.time_column), list(span))
+        gone += rows
     with parts.warehouse.transaction() as transaction:
         keep_month(transaction, row.went(MonthState.DROPPED, now))
     return TaskDone(task=task, rows=gone)
@@ -189,6 +191,9 @@ def _drop_ended_versions(parts: RetentionParts, task: RetentionTask) -> int:
     spec = parts.change_log(task.target).spec
     if spec is None or not spec.history:
         return 0
-    with parts.warehouse.transaction() as transaction:
-        transaction.lock_object(spec.table)
-        return transaction.execute(sql.delete_ended_versions(spec), [Month.parse(task.month).end])
+    ended = 0
+    for each in parts.warehouse.with_copy():
+        with each.transaction() as transaction:
+            transaction.lock_object(spec.table)
+            ended = transaction.execute(sql.delete_ended_versions(spec), [Month.parse(task.month).end])
+    return ended

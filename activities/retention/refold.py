@@ -16,7 +16,7 @@ from activities.quality.fold_findings import FoldState, record_fold_findings
 from activities.retention.months import Tell
 from clients.retention.archived_months import archived_months
 from clients.retention.parts import RetentionParts
-from clients.warehouse import Transaction
+from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.sql import apply as sql, retention as retention_sql
 from schemas.catalogue import ObjectSpec
 from schemas.security.retention import MonthState, RetentionTask, TaskDone
@@ -57,14 +57,23 @@ def refold(parts: RetentionParts, task: RetentionTask, now: datetime, tell: Tell
     Where the archive has no longer every change, a record keeps its base: its late change stays in
     the log without effect.
     """
+    *copies, own = parts.warehouse.with_copy()
+    for copy in copies:
+        _refold_in(copy, parts, task, now, tell)
+    return _refold_in(own, parts, task, now, tell)
+
+
+def _refold_in(
+    warehouse: Warehouse, parts: RetentionParts, task: RetentionTask, now: datetime, tell: Tell
+) -> TaskDone:
     source = parts.change_log(task.target)
     spec = source.spec
     assert spec is not None  # noqa: S101 -- of a change log
-    with parts.warehouse.reading() as reading:
+    with warehouse.reading() as reading:
         listed = [row[0] for row in reading.fetch(retention_sql.list_refolds(RECORDS_AT_ONCE), [spec.name])]
     archived = _archived(parts, task.target, listed, tell)
     folded = listed if archived.is_whole else []
-    with parts.warehouse.transaction() as transaction:
+    with warehouse.transaction() as transaction:
         transaction.lock_object(spec.table)
         if folded:
             # Asked under the lock: an erasure may have come since the archive was read.

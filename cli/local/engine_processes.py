@@ -23,8 +23,9 @@ ROLES = ("batches", "lanes", "backfill", "writebacks")
 
 def settings_of(endpoints: Endpoints) -> dict[str, Any]:
     """The engine's settings for a sandbox, as its settings file holds them."""
-    org = endpoints.salesforce
-    return {
+    org, redshift = endpoints.salesforce, endpoints.warehouse.redshift
+    copied = {} if redshift is None else {"read_copy": {"dsn": redshift.read_copy}}
+    return copied | {
         "salesforce": {
             "org_id": org.org_id,
             "login_url": org.login_url,
@@ -45,7 +46,7 @@ def settings_of(endpoints: Endpoints) -> dict[str, Any]:
 def _warehouse(endpoint: DatabaseEndpoint) -> dict[str, Any]:
     if endpoint.redshift is None:
         return {"kind": "postgres", "dsn": endpoint.dsn}
-    return {"kind": "redshift", **endpoint.redshift.model_dump()}
+    return {"kind": "redshift", **endpoint.redshift.model_dump(exclude={"read_copy"})}
 
 
 def write_settings(

@@ -62,7 +62,8 @@ class RetentionParts:
         """The tables whose months are archived, with the columns that they had some seconds ago."""
         known = self._known.get("sources")
         if known is None or time.monotonic() - known[0] > _KNOWN_SECONDS:
-            found: list[Source] = [*warehouse_sources(self.warehouse, self.catalogue)]
+            own = self.warehouse.with_copy()[-1]
+            found: list[Source] = [*warehouse_sources(own, self.catalogue)]
             found += self.stored
             known = (time.monotonic(), found)
             self._known["sources"] = known

@@ -58,14 +58,15 @@ class KeyLooks:
         manifests, problems = _manifest_problems(self._org, self._store, found)
         ring, tokens, opened = KeyRing(found.values()), [], 0
         for spec in self._catalogue.objects.values():
-            with self._warehouse.reading() as reading:
-                for counted in self._counts(reading, spec):
-                    tokens.append(counted)
-                    if counted.key_id not in found:
-                        problems.append(_unreadable(counted))
-                some, wrong = self._opened(reading, spec, ring)
-            opened += some
-            problems += wrong
+            for each in self._warehouse.with_copy():
+                with each.reading() as reading:
+                    for counted in self._counts(reading, spec):
+                        tokens.append(counted)
+                        if counted.key_id not in found:
+                            problems.append(_unreadable(counted))
+                    some, wrong = self._opened(reading, spec, ring)
+                opened += some
+                problems += wrong
         return KeyCheck(
             keys=views, tokens=tuple(tokens), manifests=manifests, opened=opened, problems=tuple(problems)
         )

@@ -1,0 +1,1 @@
+"""The read copy: filled from the warehouse, and compared with it."""
