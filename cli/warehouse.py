@@ -1,12 +1,12 @@
-"""tidegate warehouse: ask the warehouse whether it does what the engine relies on, and copy its
-tables for other engines.
+"""tidegate warehouse: ask the warehouse whether it does what the engine relies on, copy its tables
+for other engines, and fill its read copy.
 """
 
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pyarrow as pa
 import pyarrow.fs as pa_fs
@@ -15,14 +15,17 @@ from pydantic import SecretStr, ValidationError
 from rich.table import Table
 
 from cli.language.grammar import CommandApp
-from cli.options import DEFAULT_HOME, Home, SettingsFile
-from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
+from activities.read_copy.fill import FilledCopy
+from cli.options import DEFAULT_HOME, By, Home, Reason, SettingsFile, acting_user
+from cli.output import EXIT_FAILED, OUT, TALK, AsJson, print_json, say
 from cli.state import local_settings
 from clients.warehouse.export.exporter import Exporter
+from clients.warehouse.read_copy.standing import NOT_FILLED, Standing
 from schemas.errors import SettingsError
 from schemas.model.export import TABLES
 from schemas.settings.services import WarehouseSettings
 from workers.clients import decided_catalogue, open_warehouse
+from workers.read_copy import copy_commands
 from workers.settings import Settings
 from workers.warehouse_verify.answers import Answer, Verdict
 from workers.warehouse_verify.run import verify as ask_everything
@@ -30,7 +33,7 @@ from workers.warehouse_verify.run import verify as ask_everything
 _STYLES = {Verdict.HELD: "green", Verdict.FAILED: "bold red", Verdict.TOLD: ""}
 
 app = CommandApp(
-    about="Ask the warehouse what the engine relies on, and export its tables.\n\nExample: tidegate warehouse verify"
+    about="Ask the warehouse what the engine relies on, export its tables, fill its read copy.\n\nExample: tidegate warehouse verify"
 )
 
 
@@ -105,6 +108,79 @@ def export(
     for each in made:
         table.add_row(each.object, str(each.commit), *(f"{each.rows(name):,}" for name in TABLES))
     OUT.print(table)
+
+
+@app.command("fill")
+def fill(
+    object_name: Annotated[
+        list[str], typer.Argument(metavar="OBJECT…", help="API names, or `all` for every object.")
+    ],
+    afresh: Annotated[
+        bool, typer.Option("--afresh", help="Empty the object's copy first. Until the end it is not read.")
+    ] = False,
+    reason: Reason = "",
+    as_json: AsJson = False,
+    by: By = "",
+    settings: SettingsFile = None,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Bring the read copy what it lacks of some objects, while batches are applied to both, and
+    compare. One that was interrupted goes on where it was.
+
+    Records are read from the copy from then on. Ends with 1 when one differs from the warehouse.
+
+    Example: tidegate warehouse fill Case Contact --reason "the copy is new"
+    """
+    who, done = acting_user(by), []
+    with copy_commands(local_settings(settings, home)) as commands:
+        chosen = list(commands.catalogue.objects) if object_name == ["all"] else object_name
+        for name in chosen:
+            with TALK.status(f"{name}: looking") as status:
+
+                def tell(records: int, name: str = name) -> None:
+                    status.update(f"{name}: {records:,} records")  # noqa: B023 -- called before the next
+
+                done.append(commands.fill(name, afresh=afresh, by=who, reason=reason, tell=tell))
+            say(_filled(done[-1]))
+    if as_json:
+        print_json([asdict(each) for each in done])
+    if any(each.differs for each in done):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _filled(done: FilledCopy) -> str:
+    told = f"{done.object}: {done.records:,} records, {done.changes:,} changes were missing"
+    return f"{told}; it is equal, and read from now on" if done.differs is None else f"{told}; {done.differs}"
+
+
+@app.command("copies")
+def copies(as_json: AsJson = False, settings: SettingsFile = None, home: Home = DEFAULT_HOME) -> None:
+    """List the objects of the read copy: which are read, and why others are not.
+
+    Example: tidegate warehouse copies
+    """
+    with copy_commands(local_settings(settings, home)) as commands:
+        rows = {row.object: row for row in commands.standings()}
+        names = sorted({*commands.catalogue.objects, *rows})
+    if as_json:
+        print_json([_standing(name, rows.get(name)) for name in names])
+        return
+    table = Table("object", "read", "filled", "compared", "records brought", box=None)
+    for name in names:
+        each = _standing(name, rows.get(name))
+        read = "yes" if each["refusal"] is None else f"no: it {each['refusal']}"
+        table.add_row(name, read, each["filled_at"] or "", each["checked_at"] or "", f"{each['records']:,}")
+    OUT.print(table)
+
+
+def _standing(name: str, row: Standing | None) -> dict[str, Any]:
+    if row is None:
+        return {"object": name, "refusal": NOT_FILLED, "filled_at": None, "checked_at": None, "records": 0}
+    times = {
+        key: None if at is None else at.isoformat(timespec="seconds")
+        for key, at in (("filled_at", row.filled_at), ("checked_at", row.checked_at))
+    }
+    return {"object": name, "refusal": row.refusal, **times, "records": row.records}
 
 
 def _disk(out: str) -> tuple[pa_fs.FileSystem, str]:

@@ -61,7 +61,9 @@ class RemoteStatus(Message):
     """A remote system as this process reaches it."""
 
     name: str
-    """salesforce, temporal, warehouse, operational, s3 or kms, as `tidegate doctor` says."""
+    """salesforce, temporal, warehouse, operational, s3 or kms, as `tidegate doctor` says; read_copy
+    where there is one.
+    """
     health: Health
     detail: str = ""
     """Why it is down or unknown; empty when it is up."""

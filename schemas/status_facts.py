@@ -231,6 +231,20 @@ class WarehouseFacts(Message):
     archive: ArchiveFacts | None = None
 
 
+class CopiedObject(Message):
+    """How an object stands in the read copy."""
+
+    object: str
+    filled_at: AwareDatetime | None
+    """None: its first fill has not ended."""
+    checked_at: AwareDatetime | None
+    """When it was last compared with the warehouse. None: never."""
+    differs: str | None
+    """How it differs from the warehouse. None: it does not, as far as is known."""
+    newest_change_at: AwareDatetime | None
+    """Of the last day. None: nothing was applied."""
+
+
 class FailedRun(Message):
     """A run that failed within the last 24 hours and was not started again."""
 
@@ -276,6 +290,10 @@ class LookFacts(Message):
     lanes: tuple[LaneFacts, ...] | None = None
     backlog: tuple[LaneBacklog, ...] | None = None
     warehouse: WarehouseFacts | None = None
+    copied: tuple[CopiedObject, ...] | None = None
+    """None: there is no read copy, or it did not answer."""
+    has_copy: bool = False
+    """True = the settings name a read copy."""
     writebacks: WritebackFacts | None = None
     governor: Literal["running", "not started", "silent"] | None = None
     forecasts: tuple[Forecast, ...] = ()

@@ -46,6 +46,16 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "writeback.paused": ProblemKind(Severity.NOTICE, "an operator paused writebacks"),
     "writeback.late": ProblemKind(Severity.PAGE, "the oldest writeback waits longer than 4 minutes"),
     "writeback.unknown": ProblemKind(Severity.PAGE, "outcomes of writebacks are looked up for too long"),
+    "copy.not_filled": ProblemKind(
+        Severity.TICKET, "the API answers 503 for an object: its read copy is not filled"
+    ),
+    "copy.differs": ProblemKind(
+        Severity.PAGE, "the API answers 503 for an object: its read copy differs from the warehouse"
+    ),
+    "copy.late": ProblemKind(Severity.PAGE, "the read copy lacks changes that the warehouse has"),
+    "copy.unchecked": ProblemKind(
+        Severity.TICKET, "the read copy was not compared with the warehouse for three hours"
+    ),
     "webhook.late": ProblemKind(Severity.PAGE, "changes for a webhook wait, and nobody posts them"),
     "webhook.failing": ProblemKind(Severity.TICKET, "a webhook's receiver takes nothing"),
     "webhook.dead": ProblemKind(Severity.TICKET, "a receiver refused changes for too long"),

@@ -36,7 +36,7 @@ from schemas.doctor import (
 from schemas.errors import CatalogueError, SettingsError, TidegateError
 from schemas.planner import Way
 from schemas.settings.ingest import LaneSettings
-from workers.addresses import operational_address, s3_address, warehouse_address
+from workers.addresses import operational_address, read_copy_address, s3_address, warehouse_address
 from workers.clients import connect_temporal
 from workers.doctor_org import OrgLook
 from workers.security.anchoring import open_anchors
@@ -186,7 +186,7 @@ def _stores(
                 lambda: in_daemon_thread(examine_warehouse, warehouse, catalogue),
                 deadline,
             ),
-            lambda: _ledger(settings, connection, deadline),
+            lambda: _behind_warehouse(settings, catalogue, connection, deadline),
         ),
         Remote.OPERATIONAL: lambda: _then(
             asked("operational.connection", lambda: in_daemon_thread(examine_store, store), deadline),
@@ -203,6 +203,38 @@ async def _then(
     """
     found = await first
     return found + await more() if all(each.state is State.OK for each in found) else found
+
+
+async def _behind_warehouse(
+    settings: Settings,
+    catalogue: Catalogue | None,
+    connection: "asyncio.Task[Client | None]",
+    deadline: DoctorDeadline,
+) -> list[CheckResult]:
+    """The read copy, where there is one, and the ledger."""
+    return [
+        *await _read_copy(settings, catalogue, deadline),
+        *await _ledger(settings, connection, deadline),
+    ]
+
+
+async def _read_copy(
+    settings: Settings, catalogue: Catalogue | None, deadline: DoctorDeadline
+) -> list[CheckResult]:
+    """The read copy, as the PostgreSQL warehouse that it is."""
+    if settings.read_copy is None:
+        return []
+    address = WarehouseAddress("postgres", read_copy_address(settings.read_copy))
+    found = await asked(
+        "warehouse.connection", lambda: in_daemon_thread(examine_warehouse, address, catalogue), deadline
+    )
+    return [_of_copy(each) for each in found]
+
+
+def _of_copy(found: CheckResult) -> CheckResult:
+    where = f"the read copy, {found.where}" if found.where else "the read copy"
+    remedy = found.remedy.replace("TIDEGATE_WAREHOUSE__", "TIDEGATE_READ_COPY__")
+    return found.model_copy(update={"where": where, "remedy": remedy})
 
 
 async def _ledger(

@@ -11,6 +11,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import psycopg
+
 from clients.database.audit_log import AuditLog
 from clients.database.connect import connect_postgres, connect_redshift
 from clients.database.grants import grant, operational_grants, warehouse_grants
@@ -22,7 +24,7 @@ from clients.warehouse.stored_names import keep_names
 from clients.writeback.store import WritebackStore
 from schemas.ingest.messages import Act
 from transforms.catalogue.warehouse_names import with_objects
-from workers.addresses import operational_address, warehouse_address
+from workers.addresses import operational_address, read_copy_address, warehouse_address
 from workers.clients import catalogue_file, connect_temporal, open_warehouse
 from workers.settings import Settings
 
@@ -78,12 +80,17 @@ def _migrate_warehouse(settings: Settings, role: str | None) -> list[str]:
         # Fields that were decided about since; there are none before the first table.
         made += warehouse.ensure_tables(LiveCatalogue.over(file, warehouse))
     if role is not None:
-        address = warehouse_address(settings.warehouse)
         connect = connect_redshift if settings.warehouse.kind == "redshift" else connect_postgres
-        with translated_psycopg("the warehouse"), connect(address) as connection:
-            statements = warehouse_grants(schemas_of(""), connection.info.dbname, role)
-            grant(connection, statements, "the warehouse", role)
+        _grant_tables(connect(warehouse_address(settings.warehouse)), "the warehouse", role)
+        if settings.read_copy is not None:
+            _grant_tables(connect_postgres(read_copy_address(settings.read_copy)), "the read copy", role)
     return made
+
+
+def _grant_tables(opened: psycopg.Connection, system: str, role: str) -> None:
+    with translated_psycopg(system), opened as connection:
+        statements = warehouse_grants(schemas_of(""), connection.info.dbname, role)
+        grant(connection, statements, system, role)
 
 
 def _migrate_operational(settings: Settings, role: str | None) -> list[str]:

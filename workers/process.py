@@ -101,6 +101,10 @@ async def _start(
     await stack.enter_async_context(following_keys(parts.protector.ring))
     await stack.enter_async_context(proving_acts_of_workflows(settings))
     await stack.enter_async_context(keeping_anchors(settings, parts.audit))
+    if role.includes(Role.BACKFILL):
+        from workers.read_copy import checking_copy
+
+        await stack.enter_async_context(checking_copy(parts.warehouse, parts.catalogue))
     await start(governor_worker(client, deployment))
     if role.includes(Role.BATCHES):
         await start(workflow_worker(client, deployment))

@@ -86,8 +86,9 @@ class ScopeErasure:
         self.store.create(erasure_scope_key(request.org, request.key), self._written(scope))
         scope = read_scope(self.store, self.protector, request.org, request.key)
         if not request.is_dry:
-            with self.warehouse.transaction() as transaction:
-                put_on_list(transaction, scope, request.key)
+            for each in self.warehouse.with_copy():
+                with each.transaction() as transaction:
+                    put_on_list(transaction, scope, request.key)
             self.protector.forget(scope.ids)
         counts = {name: len(ids) for name, ids in related.items() if ids}
         return ErasureScope(records=len(scope.ids), related=counts)

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from activities.read_copy.compare import LEDGER_BROUGHT, compare_object
+from activities.read_copy.compare import LEDGER_BROUGHT, PAUSE_SECONDS, compare_settled
 from activities.read_copy.slices import bring_slice, read_slice
 from clients.retention.archived_months import archived_months, keep_month
 from clients.warehouse import Load, Transaction, Warehouse
 from clients.warehouse.arrow_rows import arrow_rows
 from clients.warehouse.live_catalogue import check_revision
 from clients.warehouse.read_copy.standing import (
+    FILLED_AFRESH,
     Standing,
     bring_erased,
     lock_standings,
@@ -56,6 +57,8 @@ class CopyFiller:
     catalogue: Catalogue
     protector: Protector
     records_at_once: int = RECORDS_AT_ONCE
+    pause: float = PAUSE_SECONDS
+    """Seconds between two looks, where the copy differs at the end."""
 
     def fill(self, name: str, *, afresh: bool = False, tell: Tell = lambda _: None) -> FilledCopy:
         """Bring the copy of an object what it lacks, and compare.
@@ -78,7 +81,7 @@ class CopyFiller:
             tell(standing.records)
             if is_last:
                 break
-        differs = compare_object(self.warehouse, spec)
+        differs = compare_settled(self.warehouse, spec, self.pause)
         now = datetime.now(UTC)
         self._keep(standing._replace(after="", filled_at=now, checked_at=now, differs=differs))
         return FilledCopy(name, standing.records, changes, differs)
@@ -145,7 +148,7 @@ def _begun(spec: ObjectSpec, row: Standing | None, *, afresh: bool) -> Standing:
     now = datetime.now(UTC)
     if row is None:
         return Standing(spec.name, spec.table, now, "", 0, None, None, None)
-    differs = "it is being filled afresh" if afresh else row.differs
+    differs = FILLED_AFRESH if afresh else row.differs
     return row._replace(began_at=now, after="", records=0, differs=differs)
 
 

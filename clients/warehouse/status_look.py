@@ -65,7 +65,7 @@ class WarehouseLook:
             with translated_psycopg(_SYSTEM):
                 connection = self._connected()
                 return WarehouseFacts(
-                    **{name: _asked(connection, ask, ends) for name, ask in _QUESTIONS.items()}
+                    **{name: asked(connection, ask, ends) for name, ask in _QUESTIONS.items()}
                 )
         except BaseException:
             self.close()
@@ -101,8 +101,14 @@ def shut_down(connection: psycopg.Connection) -> None:
         wire.shutdown(socket.SHUT_RDWR)
 
 
-def _asked(connection: psycopg.Connection, ask: Callable[[Fetch], Any], ends: float) -> Any:
-    """One answer; None when the warehouse refuses the question or the time is over."""
+def asked(connection: psycopg.Connection, ask: Callable[[Fetch], Any], ends: float) -> Any:
+    """One answer; None when the warehouse refuses the question or the time is over.
+
+    Args:
+        connection: Where it is asked.
+        ask: The question.
+        ends: When the time is over, by the monotonic clock.
+    """
 
     def fetch(query: str, *values: object) -> Rows:
         left = max(1, round((ends - time.monotonic()) * 1_000))
@@ -118,8 +124,8 @@ def _asked(connection: psycopg.Connection, ask: Callable[[Fetch], Any], ends: fl
 
 
 def _ledger(fetch: Fetch) -> list[ObjectLedger]:
-    recent = {name: numbers for name, *numbers in fetch(sql.measure_recent(), _ago(sql.RECENT))}
-    return [_object(row, recent.get(row[0])) for row in fetch(sql.count_day(), _ago(sql.A_DAY))]
+    recent = {name: numbers for name, *numbers in fetch(sql.measure_recent(), ago(sql.RECENT))}
+    return [_object(row, recent.get(row[0])) for row in fetch(sql.count_day(), ago(sql.A_DAY))]
 
 
 def _object(row: tuple[Any, ...], recent: list[Any] | None) -> ObjectLedger:
@@ -142,7 +148,8 @@ def _object(row: tuple[Any, ...], recent: list[Any] | None) -> ObjectLedger:
     )
 
 
-def _ago(span: timedelta) -> datetime:
+def ago(span: timedelta) -> datetime:
+    """The moment that long before now."""
     return datetime.now(UTC) - span
 
 
@@ -153,7 +160,7 @@ def _seconds(value: Any) -> timedelta | None:
 def _positions(fetch: Fetch) -> list[LanePosition]:
     return [
         LanePosition(lane=lane, position=position, received_at=received, changed_at=changed)
-        for lane, position, received, changed in fetch(sql.find_positions(), *(_ago(sql.A_DAY),) * 2)
+        for lane, position, received, changed in fetch(sql.find_positions(), *(ago(sql.A_DAY),) * 2)
     ]
 
 
@@ -165,7 +172,7 @@ def _refused(fetch: Fetch) -> list[Refused]:
 
 
 def _reconciled(fetch: Fetch) -> list[Reconciled]:
-    rows = fetch(sql.find_last_reconciliations(), _ago(sql.RECONCILED))
+    rows = fetch(sql.find_last_reconciliations(), ago(sql.RECONCILED))
     return [Reconciled(**dict(zip(Reconciled.model_fields, row, strict=True))) for row in rows]
 
 

@@ -25,13 +25,16 @@ from transforms.status.lanes import PLANNER
 from transforms.status.logins import login_problems
 from transforms.status.model import model_problems
 from transforms.status.problem import problem
+from transforms.status.read_copy import copy_problems
 from transforms.status.stores import store_problems
 from transforms.status.webhooks import webhook_problems
 
 _LANE_REMOTES = frozenset({"salesforce", "temporal", "s3", "kms"})
 """Without one of them no lane follows."""
-_APPLY_REMOTES = frozenset({"temporal", "s3", "kms", "warehouse"})
+_APPLY_REMOTES = frozenset({"temporal", "s3", "kms", "warehouse", "read_copy"})
 """Without one of them no batch is applied."""
+_LOOKED_AT_WITH = {"read_copy": "warehouse"}
+"""Remotes that `tidegate doctor` looks at as a part of another."""
 _BACKLOG_AGE = timedelta(seconds=30)
 _SHORT_WAIT = timedelta(minutes=5)
 """A lane that waits for tokens no longer than this is a notice."""
@@ -63,6 +66,7 @@ def find_problems(
         *_lanes(lanes, facts.at, is_explained=lanes_explained),
         *_objects(objects, facts.at, is_explained=apply_explained),
         *store_problems(facts),
+        *copy_problems(facts),
         *webhook_problems(facts),
         *model_problems(facts),
         *budget_problems(facts),
@@ -78,7 +82,7 @@ def _remotes(remotes: tuple[RemoteStatus, ...], stalled: list[str]) -> Iterator[
         text = each.detail or "it could not be asked"
         if each.name in _LANE_REMOTES and stalled:
             text = f"{text}; stalled: {_named(stalled)}"
-        remedy = f"tidegate doctor --only {each.name}"
+        remedy = f"tidegate doctor --only {_LOOKED_AT_WITH.get(each.name, each.name)}"
         # One miss may be a moment's pause of a machine; nobody is woken before the second one.
         severity = Severity.NOTICE if each.missed == 1 else None
         yield problem(code, text, remedy, subject=each.name, severity=severity, since=each.since)

@@ -9,7 +9,7 @@ from schemas.webhook.messages import WebhookState
 from schemas.webhook.status_facts import WebhookStanding
 from transforms.status.problem import problem
 
-_REMOTES = frozenset({"temporal", "warehouse", "operational", "s3", "kms"})
+_REMOTES = frozenset({"temporal", "warehouse", "read_copy", "operational", "s3", "kms"})
 """Without one of them nothing is posted."""
 
 

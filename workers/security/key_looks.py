@@ -61,7 +61,7 @@ class KeyLooks:
             for each in self._warehouse.with_copy():
                 with each.reading() as reading:
                     for counted in self._counts(reading, spec):
-                        tokens.append(counted)
+                        tokens.append(self._placed(each, counted))
                         if counted.key_id not in found:
                             problems.append(_unreadable(counted))
                     some, wrong = self._opened(reading, spec, ring)
@@ -75,9 +75,11 @@ class KeyLooks:
         known = {key.id: key for key in register.keys(self._org)} if register.known(self._org) else {}
         objects: defaultdict[str, list[str]] = defaultdict(list)
         if TOKEN_KEY in self._warehouse.existing_columns():
-            with self._warehouse.reading() as reading:
-                for name, key_id in reading.fetch(token_keys.list_token_keys()):
-                    objects[key_id].append(name)
+            for each in self._warehouse.with_copy():
+                with each.reading() as reading:
+                    for name, key_id in reading.fetch(token_keys.list_token_keys()):
+                        if name not in objects[key_id]:
+                            objects[key_id].append(name)
         ring = KeyRing(found.values()) if found else None
         return tuple(
             KeyView(
@@ -90,6 +92,11 @@ class KeyLooks:
             )
             for key_id in (ring.ids if ring else ())
         )
+
+    def _placed(self, where: Warehouse, counted: TokenCount) -> TokenCount:
+        """The count with the name of its store, where there are two."""
+        is_own = where is self._warehouse.with_copy()[-1]
+        return counted if is_own else counted.model_copy(update={"table": f"read copy {counted.table}"})
 
     def _counts(self, reading: Transaction, spec: ObjectSpec) -> list[TokenCount]:
         return [

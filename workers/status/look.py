@@ -15,15 +15,16 @@ from temporalio.client import Client
 from clients.database.key_register import DataKeyRegister
 from clients.salesforce.session import ServedVersions, served_versions
 from clients.storage.status_look import BucketLook, KeyLook
+from clients.warehouse.read_copy.look import CopyLook
 from clients.warehouse.status_look import WarehouseLook
 from clients.writeback.status_look import OperationalLook
 from schemas.errors import TidegateError
 from schemas.planner import Way
 from schemas.status import EngineStatus, Health
-from schemas.status_facts import LookFacts, WarehouseFacts
+from schemas.status_facts import CopiedObject, LookFacts, WarehouseFacts
 from schemas.writeback.status_facts import WritebackFacts
 from transforms.status.engine import engine_status
-from workers.addresses import operational_address, s3_address, warehouse_address
+from workers.addresses import operational_address, read_copy_address, s3_address, warehouse_address
 from workers.budget_summary import Budgets
 from workers.clients import catalogue_file, connect_temporal
 from workers.deployment.version import deployment_name
@@ -71,7 +72,11 @@ class StatusLook:
         store = s3_address(settings.s3)
         self._bucket = BucketLook(store)
         self._key = KeyLook(org, store, lambda: self._register.known(org))
+        self._copy: CopyLook | None = None
+        if settings.read_copy is not None:
+            self._copy = CopyLook(read_copy_address(settings.read_copy))
         self._threads = {
+            "read_copy": AskingThread("read_copy", self._abort_copy),
             "warehouse": AskingThread("warehouse", self._warehouse.abort),
             "operational": AskingThread("operational", self._operational.abort),
             "s3": AskingThread("s3"),
@@ -86,13 +91,14 @@ class StatusLook:
         """Ask every part now. Raises nothing."""
         began = time.monotonic()
         threads = self._threads
-        salesforce, temporal, warehouse, operational, s3, kms = await asyncio.gather(
+        salesforce, temporal, warehouse, operational, s3, kms, copied = await asyncio.gather(
             answered(self._ask_salesforce),
             self._ask_temporal(),
             answered(lambda: threads["warehouse"].ask(self._warehouse.ask)),
             answered(lambda: threads["operational"].ask(self._operational.ask)),
             answered(lambda: threads["s3"].ask(self._bucket.ask)),
             answered(lambda: threads["kms"].ask(self._key.ask)),
+            answered(self._ask_copy),
         )
         remotes: dict[str, Answer[object]] = {
             "salesforce": salesforce,
@@ -102,7 +108,11 @@ class StatusLook:
             "s3": s3,
             "kms": kms,
         }
-        facts = self._facts(remotes, temporal, warehouse, operational)
+        if self._copy is not None:
+            remotes["read_copy"] = copied
+        facts = self._facts(remotes, temporal, warehouse, operational).model_copy(
+            update={"copied": copied.value, "has_copy": self._copy is not None}
+        )
         status = engine_status(facts, timedelta(seconds=time.monotonic() - began))
         return Look(status, facts, temporal.budgets)
 
@@ -130,12 +140,22 @@ class StatusLook:
         """Give the connections back."""
         if self._threads["kms"].has_ended():
             self._register.close()
+        if self._copy is not None and self._threads["read_copy"].has_ended():
+            self._copy.close()
         for thread, close in (
             (self._threads["warehouse"], self._warehouse.close),
             (self._threads["operational"], self._operational.close),
         ):
             if thread.has_ended():
                 close()
+
+    async def _ask_copy(self) -> tuple[CopiedObject, ...] | None:
+        copy = self._copy
+        return None if copy is None else await self._threads["read_copy"].ask(copy.ask_copy)
+
+    def _abort_copy(self) -> None:
+        if self._copy is not None:
+            self._copy.abort()
 
     async def _ask_salesforce(self) -> ServedVersions:
         return await served_versions(self.settings.salesforce.login_url.rstrip("/"))

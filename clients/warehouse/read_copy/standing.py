@@ -21,6 +21,8 @@ from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ops_tables import COPIED_COLUMNS, ERASED_COLUMNS
 
 NOT_FILLED = "is not filled yet"
+FILLED_AFRESH = "it is being filled afresh"
+"""Stands in `differs` while a copy that was emptied is filled; no comparison takes it away."""
 _LOCK = "copied"
 _NAMES = ", ".join(column.sql for column in COPIED_COLUMNS)
 
@@ -43,6 +45,11 @@ class Standing(NamedTuple):
     """Last comparison with the warehouse. None = none yet."""
     differs: str | None
     """How the copy differs from the warehouse. None = it does not, as far as is known."""
+
+    @property
+    def is_being_filled(self) -> bool:
+        """True between the beginning and the end of a fill."""
+        return self.filled_at is None or self.after != "" or self.differs == FILLED_AFRESH
 
     @property
     def refusal(self) -> str | None:

@@ -8,6 +8,7 @@ from clients.warehouse.sql.apply import (
     ERASED,
     LEDGER,
     REBUILT,
+    TOUCHED,
     change_table,
     current_table,
     placeholders,
@@ -16,7 +17,7 @@ from schemas.catalogue import ObjectSpec
 from schemas.ops_tables import LEDGER_COLUMNS
 from schemas.tables import Column
 
-_DAY = "COALESCE(CAST(FLOOR(EXTRACT(EPOCH FROM c.last_modified_date) / 86400) AS BIGINT), -1)"
+_DAY = "CAST(FLOOR(EXTRACT(EPOCH FROM c.changed_at) / 86400) AS BIGINT)"
 
 
 def find_slice_end(spec: ObjectSpec, records: int) -> str:
@@ -49,8 +50,10 @@ def list_batches() -> str:
 
 
 def find_batches() -> str:
-    """The batches of an object in the ledger since a time; parameters: the object, the time."""
-    return f"SELECT batch FROM {LEDGER} WHERE object = %s AND committed_at >= %s"
+    """Batch and commit of an object's rows in the ledger since a time; parameters: the object, the
+    time.
+    """
+    return f"SELECT batch, committed_at FROM {LEDGER} WHERE object = %s AND committed_at >= %s"
 
 
 def find_recent_batches() -> str:
@@ -70,24 +73,41 @@ def list_erased() -> str:
     return f"SELECT record_id FROM {ERASED} WHERE object = %s"
 
 
-def sum_days(spec: ObjectSpec) -> str:
-    """By day of the last modification, -1 for none: records, deleted ones, versions, and the times
-    of their last changes.
+def find_touched(spec: ObjectSpec, count: int) -> str:
+    """The records that `count` batches brought changes of, by the change log since a time;
+    parameters: the time, the batches.
     """
-    changed = "SUM(CAST(FLOOR(EXTRACT(EPOCH FROM c.changed_at)) AS BIGINT))"
+    return (
+        f"SELECT DISTINCT c.record_id FROM {change_table(spec)} AS c "
+        f"WHERE c.applied_at >= %s AND c.batch IN ({placeholders(count)})"
+    )
+
+
+def sum_days(spec: ObjectSpec) -> str:
+    """By day of the last change: records, deleted ones, versions, and seconds of the days, of all
+    records but those of `TOUCHED`.
+    """
+    second = "SUM(CAST(FLOOR(EXTRACT(EPOCH FROM c.changed_at)) AS BIGINT))"
     deleted = "SUM(CASE WHEN c.is_deleted THEN 1 ELSE 0 END)"
     return (
-        f"SELECT {_DAY}, COUNT(*), {deleted}, SUM(c.version), {changed} FROM {current_table(spec)} AS c GROUP BY 1"
+        f"SELECT {_DAY}, COUNT(*), {deleted}, SUM(c.version), {second} "
+        f"FROM {_others(spec)} GROUP BY {_DAY}"
     )
 
 
 def list_day(spec: ObjectSpec) -> str:
-    """Record, place of its last change, version, whether it is deleted, and the batch, of a day;
-    parameter: the day.
+    """Record, place of its last change, version, and whether it is deleted, of a day but for
+    `TOUCHED`; parameter: the day.
     """
     return (
-        "SELECT c.record_id, c.last_change_order, c.version, c.is_deleted, c.batch "
-        f"FROM {current_table(spec)} AS c WHERE {_DAY} = %s"
+        f"SELECT c.record_id, c.last_change_order, c.version, c.is_deleted FROM {_others(spec)} AND {_DAY} = %s"
+    )
+
+
+def _others(spec: ObjectSpec) -> str:
+    return (
+        f"{current_table(spec)} AS c LEFT JOIN {TOUCHED} AS t ON t.record_id = c.record_id "
+        "WHERE t.record_id IS NULL"
     )
 
 

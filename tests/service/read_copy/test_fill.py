@@ -36,7 +36,7 @@ async def before(road: CopiedRoad, warehouse: CopiedWarehouse) -> None:
 
 
 def filler(road: CopiedRoad, warehouse: CopiedWarehouse) -> CopyFiller:
-    return CopyFiller(warehouse, road.catalogue, road.protector(), records_at_once=1)
+    return CopyFiller(warehouse, road.catalogue, road.protector(), records_at_once=1, pause=0)
 
 
 async def test_a_fill_makes_the_copy_equal_while_batches_are_applied(
