@@ -14,8 +14,8 @@ import typer
 from pydantic import SecretStr, ValidationError
 from rich.table import Table
 
-from cli.language.grammar import CommandApp
 from activities.read_copy.fill import FilledCopy
+from cli.language.grammar import CommandApp
 from cli.options import DEFAULT_HOME, By, Home, Reason, SettingsFile, acting_user
 from cli.output import EXIT_FAILED, OUT, TALK, AsJson, print_json, say
 from cli.state import local_settings
@@ -25,7 +25,7 @@ from schemas.errors import SettingsError
 from schemas.model.export import TABLES
 from schemas.settings.services import WarehouseSettings
 from workers.clients import decided_catalogue, open_warehouse
-from workers.read_copy import copy_commands
+from workers.read_copy.commands import copy_commands
 from workers.settings import Settings
 from workers.warehouse_verify.answers import Answer, Verdict
 from workers.warehouse_verify.run import verify as ask_everything
@@ -33,7 +33,7 @@ from workers.warehouse_verify.run import verify as ask_everything
 _STYLES = {Verdict.HELD: "green", Verdict.FAILED: "bold red", Verdict.TOLD: ""}
 
 app = CommandApp(
-    about="Ask the warehouse what the engine relies on, export its tables, fill its read copy.\n\nExample: tidegate warehouse verify"
+    about="Ask the warehouse what the engine relies on; export and copy it.\n\nExample: tidegate warehouse verify"
 )
 
 
@@ -129,7 +129,7 @@ def fill(
 
     Records are read from the copy from then on. Ends with 1 when one differs from the warehouse.
 
-    Example: tidegate warehouse fill Case Contact --reason "the copy is new"
+    Example: tidegate warehouse fill all --reason "the copy is new"
     """
     who, done = acting_user(by), []
     with copy_commands(local_settings(settings, home)) as commands:
@@ -138,7 +138,7 @@ def fill(
             with TALK.status(f"{name}: looking") as status:
 
                 def tell(records: int, name: str = name) -> None:
-                    status.update(f"{name}: {records:,} records")  # noqa: B023 -- called before the next
+                    status.update(f"{name}: {records:,} records")
 
                 done.append(commands.fill(name, afresh=afresh, by=who, reason=reason, tell=tell))
             say(_filled(done[-1]))

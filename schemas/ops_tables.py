@@ -121,9 +121,11 @@ ERASED_COLUMNS = (
 """`ops.erased`: a row a record whose values were erased, and are written nowhere any more."""
 COPIED_COLUMNS = (
     Column("object", Kind.TEXT, NAME_SIZE, required=True),  # names the row
-    Column("table_name", Kind.TEXT, NAME_SIZE, required=True),  # that the object's tables begin with
+    # that the object's tables begin with
+    Column("table_name", Kind.TEXT, NAME_SIZE, required=True),
     Column("began_at", Kind.TIMESTAMP, required=True),  # of the last fill
-    Column("after", Kind.TEXT, ID_SIZE, required=True),  # the last record that this fill has brought
+    # the last record that this fill has brought
+    Column("after", Kind.TEXT, ID_SIZE, required=True),
     Column("records", Kind.INTEGER, required=True),  # that this fill has brought
     Column("filled_at", Kind.TIMESTAMP),  # null: before the end of the first fill
     Column("checked_at", Kind.TIMESTAMP),  # last comparison with the warehouse

@@ -12,6 +12,7 @@ from schemas.backfill import HUNG_AFTER
 from schemas.deployment import DeploymentStatus
 from schemas.governor import Forecast
 from schemas.message import Message
+from schemas.read_copy import CopyFacts
 from schemas.security.retention import RetentionPolicy
 from schemas.status import RemoteStatus, RoleStatus
 from schemas.writeback.status_facts import WritebackFacts
@@ -231,20 +232,6 @@ class WarehouseFacts(Message):
     archive: ArchiveFacts | None = None
 
 
-class CopiedObject(Message):
-    """How an object stands in the read copy."""
-
-    object: str
-    filled_at: AwareDatetime | None
-    """None: its first fill has not ended."""
-    checked_at: AwareDatetime | None
-    """When it was last compared with the warehouse. None: never."""
-    differs: str | None
-    """How it differs from the warehouse. None: it does not, as far as is known."""
-    newest_change_at: AwareDatetime | None
-    """Of the last day. None: nothing was applied."""
-
-
 class FailedRun(Message):
     """A run that failed within the last 24 hours and was not started again."""
 
@@ -290,10 +277,7 @@ class LookFacts(Message):
     lanes: tuple[LaneFacts, ...] | None = None
     backlog: tuple[LaneBacklog, ...] | None = None
     warehouse: WarehouseFacts | None = None
-    copied: tuple[CopiedObject, ...] | None = None
-    """None: there is no read copy, or it did not answer."""
-    has_copy: bool = False
-    """True = the settings name a read copy."""
+    copied: CopyFacts = CopyFacts()
     writebacks: WritebackFacts | None = None
     governor: Literal["running", "not started", "silent"] | None = None
     forecasts: tuple[Forecast, ...] = ()

@@ -35,7 +35,13 @@ from schemas.errors import SettingsError, StatementError, TidegateError
 from schemas.security.erasure import HEARD_EVERY
 from transforms.catalogue.warehouse_names import within
 from transforms.pii import Protector
-from workers.addresses import operational_address, read_copy_address, s3_address, temporal_address, warehouse_address
+from workers.addresses import (
+    operational_address,
+    read_copy_address,
+    s3_address,
+    temporal_address,
+    warehouse_address,
+)
 from workers.security.keys import open_key_ring
 from workers.security.origins import OriginInterceptor
 from workers.settings import Settings

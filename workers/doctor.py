@@ -18,7 +18,7 @@ from clients.doctor.operational import examine_store
 from clients.doctor.org_events import Streamed
 from clients.doctor.restored import Stores, examine_audit_log, examine_ledger
 from clients.doctor.run_check import DoctorDeadline, asked
-from clients.doctor.warehouse import WarehouseAddress, examine_warehouse
+from clients.doctor.warehouse import WarehouseAddress
 from clients.storage.objects import ObjectStore
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.doctor import (
@@ -36,9 +36,10 @@ from schemas.doctor import (
 from schemas.errors import CatalogueError, SettingsError, TidegateError
 from schemas.planner import Way
 from schemas.settings.ingest import LaneSettings
-from workers.addresses import operational_address, read_copy_address, s3_address, warehouse_address
+from workers.addresses import operational_address, s3_address, warehouse_address
 from workers.clients import connect_temporal
 from workers.doctor_org import OrgLook
+from workers.read_copy.doctor import examine_with_copy
 from workers.security.anchoring import open_anchors
 from workers.settings import Settings
 
@@ -183,10 +184,10 @@ def _stores(
         Remote.WAREHOUSE: lambda: _then(
             asked(
                 "warehouse.connection",
-                lambda: in_daemon_thread(examine_warehouse, warehouse, catalogue),
+                lambda: in_daemon_thread(examine_with_copy, settings, warehouse, catalogue),
                 deadline,
             ),
-            lambda: _behind_warehouse(settings, catalogue, connection, deadline),
+            lambda: _ledger(settings, connection, deadline),
         ),
         Remote.OPERATIONAL: lambda: _then(
             asked("operational.connection", lambda: in_daemon_thread(examine_store, store), deadline),
@@ -203,38 +204,6 @@ async def _then(
     """
     found = await first
     return found + await more() if all(each.state is State.OK for each in found) else found
-
-
-async def _behind_warehouse(
-    settings: Settings,
-    catalogue: Catalogue | None,
-    connection: "asyncio.Task[Client | None]",
-    deadline: DoctorDeadline,
-) -> list[CheckResult]:
-    """The read copy, where there is one, and the ledger."""
-    return [
-        *await _read_copy(settings, catalogue, deadline),
-        *await _ledger(settings, connection, deadline),
-    ]
-
-
-async def _read_copy(
-    settings: Settings, catalogue: Catalogue | None, deadline: DoctorDeadline
-) -> list[CheckResult]:
-    """The read copy, as the PostgreSQL warehouse that it is."""
-    if settings.read_copy is None:
-        return []
-    address = WarehouseAddress("postgres", read_copy_address(settings.read_copy))
-    found = await asked(
-        "warehouse.connection", lambda: in_daemon_thread(examine_warehouse, address, catalogue), deadline
-    )
-    return [_of_copy(each) for each in found]
-
-
-def _of_copy(found: CheckResult) -> CheckResult:
-    where = f"the read copy, {found.where}" if found.where else "the read copy"
-    remedy = found.remedy.replace("TIDEGATE_WAREHOUSE__", "TIDEGATE_READ_COPY__")
-    return found.model_copy(update={"where": where, "remedy": remedy})
 
 
 async def _ledger(

@@ -102,7 +102,7 @@ async def _start(
     await stack.enter_async_context(proving_acts_of_workflows(settings))
     await stack.enter_async_context(keeping_anchors(settings, parts.audit))
     if role.includes(Role.BACKFILL):
-        from workers.read_copy import checking_copy
+        from workers.read_copy.checking import checking_copy
 
         await stack.enter_async_context(checking_copy(parts.warehouse, parts.catalogue))
     await start(governor_worker(client, deployment))

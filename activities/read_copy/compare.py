@@ -25,7 +25,9 @@ from schemas.catalogue import ObjectSpec
 
 LEDGER_COMPARED = timedelta(days=2)
 LEDGER_BROUGHT = timedelta(days=3)
-"""A fill brings more of the ledger than is compared: clocks differ, and a comparison begins later."""
+"""A fill brings more of the ledger than is compared: clocks differ, and a comparison begins
+later.
+"""
 _BEFORE_COMMIT = timedelta(hours=1)
 """Changes are stamped before their batch is committed."""
 _DAYS_LISTED = 60

@@ -154,7 +154,7 @@ def drop_plain_rows(parts: RetentionParts, task: RetentionTask, now: datetime, t
     if row is None or row.state != MonthState.VERIFIED:
         return TaskDone(task=task, note="nothing to drop")
     compare_month(parts, row, tell)
-    source, gone = parts.source(task.target), 0
+    source, gone, rows = parts.source(task.target), 0, 0
     for span in Month.parse(task.month).days() if row.files else ():
         for each in parts.warehouse.with_copy():
             with each.transaction() as transaction:

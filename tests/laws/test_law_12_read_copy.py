@@ -57,9 +57,7 @@ def road(warehouse: CopiedWarehouse, store: ObjectStore) -> CopiedRoad:
 
 def contact(number: int, record: str, kind: str = "UPDATE", **fields: Any) -> dict[str, Any]:
     values = {"Name": {"LastName": f"{record} person"}, "Email": f"{record}@example.org", **stamps()}
-    return event(
-        number, values | fields, object_name="Contact", change_type=kind, record_ids=[record]
-    )
+    return event(number, values | fields, object_name="Contact", change_type=kind, record_ids=[record])
 
 
 def rows(dsn: str, query: str) -> list[tuple[Any, ...]]:
@@ -70,7 +68,8 @@ def rows(dsn: str, query: str) -> list[tuple[Any, ...]]:
 def everything(dsn: str) -> str:
     """Every row of every table of a database, as one text."""
     tables = rows(
-        dsn, "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname IN ('curated', 'audit', 'ops')"
+        dsn,
+        "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname IN ('curated', 'audit', 'ops')",
     )
     return "\n".join(str(rows(dsn, f"SELECT t::text FROM {table} AS t")) for (table,) in tables)
 

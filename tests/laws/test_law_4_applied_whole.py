@@ -97,6 +97,9 @@ class FailingWarehouse:
     def reclaim(self, tables: Sequence[str], *, rewrite: bool = False) -> None:
         self._inner.reclaim(tables, rewrite=rewrite)
 
+    def with_copy(self) -> Sequence[Warehouse]:
+        return (as_warehouse(self),)
+
     def close(self) -> None:
         self._inner.close()
 

@@ -44,6 +44,7 @@ CODES = {
     "ObjectHeldError",
     "ObjectMissingError",
     "RateLimitedError",
+    "ReadCopyError",
     "ReplayExpiredError",
     "RowsMissingError",
     "RunExistsError",
@@ -89,6 +90,7 @@ EXAMPLES: dict[type[TidegateError], tuple[TidegateError, str]] = {
         (errors.SessionEndedError(detail="d"), "ends the integration user's sessions."),
         (errors.StaleCatalogueError(object_name="Case"), "The step is tried again by itself."),
         (
+            errors.ReadCopyError(object_name="Case", because="is not filled yet"),
             errors.ObjectHeldError(object_name="Case", reason="9 of 10 changes break rules."),
             "`tidegate quality release Case --reason …`.",
         ),

@@ -93,6 +93,7 @@ CAPABILITIES: dict[str, dict[str, set[str]]] = {
         "model": {"runtime"},
         "planner": set(),
         "quality": {"request_reread"},
+        "read_copy": {"apply"},
         "reconcile": {"apply", "runtime"},
         "repair": {"quality", "request_reread", "runtime"},
         "replay": {"apply", "request_reread", "runtime"},

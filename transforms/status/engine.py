@@ -89,7 +89,7 @@ def _unknown(facts: LookFacts, warehouse: WarehouseFacts) -> list[str]:
         "backlog": facts.backlog,
         "writebacks": facts.writebacks,
         "budgets": facts.governor,
-        **({"read copy": facts.copied} if facts.has_copy else {}),
+        **({"read copy": facts.copied.objects} if facts.copied.is_set else {}),
         **({"model": facts.model} if facts.model_interval is not None else {}),
         "backfills": facts.failed_runs,
         "erasures": facts.stuck_erasures,

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+from schemas.read_copy import CopiedObject
 from schemas.status import FRESHNESS_TARGET, Problem, Severity
-from schemas.status_facts import CopiedObject, LookFacts
+from schemas.status_facts import LookFacts
 from transforms.status.problem import problem
 
 _UNCHECKED = timedelta(hours=3)
@@ -15,9 +16,9 @@ def copy_problems(facts: LookFacts) -> Iterator[Problem]:
     """Those of every object of the copy; none where there is no copy, or where it did not answer,
     which is a problem of its remote.
     """
-    if facts.copied is None:
+    if facts.copied.objects is None:
         return
-    known = {each.object: each for each in facts.copied}
+    known = {each.object: each for each in facts.copied.objects}
     for name in facts.objects:
         each = known.get(name)
         if each is None or each.filled_at is None:

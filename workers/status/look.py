@@ -20,8 +20,9 @@ from clients.warehouse.status_look import WarehouseLook
 from clients.writeback.status_look import OperationalLook
 from schemas.errors import TidegateError
 from schemas.planner import Way
+from schemas.read_copy import CopiedObject, CopyFacts
 from schemas.status import EngineStatus, Health
-from schemas.status_facts import CopiedObject, LookFacts, WarehouseFacts
+from schemas.status_facts import LookFacts, WarehouseFacts
 from schemas.writeback.status_facts import WritebackFacts
 from transforms.status.engine import engine_status
 from workers.addresses import operational_address, read_copy_address, s3_address, warehouse_address
@@ -91,15 +92,16 @@ class StatusLook:
         """Ask every part now. Raises nothing."""
         began = time.monotonic()
         threads = self._threads
-        salesforce, temporal, warehouse, operational, s3, kms, copied = await asyncio.gather(
+        copying = asyncio.ensure_future(answered(self._ask_copy))
+        salesforce, temporal, warehouse, operational, s3, kms = await asyncio.gather(
             answered(self._ask_salesforce),
             self._ask_temporal(),
             answered(lambda: threads["warehouse"].ask(self._warehouse.ask)),
             answered(lambda: threads["operational"].ask(self._operational.ask)),
             answered(lambda: threads["s3"].ask(self._bucket.ask)),
             answered(lambda: threads["kms"].ask(self._key.ask)),
-            answered(self._ask_copy),
         )
+        copied = await copying
         remotes: dict[str, Answer[object]] = {
             "salesforce": salesforce,
             "temporal": temporal.reached,
@@ -111,7 +113,7 @@ class StatusLook:
         if self._copy is not None:
             remotes["read_copy"] = copied
         facts = self._facts(remotes, temporal, warehouse, operational).model_copy(
-            update={"copied": copied.value, "has_copy": self._copy is not None}
+            update={"copied": CopyFacts(is_set=self._copy is not None, objects=copied.value)}
         )
         status = engine_status(facts, timedelta(seconds=time.monotonic() - began))
         return Look(status, facts, temporal.budgets)

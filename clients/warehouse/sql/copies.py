@@ -90,8 +90,7 @@ def sum_days(spec: ObjectSpec) -> str:
     second = "SUM(CAST(FLOOR(EXTRACT(EPOCH FROM c.changed_at)) AS BIGINT))"
     deleted = "SUM(CASE WHEN c.is_deleted THEN 1 ELSE 0 END)"
     return (
-        f"SELECT {_DAY}, COUNT(*), {deleted}, SUM(c.version), {second} "
-        f"FROM {_others(spec)} GROUP BY {_DAY}"
+        f"SELECT {_DAY}, COUNT(*), {deleted}, SUM(c.version), {second} FROM {_others(spec)} GROUP BY {_DAY}"
     )
 
 
@@ -99,9 +98,7 @@ def list_day(spec: ObjectSpec) -> str:
     """Record, place of its last change, version, and whether it is deleted, of a day but for
     `TOUCHED`; parameter: the day.
     """
-    return (
-        f"SELECT c.record_id, c.last_change_order, c.version, c.is_deleted FROM {_others(spec)} AND {_DAY} = %s"
-    )
+    return f"SELECT c.record_id, c.last_change_order, c.version, c.is_deleted FROM {_others(spec)} AND {_DAY} = %s"
 
 
 def _others(spec: ObjectSpec) -> str:

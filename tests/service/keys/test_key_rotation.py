@@ -18,6 +18,7 @@ from activities.reconcile.verify_fold import _compare
 from clients.database.key_register import DataKeyRegister
 from clients.storage.data_key import DataKeys, org_key_ring
 from clients.storage.objects import ObjectStore, S3Address
+from clients.warehouse import Warehouse
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.sql.apply import change_table, current_table, history_table
 from schemas.security.keys import BeginRotationInput, ReencryptCounts, ReencryptInput
@@ -38,9 +39,7 @@ def record(number: int) -> str:
 class Rotating:
     """One org whose key is rotated."""
 
-    def __init__(
-        self, store: ObjectStore, address: S3Address, warehouse: PostgresWarehouse, dsn: str
-    ) -> None:
+    def __init__(self, store: ObjectStore, address: S3Address, warehouse: Warehouse, dsn: str) -> None:
         self.org = f"00D{uuid.uuid4().hex[:15]}"
         self.warehouse = warehouse
         self.store = store

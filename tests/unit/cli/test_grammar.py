@@ -45,6 +45,7 @@ ACTS |= {
     "refresh",
     "drift",
     "recheck",
+    "fill",
     "set-current",
     "ramp",
 }

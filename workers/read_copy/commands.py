@@ -1,22 +1,18 @@
-"""From settings to the read copy: its look every minute, and what the commands ask for."""
+"""What an operator asks of the read copy."""
 
-import asyncio
-import logging
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from activities.read_copy.check import check_copy
 from activities.read_copy.fill import CopyFiller, FilledCopy, Tell
-from clients.concurrency import run_to_completion
 from clients.database.audit_log import AuditLog
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
 from clients.warehouse.live_catalogue import LiveCatalogue
 from clients.warehouse.read_copy.standing import Standing, standings
 from schemas.catalogue import Catalogue
-from schemas.errors import SettingsError, TidegateError
+from schemas.errors import SettingsError
 from schemas.ingest.messages import Act
 from transforms.pii import Protector
 from workers.addresses import operational_address, s3_address
@@ -24,35 +20,10 @@ from workers.clients import catalogue_file, open_warehouse
 from workers.security.keys import open_key_ring
 from workers.settings import Settings
 
-_LOG = logging.getLogger(__name__)
-_CHECKED_EVERY = timedelta(minutes=1)
 _NO_COPY = (
     "This engine has no read copy. Set TIDEGATE_READ_COPY__DSN to a PostgreSQL database for it, "
     "and run `tidegate migrate`."
 )
-
-
-@asynccontextmanager
-async def checking_copy(warehouse: Warehouse, catalogue: Catalogue) -> AsyncIterator[None]:
-    """Look at the read copy every minute, until left; nothing where there is none."""
-
-    async def check() -> None:
-        while True:
-            await asyncio.sleep(_CHECKED_EVERY.total_seconds())
-            try:
-                await run_to_completion(asyncio.to_thread(check_copy, warehouse, catalogue))
-            except TidegateError as error:
-                _LOG.warning("the read copy cannot be compared now: %s", error)
-
-    if len(warehouse.with_copy()) == 1:
-        yield
-        return
-    task = asyncio.create_task(check())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""The read copy of an engine: its look every minute, and the commands about it."""
