@@ -113,7 +113,7 @@ def export(
 @app.command("fill")
 def fill(
     object_name: Annotated[
-        list[str], typer.Argument(metavar="OBJECT…", help="API names, or `all` for every object.")
+        list[str], typer.Argument(metavar="OBJECT...", help="API names, or `all` for every object.")
     ],
     afresh: Annotated[
         bool, typer.Option("--afresh", help="Empty the object's copy first. Until the end it is not read.")

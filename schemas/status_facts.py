@@ -12,7 +12,7 @@ from schemas.backfill import HUNG_AFTER
 from schemas.deployment import DeploymentStatus
 from schemas.governor import Forecast
 from schemas.message import Message
-from schemas.read_copy import CopyFacts
+from schemas.read_copy.status_facts import CopyFacts
 from schemas.security.retention import RetentionPolicy
 from schemas.status import RemoteStatus, RoleStatus
 from schemas.writeback.status_facts import WritebackFacts
@@ -293,8 +293,7 @@ class LookFacts(Message):
     """Between two reconciliations of an object; None: none are scheduled."""
     objects: tuple[str, ...] = ()
     """Of the catalogue."""
-    retention: RetentionPolicy | None = None
-    """None: no retention is scheduled."""
+    retention: RetentionPolicy | None = None  # none is scheduled
     model: ModelStanding | None = None
     """None where no builds of the model are scheduled, too."""
     model_interval: timedelta | None = None

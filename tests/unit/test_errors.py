@@ -91,6 +91,9 @@ EXAMPLES: dict[type[TidegateError], tuple[TidegateError, str]] = {
         (errors.StaleCatalogueError(object_name="Case"), "The step is tried again by itself."),
         (
             errors.ReadCopyError(object_name="Case", because="is not filled yet"),
+            "ask again when it is done.",
+        ),
+        (
             errors.ObjectHeldError(object_name="Case", reason="9 of 10 changes break rules."),
             "`tidegate quality release Case --reason …`.",
         ),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from schemas.read_copy import CopiedObject
+from schemas.read_copy.status_facts import CopiedObject
 from schemas.status import FRESHNESS_TARGET, Problem, Severity
 from schemas.status_facts import LookFacts
 from transforms.status.problem import problem

@@ -20,7 +20,7 @@ from clients.warehouse.status_look import WarehouseLook
 from clients.writeback.status_look import OperationalLook
 from schemas.errors import TidegateError
 from schemas.planner import Way
-from schemas.read_copy import CopiedObject, CopyFacts
+from schemas.read_copy.status_facts import CopiedObject, CopyFacts
 from schemas.status import EngineStatus, Health
 from schemas.status_facts import LookFacts, WarehouseFacts
 from schemas.writeback.status_facts import WritebackFacts

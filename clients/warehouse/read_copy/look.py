@@ -8,7 +8,7 @@ from clients.warehouse.read_copy.standing import Standing, list_standings
 from clients.warehouse.sql import status as sql
 from clients.warehouse.status_look import Fetch, WarehouseLook, ago, asked
 from schemas.errors import UnavailableError
-from schemas.read_copy import CopiedObject
+from schemas.read_copy.status_facts import CopiedObject
 
 _SYSTEM = "the read copy"
 

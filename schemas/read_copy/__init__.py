@@ -1,0 +1,1 @@
+"""The read copy: how it stands."""
