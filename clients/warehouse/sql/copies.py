@@ -113,6 +113,11 @@ def empty(table: str) -> str:
     return f"DELETE FROM {table}"
 
 
+def forget_batches() -> str:
+    """Take an object's rows out of the ledger; parameter: the object."""
+    return f"DELETE FROM {LEDGER} WHERE object = %s"
+
+
 def find_behind(spec: ObjectSpec) -> str:
     """As `find_places`, of the change log."""
     return find_places(change_table(spec))

@@ -14,6 +14,7 @@ from activities.apply import activities
 from activities.apply.group_commit import GroupCommit
 from activities.apply.steps import GroupFailedError
 from activities.apply.turn_commit import TurnCommit
+from clients.warehouse.postgres import PostgresWarehouse
 from schemas.errors import StatementError, UnavailableError
 from schemas.ingest.messages import ApplyInput, ApplyResult
 from schemas.settings.services import USUAL_TURN_SECONDS, WarehouseSettings
@@ -199,7 +200,8 @@ def test_redshift_takes_turns_unless_the_settings_say_otherwise(
 
 @pytest.mark.parametrize(("seconds", "kind"), [(0, GroupCommit), (30, TurnCommit)])
 def test_the_activities_commit_by_turns_where_there_are_some(seconds: float, kind: type) -> None:
-    nothing: Any = SimpleNamespace(warehouse=None, store=None, catalogue=None, protector=None)
+    warehouse = PostgresWarehouse("postgresql://nowhere")
+    nothing: Any = SimpleNamespace(warehouse=warehouse, store=None, catalogue=None, protector=None)
     *_, apply_batch = activities(nothing, turn_seconds=seconds)
     owner: Any = apply_batch
     assert type(owner.__self__.group_commit) is kind

@@ -19,6 +19,7 @@ from clients.warehouse.shadow import schemas as shadow_schemas, sql as shadow_sq
 from clients.warehouse.sql import (
     apply,
     changes_ahead,
+    copies,
     erasure,
     holds,
     ledger,
@@ -49,6 +50,7 @@ COMPARED = {t: c for spec in SPECS for t, c in shadow_sql.compared_tables(spec).
 MODULES = (
     apply,
     changes_ahead,
+    copies,
     erasure,
     holds,
     ledger,
