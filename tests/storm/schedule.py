@@ -37,7 +37,9 @@ _MINUTES = 40
 _SETTLE_SECONDS = 600.0
 _MOST_STEPS = 400_000
 _COLLECT_EVERY = 8
-"""Schedules after which what they left is collected: a tenth of a schedule's time, done each time."""
+"""Schedules after which what they left is collected: a tenth of a schedule's time, done each
+time.
+"""
 
 
 @dataclass(frozen=True)

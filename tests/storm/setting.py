@@ -31,7 +31,8 @@ def storm_parts(port: int | None = None) -> Iterator[Parts]:
     folder = Path(tempfile.mkdtemp(prefix="tidegate-storm-", dir=_MEMORY if _MEMORY.is_dir() else None))
     folder.chmod(0o755)
     group = ProcessGroup(folder)
-    pa.set_cpu_count(1)  # tables of a few rows: handing them to other threads costs more than the work
+    # tables of a few rows: handing them to other threads costs more than the work
+    pa.set_cpu_count(1)
     try:
         if port is None:
             port = free_port()

@@ -40,7 +40,8 @@ class Token:
     """Of the last character."""
 
 
-# Every character beyond ASCII belongs to a name: https://docs.aws.amazon.com/redshift/latest/dg/r_names.html
+# Every character beyond ASCII belongs to a name:
+# https://docs.aws.amazon.com/redshift/latest/dg/r_names.html
 _PATTERN = re.compile(
     r"""(?P<blank>[ \t\r\n\f\v]+|--[^\n]*|/\*.*?\*/)
       | (?P<text>'(?:[^'\\]|''|\\.)*')

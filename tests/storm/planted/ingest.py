@@ -92,8 +92,8 @@ def _gap_not_read_again() -> AbstractContextManager[object]:
 
 
 def _change_without_a_mark() -> AbstractContextManager[object]:
-    """A workflow's new code runs in the histories of the release before: a replay asks for something
-    else.
+    """A workflow's new code runs in the histories of the release before: a replay asks for
+    something else.
     """
     real = workflow.patched
     return patch.object(workflow, "patched", lambda mark: workflow.unsafe.is_replaying() or real(mark))
