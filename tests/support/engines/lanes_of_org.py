@@ -27,6 +27,7 @@ from schemas.ingest.messages import LaneInput
 from schemas.planner import Way
 from schemas.settings.ingest import LaneSettings
 from schemas.settings.salesforce import SalesforceSettings
+from tests.support.engines.bounded import bounded
 from tests.support.engines.served_org import ServedOrg, served_org
 from tests.support.engines.wiring import by_queue
 from workers.roles import sandboxed_runner
@@ -127,7 +128,7 @@ async def serving_lanes(clients: Clients, folder: Path, **budgets: Any) -> Async
                 interceptors=[ErrorTranslationInterceptor()],
                 max_heartbeat_throttle_interval=timedelta(seconds=0.1),
             )
-            await stack.enter_async_context(worker)
+            await stack.enter_async_context(bounded(worker))
         yield OrgLanes(clients.temporal, served, org, settings, tag)
 
 

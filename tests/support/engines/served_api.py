@@ -31,6 +31,7 @@ from schemas.security.access import CallerRole
 from tests.support.builders.decided import decide
 from tests.support.builders.s3_settings import s3_settings
 from tests.support.builders.waiting import SLOWNESS
+from tests.support.engines.bounded import bounded
 from tests.support.engines.served_org import QuietServer
 from tests.support.scripted.scripted import ScriptedFollower
 from tests.support.scripted.scripted_backfill import ScriptedReader
@@ -162,7 +163,7 @@ async def served_api(client: Client, temporal: str, dsn: str, s3: S3Address) -> 
         stack.callback(audit.close)
         stack.push_async_callback(_end_all, client)
         for worker in _workers(client, audit, reader, follower, ScriptedPreview(ObjectStore(s3))):
-            await stack.enter_async_context(worker)
+            await stack.enter_async_context(bounded(worker))
         await stack.enter_async_context(governor_worker(client, maximum=10_000))
         url = await stack.enter_async_context(serving_api(settings))
         http = await stack.enter_async_context(

@@ -33,6 +33,7 @@ from schemas import names
 from schemas.backfill import BackfillInput, BackfillState
 from schemas.catalogue import Catalogue, default_catalogue
 from tests.support.builders.bus import protector
+from tests.support.engines.bounded import bounded
 from tests.support.engines.served_org import ServedOrg
 from tests.support.engines.wiring import by_queue, owner
 from transforms.pii import Protector
@@ -162,5 +163,5 @@ async def serving_engine(engine: SmallEngine) -> AsyncIterator[SmallEngine]:
                 interceptors=[ErrorTranslationInterceptor()],
                 max_heartbeat_throttle_interval=timedelta(seconds=0.1),
             )
-            await stack.enter_async_context(worker)
+            await stack.enter_async_context(bounded(worker))
         yield engine

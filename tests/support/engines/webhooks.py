@@ -33,7 +33,7 @@ from schemas.webhook.messages import WebhookView
 from tests.support.builders.bus import protector
 from tests.support.builders.waiting import SLOWNESS
 from tests.support.engines.applied_records import AppliedRecords
-from workers.queues.bounded_worker import BoundedWorker
+from tests.support.engines.bounded import bounded
 from workers.roles import sandboxed_runner
 from workers.security.opened_values import OpenedValues
 from workers.webhook.control import places
@@ -145,6 +145,5 @@ async def delivering(engine: WebhookEngine) -> AsyncIterator[None]:
         interceptors=[ErrorTranslationInterceptor()],
         max_heartbeat_throttle_interval=timedelta(milliseconds=500),
     )
-    most = 10 + SLOWNESS
-    async with BoundedWorker(workflows, most), BoundedWorker(activities, most):
+    async with bounded(workflows), bounded(activities):
         yield

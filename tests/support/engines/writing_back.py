@@ -30,6 +30,7 @@ from schemas.settings.writeback import WritebackSettings
 from schemas.writeback.messages import Accepted, Intake, QueueInput
 from tests.support.builders.waiting import until
 from tests.support.builders.writebacks import asked, checks
+from tests.support.engines.bounded import bounded
 from tests.support.engines.small_engine import SmallEngine
 from tests.support.engines.wiring import owner
 from transforms.writeback.batching import BatchingConfig
@@ -167,7 +168,7 @@ async def writing(engine: SmallEngine, settings: WritebackSettings = AT_ONCE) ->
         stack.callback(store.close)
         stack.callback(intake.close)
         stack.push_async_callback(_quiet, store)
-        await stack.enter_async_context(worker)
+        await stack.enter_async_context(bounded(worker))
         writer = WritingEngine(
             engine,
             store,
