@@ -1,6 +1,6 @@
 """A worker of the Temporal SDK whose end takes a bounded time.
 
-With temporalio 1.35 the end hangs now and then, once in some twenty ends of a worker whose steps
+With temporalio 1.35 the end hangs now and then, once in some thirty ends of a worker whose steps
 send heartbeats: `finalize_shutdown` of the SDK's core does not return, though every step is
 answered, no request is under way and no slot is taken. There is nothing left to lose then.
 """
