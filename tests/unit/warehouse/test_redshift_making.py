@@ -2,13 +2,13 @@
 the cluster, whose answers no lock keeps in order.
 """
 
+import time
 from collections.abc import Iterable
 from typing import Any
 
 import psycopg
 import pytest
 
-from clients.warehouse import redshift_making
 from clients.warehouse.redshift_making import (
     MOST_ATTEMPTS,
     make_view_with_others,
@@ -43,7 +43,7 @@ class TurnedConnection:
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     found: list[float] = []
-    monkeypatch.setattr(redshift_making.time, "sleep", found.append)
+    monkeypatch.setattr(time, "sleep", found.append)
     return found
 
 
