@@ -18,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sandbox.org.server.app import build_app
 from tests.sandbox.naive_org import BOOLEAN, DATE, FIELDS, NUMBER, REFERENCE, TEXT, Condition, NaiveOrg
 from tests.sandbox.org_in_process import http_client, new_org
+from tests.support.builders.examples import examples
 
 V = "/services/data/v67.0"
 
@@ -283,7 +284,7 @@ def _from_csv(text: str, like: Any) -> Any:
 
 
 OrgBesideNaiveOrg.TestCase.settings = settings(
-    max_examples=25,
+    max_examples=examples(8),
     stateful_step_count=20,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

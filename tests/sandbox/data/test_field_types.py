@@ -13,6 +13,7 @@ from sandbox.org.state.org import Org
 from tests.sandbox import every_type as types
 from tests.sandbox.bulk_org import V, bulk_client, rows_of, until
 from tests.sandbox.org_in_process import client_of, new_org
+from tests.support.builders.examples import examples
 from tests.support.builders.waiting import SLOWNESS
 
 FIELDS = "/sandbox/fields/Account"
@@ -51,7 +52,7 @@ def as_floats(values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=list(HealthCheck), database=None)
 @example(values={"Big__c": 2 - 2**63}, way="rest")
 @given(values=types.rows(), way=st.sampled_from(["rest", "bulk"]))
 async def test_a_value_of_any_type_is_the_same_by_every_way_in_and_out(typed_org: Org, values, way) -> None:
@@ -68,7 +69,7 @@ async def test_a_value_of_any_type_is_the_same_by_every_way_in_and_out(typed_org
     assert types.from_avro(types.avro_of(typed_org, told)) == as_floats(wanted)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=examples(10), deadline=None, suppress_health_check=list(HealthCheck), database=None)
 @given(numbers=st.lists(types.decimals(18, 2), min_size=2, max_size=6, unique=True))
 async def test_numbers_of_18_digits_are_filtered_and_sorted_by_every_digit(tmp_path_factory, numbers) -> None:
     org = new_org(tmp_path_factory.mktemp("numbers"))
