@@ -111,7 +111,7 @@ fuzz: setup .venv-clients/atheris/.installed  ## what reads from outside under a
 mutants: setup .venv-clients/mutants/.installed  ## mutation testing by room or file: make mutants ARGS="governor transforms/apply/fold.py --survivors"
 	@PYTHONPATH=.venv-clients/mutants $(BIN)/python -m tests.mutants $(ARGS)
 
-coverage: setup .venv-clients/mutants/.installed  ## branch coverage by tests/unit: a number, no gate; 6 minutes
+coverage: setup .venv-clients/mutants/.installed  ## branch coverage by tests/unit: a number, no gate; 5 minutes of processor time
 	@PYTHONPATH=.venv-clients/mutants $(BIN)/python -m tests.coverage $(ARGS)
 
 # Beside the engine's own environment, not in it: a tool that watches the code needs the code's packages.

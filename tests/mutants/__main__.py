@@ -12,7 +12,10 @@ import pytest
 from tests.mutants.judge import Judge, Verdict
 from tests.mutants.mutate import Mutant, mutants_of
 from tests.mutants.results import Results, report
-from tests.mutants.rooms import ROOMS, files_of, room_of
+from tests.mutants.rooms import ROOMS, Room, files_of, room_of
+
+_PATIENCE = 5
+"""How often the usual processor time a test may take that judges in a patient room."""
 
 
 def main() -> int:
@@ -56,12 +59,11 @@ def _judge(room: str, files: list[str], results: Results, waiting: list[Mutant])
             if place % 50 == 0:
                 sys.stderr.write(f"{room}: {place} of {len(waiting)}\n")
 
-    judges, with_parts = (
-        (ROOMS[room].judges, ROOMS[room].with_parts) if room in ROOMS else (("tests/unit",), False)
-    )
+    chosen = ROOMS.get(room, Room((), ("tests/unit",)))
+    times = _PATIENCE if chosen.is_patient else 1
     pytest.main(
-        ["-q", "-s", "-p", "no:xdist", "-p", "no:cacheprovider", *judges],
-        plugins=[Judge(files, work, with_parts)],
+        ["-q", "-s", "-p", "no:xdist", "-p", "no:cacheprovider", *chosen.judges],
+        plugins=[Judge(files, work, chosen.with_parts, times)],
     )
 
 
