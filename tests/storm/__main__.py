@@ -39,6 +39,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--shrink", type=int, default=MOST_RUNS, help="runs to shrink what fails; 0: it is shown as it is"
     )
+    parser.add_argument(
+        "--minutes", type=float, default=0, help="end after so many minutes; 0: at the last seed"
+    )
     parser.add_argument("--log", action="store_true", help="print the whole log of a schedule that fails")
     return parser
 
@@ -49,6 +52,8 @@ def _run(parts: Parts, asked: argparse.Namespace) -> int:
     for outcome in timed(outcomes, tally):
         if outcome.broken:
             _show(shrink(parts, outcome, STORM, asked.shrink), whole=asked.log)
+        if asked.minutes and tally.seconds > 60 * asked.minutes:
+            break
         if tally.seeds % _SHOW_EVERY == 0:
             _say(f"{tally.seeds} schedules, {tally.an_hour} an hour, {len(tally.broken)} broken")
     _say(

@@ -74,7 +74,7 @@ class Fate:
         self.log.append(line)
 
     def digest(self) -> str:
-        """Of everything that happened."""
+        """The digest of everything that happened."""
         return hashlib.sha256("\n".join(self.log).encode()).hexdigest()[:16]
 
     def _kind(self, boundary: str, number: int) -> str | None:

@@ -106,7 +106,7 @@ def _landed_before(world: World, manifests: list[Manifest]) -> Iterator[str]:
 
 
 def _ledger_balances(world: World, manifests: list[Manifest]) -> Iterator[str]:
-    """Landed = applied + duplicate + quarantined, for every batch and object."""
+    """Check that landed = applied + duplicate + quarantined for every batch and object."""
     rows = world.parts.database.rows(
         "SELECT batch, object, landed, applied, duplicate, quarantined FROM ops.ledger"
     )
@@ -145,7 +145,7 @@ def _counted_once(world: World) -> Iterator[str]:
 
 
 _BENIGN = frozenset({"WorkerDraining", "RPCError"})
-"""Of steps that end for another one's sake, and of calls to Temporal that the SDK gave up."""
+"""The error types of steps that make room for another one, and of calls that the SDK gave up."""
 
 
 def _applied_whole(world: World) -> Iterator[str]:

@@ -26,7 +26,7 @@ _KEPT: dict[str, tuple[WarehouseLook, OperationalLook]] = {}
 _SILENCE = 10.0
 """Seconds that a silent part takes: more than a look waits."""
 _SLACK = timedelta(seconds=60)
-"""Beyond the target: a look may be as much late to see that something is late."""
+"""The status may need so much longer than the target to see that something is late."""
 _STORES = ("warehouse", "operational", "s3", "kms")
 
 
@@ -84,7 +84,7 @@ class _Asked:
 
 
 async def false_green(world: World) -> list[str]:
-    """Look once: a sentence when the engine says that all is well and it is not."""
+    """Look once. Returns sentences when the engine says that all is well and it is not."""
     late = overdue(world)
     look = StormLook(world)
     status = (await look.look()).status

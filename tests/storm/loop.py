@@ -39,7 +39,7 @@ HOST: ContextVar[Host | None] = ContextVar("storm_host", default=None)
 
 
 class EndOfTimeError(Exception):
-    """Nothing is left to do, and nothing is due: what waits, waits forever."""
+    """Nothing is left to do, and nothing is due. Whoever waits, waits forever."""
 
 
 class StormLoop(asyncio.BaseEventLoop):
@@ -53,7 +53,7 @@ class StormLoop(asyncio.BaseEventLoop):
         self._now = START
         self._wall = wall
         self._graves: list[asyncio.Handle] = []
-        """Of killed processes: kept, since a coroutine that is collected runs its `finally`."""
+        """The callbacks of killed processes. They are kept: a coroutine that is collected runs its `finally`."""
         self.delay: Callable[[str], float] = lambda _where: 0.001
         """Gives the seconds of a step in a thread."""
         self.outside = copy_context()

@@ -31,7 +31,7 @@ class Objects:
         self.replaced: list[str] = []
         """Keys that were written again with other bytes."""
         self.created: Callable[[str], None] = lambda _key: None
-        """Called with each key that a conditional put has made."""
+        """Each key that a conditional put has made is given to it."""
 
     def body(self, key: str) -> bytes:
         """An object's bytes, past every fault."""

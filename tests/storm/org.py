@@ -29,7 +29,7 @@ from tests.storm.loop import StormLoop
 
 _CALL_SECONDS = 0.03
 _ANSWER_EVENTS = 20
-"""Events of one answer at most: small, so that a schedule has many."""
+"""The most events of one answer. It is small, so that a schedule has many answers."""
 
 
 class StormOrg:
@@ -43,9 +43,9 @@ class StormOrg:
         self.org = open_org(folder)
         self.app = build_app(self.org)
         self.calls = 0
-        """API calls that the org has met."""
+        """The number of API calls that the org has met."""
         self.refused_calls = 0
-        """Of them, beyond the org's daily quota."""
+        """The calls among them that went beyond the org's daily quota."""
         self.forgotten: list[bytes] = []
         """Events of cases that the bus holds no more."""
         self.forgotten_through = 0

@@ -15,7 +15,7 @@ class Act(NamedTuple):
     number: int
     """Which record, process or size: taken modulo what there is."""
     detail: float = 0.0
-    """Of a freeze and an outage: seconds; of a clock: seconds ahead or behind."""
+    """A freeze and an outage last so many seconds; a clock is so many seconds ahead or behind."""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.number} {self.detail:.1f} at {self.at:.1f} s"
@@ -43,7 +43,7 @@ _USERS = (
 USERS = frozenset(kind for kind, _ in _USERS)
 """Acts of users and of outside systems."""
 _QUIET_SHARE = 0.2
-"""Of the schedules have few acts: what was missed is not healed by what comes after."""
+"""The share of schedules with few acts: later events do not heal a loss there."""
 _SETTINGS = (
     ("quota", 0.2),  # an org with few calls left
     ("poll", 0.3),  # an object that is polled beside the stream
@@ -53,7 +53,7 @@ _SETTINGS = (
 )
 """What a schedule has from its beginning, each in a share of them."""
 _LOOK_SHARE = 0.5
-"""Of the schedules have a look at the engine's status."""
+"""The share of schedules that have a look at the engine's status."""
 _TROUBLE = (("kill", 3), ("freeze", 5), ("clock", 2), ("roll", 1), ("outage", 1), ("dark", 1))
 
 

@@ -51,7 +51,7 @@ class Attempt:
     )
     cancelled: _CompositeEvent | None = None
     answers: bool = True
-    """False: whatever it reports is lost."""
+    """False means that every report of it is lost."""
 
 
 class EngineProcess(Host):
@@ -69,7 +69,7 @@ class EngineProcess(Host):
         self.background: list[Callable[[], Any]] = []
         """Coroutine functions that run beside the steps."""
         self.after_death: Callable[[], None] = lambda: None
-        """Called when it dies at a boundary: whoever starts another one."""
+        """The loop calls it when the process dies at a boundary, to start another one."""
         self._make = make
         self._queues: dict[str, dict[str, Callable[..., Any]]] = {}
         self._running: list[Attempt] = []
@@ -105,7 +105,7 @@ class EngineProcess(Host):
         self.seen_at = self.seen_at or self.loop.outside.copy().run(datetime.now, UTC)
 
     def freeze(self, seconds: float) -> None:
-        """Let it stand still for so long."""
+        """Let the process stand still for so many seconds."""
         self.frozen_until = self.loop.time() + seconds
         self.loop.call_later(seconds, self.loop.thaw, self, context=self.loop.outside.copy())
 

@@ -1,4 +1,4 @@
-"""Many schedules, one after the other or in several processes, and what they found."""
+"""Run many schedules, one after the other or in several processes, and sum up their outcomes."""
 
 import gc
 import hashlib
@@ -26,7 +26,7 @@ class Tally:
     broken: list[Outcome] = field(default_factory=list)
     digests: dict[int, str] = field(default_factory=dict)
     seconds: float = 0.0
-    """By the clock, without the set-up."""
+    """How long they took by the machine's clock, without the set-up."""
 
     @property
     def an_hour(self) -> int:
@@ -35,7 +35,7 @@ class Tally:
 
     @property
     def digest(self) -> str:
-        """Of every seed's digest, in the order of the seeds."""
+        """The digest of every seed's digest, in the order of the seeds."""
         lines = "\n".join(f"{seed} {found}" for seed, found in sorted(self.digests.items()))
         return hashlib.sha256(lines.encode()).hexdigest()[:16]
 
@@ -89,8 +89,8 @@ def first_broken(parts: Parts, most: int, *, planted: str, first: int = 1) -> tu
 
 
 def run_in_processes(seeds: range, jobs: int) -> Iterator[Outcome]:
-    """The same in several processes, each with a PostgreSQL of its own; in the order in which they
-    end.
+    """Run them in several processes, each with a PostgreSQL of its own. The outcomes come in the
+    order in which the schedules end.
     """
     kind = multiprocessing.get_context("spawn")
     found: multiprocessing.Queue[Outcome | None] = kind.Queue()

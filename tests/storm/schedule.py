@@ -53,11 +53,11 @@ class Outcome:
     digest: str
     log: tuple[str, ...]
     seconds: float
-    """Of the schedule's own time."""
+    """How long the schedule took by its own clock."""
 
     @property
     def size(self) -> int:
-        """Acts and faults."""
+        """The number of acts and faults."""
         return len(self.plan.acts) + len(self.struck)
 
 

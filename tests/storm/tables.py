@@ -58,7 +58,7 @@ class StormWarehouse(real.PostgresWarehouse):
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """As ever; it may not begin, not commit, or commit and not say so."""
+        """Open a transaction. It may not begin, not commit, or commit and not say so."""
         fault = self._fate.strike("warehouse")
         if fault == "refused":
             raise UnavailableError(system="the warehouse", detail="the storm takes the connection")
@@ -74,14 +74,14 @@ class StormWarehouse(real.PostgresWarehouse):
     def close(self) -> None:
         """The sessions stay for the next schedule."""
 
-    def _kept(self) -> "_Session | None":
+    def _kept(self) -> "real._Connection | None":
         try:
-            found: _Session = self._idle.get_nowait()[1]
+            found: real._Connection = self._idle.get_nowait()[1]
         except Empty:
             return None
         return found
 
-    def _connect(self) -> "_Session":
+    def _connect(self) -> "real._Connection":
         return connected(self._dsn, lambda url: _Session(url, self._idle))
 
 
@@ -94,7 +94,7 @@ class StormStore(WritebackStore):
 
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
-        """As ever; with the warehouse's faults."""
+        """Open a transaction. It meets the same faults as one of the warehouse."""
         fault = self._fate.strike("store")
         if fault == "refused":
             raise UnavailableError(system="the store", detail="the storm takes the connection")
@@ -120,7 +120,7 @@ class StormAudit(AuditLog):
         self._fate = fate
 
     def append(self, act: Act, *, asked_of: str = "") -> int:
-        """As ever; it may fail, or succeed and not say so."""
+        """Append as the real log does. It may fail, or succeed and not say so."""
         fault = self._fate.strike("audit")
         if fault == "refused":
             raise UnavailableError(system="the store", detail="the storm takes the connection")

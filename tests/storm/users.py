@@ -35,7 +35,7 @@ class Users:
                 self._org.update("Account", each, {"Phone": "touched"})
 
     def do(self, act: Act) -> None:
-        """Carry an act out; one that the org refuses is none."""
+        """Carry an act out. Nothing happens when the org refuses it."""
         try:
             getattr(self, f"_{act.kind}")(act)
         except SalesforceError:

@@ -1,4 +1,4 @@
-"""How often what strikes."""
+"""How often each fault strikes."""
 
 from tests.storm.fate import Weather
 

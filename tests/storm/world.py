@@ -60,7 +60,7 @@ _PURGE_EVERY = 60.0
 """Seconds between the org's looks for what is past its retention, which no schedule reaches."""
 VISIBLE_AFTER = timedelta(seconds=1)
 CALM_FATE = Fate(0, Weather({}))
-"""For what stands outside of the storm."""
+"""The fate of clients outside of the storm: nothing strikes them."""
 ADDRESS = S3Address(bucket="raw", region="eu-central-1", kms_key_id="alias/storm")
 
 
@@ -176,7 +176,7 @@ class World:
         ]
 
     async def _keep_queues(self, client: Any) -> None:
-        """As of `keeping_queues`: a word to a queue may have been lost before there was one."""
+        """Do as `keeping_queues` does: a word to a queue may have been lost before the queue was there."""
         queues, store = WritebackQueues(client, self.org.org_id), StormStore(self.parts.database, self.fate)
         while True:
             with suppress(TidegateError):

@@ -40,7 +40,7 @@ def _lost_heartbeat() -> AbstractContextManager[object]:
 
 
 def _position_before_land() -> AbstractContextManager[object]:
-    """Law 1: what was read counts as landed before it is."""
+    """Law 1: events count as landed as soon as they were read."""
     real = LandingBuffer.peek
 
     def peek(buffer: LandingBuffer) -> Any:
@@ -87,7 +87,7 @@ def _commit_in_pieces() -> AbstractContextManager[object]:
 
 
 def _gap_not_read_again() -> AbstractContextManager[object]:
-    """Law 8: what an event could not tell is not put on the list to be read again."""
+    """Law 8: a record that an event left incomplete is not put on the list to be read again."""
     return patch.object(fold_in, "reread_incomplete", lambda *_, **__: 0)
 
 

@@ -21,7 +21,6 @@ from temporalio.bridge.proto.workflow_activation import (
     WorkflowActivation,
     WorkflowActivationJob,
 )
-from temporalio.bridge.proto.workflow_commands import WorkflowCommand
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.common import Priority, TypedSearchAttributes
 from temporalio.worker._workflow_instance import (
@@ -31,11 +30,13 @@ from temporalio.worker._workflow_instance import (
 )
 from temporalio.workflow import Info, ParentInfo, _Definition
 
+from tests.storm.temporal.words import innermost, words
+
 if TYPE_CHECKING:
     from tests.storm.temporal.server import Server
 
 _EVENTS_A_JOB = 3
-"""About as many events of a history stand behind a job."""
+"""A job stands for about so many events of a history."""
 
 
 class ReplayDiffersError(Exception):
@@ -54,7 +55,7 @@ class Started:
 
     workflow_id: str
     kind: str
-    """Its type's stored name."""
+    """The stored name of the workflow's type."""
     queue: str
     arguments: tuple[common.Payload, ...]
     memo: dict[str, common.Payload] = field(default_factory=dict)
@@ -110,7 +111,7 @@ class Run:
         return self.status == "RUNNING"
 
     def give(self, job: WorkflowActivationJob) -> None:
-        """Something has happened: a task will tell the workflow. Nothing reaches a closed run."""
+        """Note that something has happened: a task will tell the workflow. Nothing reaches a closed run."""
         if not self.is_open:
             return
         self._jobs.append(job)
@@ -146,7 +147,7 @@ class Run:
                     job.do_update.run_validator = False
             for patch in patches:
                 again.jobs.insert(0, WorkflowActivationJob(notify_has_patch=NotifyHasPatch(patch_id=patch)))
-            found = [_words(each) for each in self._activate(again).successful.commands]
+            found = [words(each) for each in self._activate(again).successful.commands]
             if found != asked:
                 detail = f"{self.started.workflow_id}: it asked for {asked}, and in a replay for {found}"
                 raise ReplayDiffersError(detail)
@@ -177,7 +178,7 @@ class Run:
         self._events += _EVENTS_A_JOB * len(jobs)
         done = self._activate(activation)
         if done.HasField("failed"):
-            raise TaskFailedError(f"{self.started.workflow_id}: {_innermost(done.failed.failure)}")
+            raise TaskFailedError(f"{self.started.workflow_id}: {innermost(done.failed.failure)}")
         self._keep(activation, done)
         for command in done.successful.commands:
             self.server.obey(self, command)
@@ -205,7 +206,7 @@ class Run:
             for each in done.successful.commands
             if not (each.HasField("update_response") and each.update_response.protocol_instance_id in refused)
         ]
-        self._done.append((kept, [_words(each) for each in commands], sorted(self._flags)))
+        self._done.append((kept, [words(each) for each in commands], sorted(self._flags)))
         self._patches.append(
             [each.set_patch_marker.patch_id for each in commands if each.HasField("set_patch_marker")]
         )
@@ -288,22 +289,3 @@ def definitions(workflows: list[type]) -> dict[str, _Definition]:
     """Workflow classes by their stored names."""
     found = [_Definition.must_from_class(each) for each in workflows]
     return {each.name: each for each in found if each.name is not None}
-
-
-def _words(command: WorkflowCommand) -> str:
-    """The part of a command to which a history holds a replay."""
-    kind = command.WhichOneof("variant") or ""
-    body = getattr(command, kind)
-    named = [
-        str(getattr(body, name))
-        for name in ("seq", "activity_type", "workflow_type", "workflow_id", "patch_id", "signal_name")
-        if name in body.DESCRIPTOR.fields_by_name
-    ]
-    return " ".join([kind, *named])
-
-
-def _innermost(failure: Failure) -> str:
-    found = failure
-    while found.HasField("cause"):
-        found = found.cause
-    return f"{found.message}\n{failure.stack_trace}"

@@ -34,13 +34,13 @@ class Step:
         self.kind = asked.activity_type
         self.attempt = 1
         self.token = 0
-        """Of the attempt that counts; 0 = none is under way."""
+        """The token of the attempt that counts; 0 = none is under way."""
         self.details: list[common.Payload] = []
         self.is_closed = False
         self.is_cancel_asked = False
         self.scheduled_at = self.attempt_at = self.started_at = self.failed_at = datetime.now(UTC)
         self.heard_at: datetime | None = None
-        """Of the last heartbeat of all attempts."""
+        """When the last heartbeat of all attempts arrived; None = none has."""
         self.last_failure: Failure | None = None
         self.worker = ""
         """The process that took the last attempt."""

@@ -56,7 +56,7 @@ class Service:
     async def get_workflow_execution_history_reverse(
         self, _request: Any
     ) -> GetWorkflowExecutionHistoryReverseResponse:
-        """No event."""
+        """Answer without any event."""
         return GetWorkflowExecutionHistoryReverseResponse()
 
 
