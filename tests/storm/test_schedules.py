@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.storm.plan import draw_plan
+from tests.storm.fate import Strike
+from tests.storm.plan import Act, Plan, draw_plan
 from tests.storm.planted import PLANTED
 from tests.storm.runner import bug, first_broken, run_seeds
 from tests.storm.schedule import run_schedule
@@ -38,6 +39,14 @@ def test_a_bug_is_found_and_shrunk_to_a_few_steps(storm: Parts) -> None:
         small = shrink(storm, found, STORM, most=12)
     assert law_of(small) == law_of(found)
     assert small.size < found.size
+
+
+def test_a_writeback_whose_queue_could_not_be_started_is_sent_later(storm: Parts) -> None:
+    plan = Plan(1, (Act(14.5, "write", 976),))
+    refused = frozenset(Strike("rpc:start", number, "refused") for number in range(1, 40))
+    outcome = run_schedule(storm, plan, STORM, refused)
+    assert outcome.struck
+    assert outcome.broken == ()
 
 
 @pytest.mark.heavy
