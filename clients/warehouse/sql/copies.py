@@ -73,13 +73,13 @@ def list_erased() -> str:
     return f"SELECT record_id FROM {ERASED} WHERE object = %s"
 
 
-def find_touched(spec: ObjectSpec, count: int) -> str:
-    """The records that `count` batches brought changes of, by the change log since a time;
+def find_touched(spec: ObjectSpec, batches: int) -> str:
+    """The records that `batches` batches brought changes of, by the change log since a time;
     parameters: the time, the batches.
     """
     return (
         f"SELECT DISTINCT c.record_id FROM {change_table(spec)} AS c "
-        f"WHERE c.applied_at >= %s AND c.batch IN ({placeholders(count)})"
+        f"WHERE c.applied_at >= %s AND c.batch IN ({placeholders(batches)})"
     )
 
 

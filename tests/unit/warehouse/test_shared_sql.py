@@ -127,6 +127,11 @@ ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
     ("spec", "seconds", "ranges"): [(spec, 3_600, 2) for spec in SPECS],
     ("spec", "ranges"): [(spec, count) for spec in SPECS for count in (1, 60)],
     ("table", "is_last"): [(table, is_last) for table in TABLES for is_last in (False, True)],
+    ("table", "columns", "is_last"): [
+        (*each, is_last) for each in TABLES.items() for is_last in (False, True)
+    ],
+    ("spec", "records"): [(spec, 2_000) for spec in SPECS],
+    ("spec", "batches"): [(spec, 500) for spec in SPECS],
     ("spec", "is_last"): [(spec, is_last) for spec in SPECS for is_last in (False, True)],
     ("spec", "fields"): [(spec, field_columns(spec)) for spec in SPECS],
     ("spec", "numbers"): [(spec, field_columns(spec)) for spec in SPECS],
