@@ -36,8 +36,12 @@ def connect_redshift(database: Database, **parameters: Any) -> psycopg.Connectio
     https://github.com/psycopg/psycopg/issues/122
     """
     connection = connected(database, lambda url: psycopg.connect(url, **{**_REDSHIFT, **parameters}))
-    connection.execute("SET timezone TO 'UTC'")
-    connection.execute(f"SET statement_timeout TO {STATEMENT_MS}".encode())
-    if not connection.autocommit:
-        connection.commit()  # a rollback would take the settings back
+    try:
+        connection.execute("SET timezone TO 'UTC'")
+        connection.execute(f"SET statement_timeout TO {STATEMENT_MS}".encode())
+        if not connection.autocommit:
+            connection.commit()  # a rollback would take the settings back
+    except BaseException:
+        connection.close()  # the server was stopped just now
+        raise
     return connection
