@@ -1,7 +1,8 @@
 """Branch coverage of the engine by tests/unit: `make coverage`. A number by layer, and no gate.
 
-Only the unit tests are measured: 5,346 of them took some five minutes of processor time under Python
-3.11's tracer, and the tests with real parts would mostly measure the servers that they wait for.
+Only the unit tests are measured: 5,346 of them took some five minutes of processor time under
+Python 3.11's tracer, and the tests with real parts would mostly measure the servers that they
+wait for.
 """
 
 import subprocess

@@ -53,7 +53,9 @@ class StormLoop(asyncio.BaseEventLoop):
         self._now = START
         self._wall = wall
         self._graves: list[asyncio.Handle] = []
-        """The callbacks of killed processes. They are kept: a coroutine that is collected runs its `finally`."""
+        """The callbacks of killed processes. They are kept: a coroutine that is collected runs
+        its `finally`.
+        """
         self.delay: Callable[[str], float] = lambda _where: 0.001
         """Gives the seconds of a step in a thread."""
         self.outside = copy_context()

@@ -176,7 +176,9 @@ class World:
         ]
 
     async def _keep_queues(self, client: Any) -> None:
-        """Do as `keeping_queues` does: a word to a queue may have been lost before the queue was there."""
+        """Do as `keeping_queues` does: a word to a queue may have been lost before the queue was
+        there.
+        """
         queues, store = WritebackQueues(client, self.org.org_id), StormStore(self.parts.database, self.fate)
         while True:
             with suppress(TidegateError):

@@ -111,7 +111,9 @@ class Run:
         return self.status == "RUNNING"
 
     def give(self, job: WorkflowActivationJob) -> None:
-        """Note that something has happened: a task will tell the workflow. Nothing reaches a closed run."""
+        """Note that something has happened: a task will tell the workflow. Nothing reaches a
+        closed run.
+        """
         if not self.is_open:
             return
         self._jobs.append(job)
