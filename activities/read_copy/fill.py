@@ -39,7 +39,7 @@ Tell = Callable[[int], None]
 
 @dataclass(frozen=True)
 class FilledCopy:
-    """What a fill did."""
+    """The outcome of a fill."""
 
     object: str
     records: int

@@ -1,8 +1,8 @@
 """Make Redshift's schemas, tables and views while other processes make the same ones.
 
 Redshift has no lock that is not on a table, so nothing keeps workers apart that start at once. The
-later one is told that the object is there, even with IF NOT EXISTS, or that it has lost a conflict
-with the other transaction.
+later one gets the error that the object is there, even with IF NOT EXISTS, or that it has lost a
+conflict with the other transaction.
 """
 
 import time

@@ -142,5 +142,7 @@ def _plain(table: str) -> str:
 
 
 def _made(name: str) -> str:
-    """What makers of one object have in common: a session's path decides which schema is meant."""
+    """The part of a name that makers of one object share: a session's path decides on the
+    schema.
+    """
     return _plain(name).rpartition(".")[2].replace("'", "''")

@@ -39,7 +39,7 @@ HOST: ContextVar[Host | None] = ContextVar("storm_host", default=None)
 
 
 class EndOfTimeError(Exception):
-    """Nothing is left to do, and nothing is due. Whoever waits, waits forever."""
+    """Nothing is left to do, and nothing is due. Every waiter waits without an end."""
 
 
 class StormLoop(asyncio.BaseEventLoop):

@@ -51,7 +51,7 @@ _SETTINGS = (
     ("before", 0.3),  # records that are older than the engine: events tell the changed fields alone
     ("half", 0.3),  # a deployment half-way: workers of the release before take workflow tasks, too
 )
-"""What a schedule has from its beginning, each in a share of them."""
+"""Features that a schedule has from its beginning, each in a share of the schedules."""
 _LOOK_SHARE = 0.5
 """The share of schedules that have a look at the engine's status."""
 _TROUBLE = (("kill", 3), ("freeze", 5), ("clock", 2), ("roll", 1), ("outage", 1), ("dark", 1))

@@ -1,4 +1,4 @@
-"""What an operator asks of the read copy."""
+"""Commands of operators for the read copy."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -28,7 +28,7 @@ _NO_COPY = (
 
 @dataclass(frozen=True)
 class CopyCommands:
-    """What an operator asks of the read copy. Its methods block."""
+    """Commands of operators for the read copy. The methods block."""
 
     org: str
     warehouse: Warehouse

@@ -1,4 +1,4 @@
-"""What drivers ask of a cluster, as redshift_connector's own tests have it answered."""
+"""Questions of drivers to a cluster, answered as redshift_connector's own tests expect."""
 
 import psycopg
 import pytest

@@ -1,6 +1,4 @@
-"""What else changes records reaches the copy: replays, and holds that are released. And what the
-look of every minute finds.
-"""
+"""Replays and released holds reach the copy, too; and the findings of the look of every minute."""
 
 from collections.abc import Iterator
 from contextlib import closing
