@@ -96,7 +96,8 @@ def described(server: Server, run: Run) -> Any:
 
 def _attributes(run: Run) -> TypedSearchAttributes:
     own = decode_typed_search_attributes(run.indexed)
-    kept = [each for each in run.started.attributes if each.key not in own]
+    keys = {each.key for each in own}
+    kept = [each for each in run.started.attributes if each.key not in keys]
     return TypedSearchAttributes([*kept, *own])
 
 
