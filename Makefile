@@ -43,10 +43,10 @@ up: setup  ## sandbox and engine on this machine, until Ctrl-C
 # AGAIN: so many failed tests are run once more alone and named as unsteady; 0 = a failure is a failure.
 RUN_TESTS = $(BIN)/python -m tests.whole_run --again $(AGAIN) --numprocesses 4 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
-test: setup  ## every law, and what is quick to say; starts the real parts that it needs; 6 minutes
+test: setup  ## every law, and what is quick to say; starts the real parts that it needs
 	@$(RUN_TESTS) $(ARGS)
 
-test-costly: setup  ## what make test leaves out by tests/costly.py, and more random examples; 20 minutes
+test-costly: setup  ## what make test leaves out by tests/costly.py, and more random examples
 	@TEST_EXAMPLES=4 $(RUN_TESTS) -m "(costly or hypothesis) and not model" $(ARGS)
 
 test-heavy: setup  ## proofs that take minutes each: a demo with a generated catalogue, 800 fields of any kind
