@@ -96,8 +96,8 @@ def described(server: Server, run: Run) -> Any:
 
 def _attributes(run: Run) -> TypedSearchAttributes:
     own = decode_typed_search_attributes(run.indexed)
-    keys = {each.key for each in own}
-    kept = [each for each in run.started.attributes if each.key not in keys]
+    set_since = {each.key.name for each in own}
+    kept = [each for each in run.started.attributes if each.key.name not in set_since]
     return TypedSearchAttributes([*kept, *own])
 
 
