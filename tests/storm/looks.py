@@ -48,6 +48,7 @@ class StormLook(StatusLook):
         self._threads = {name: _Asked(name, self) for name in _STORES}  # type: ignore[misc]
         self._objects = tuple(self.world.catalogue.objects)
         self._remembered = Remembered()
+        self._copy = None
 
     async def meet(self, name: str) -> None:
         """Pass the boundary between the look and a part."""

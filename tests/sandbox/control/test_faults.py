@@ -169,7 +169,7 @@ async def test_the_clock_moves_for_everything_at_once(client):
 
 async def test_meters_are_read_and_set(client):
     answer = await client.post("/sandbox/meters", json={"bulk_batches": {"maximum": 5, "used": 4}})
-    assert answer.json()["bulk_batches"] == {"maximum": 5, "used": 4}
+    assert answer.json()["bulk_batches"] == {"maximum": 5, "used": 4, "refused": 0}
     assert (await client.get(f"{V}/limits")).json()["DailyBulkApiBatches"] == {"Max": 5, "Remaining": 1}
     assert (await client.post("/sandbox/meters", json={"nothing": {}})).status_code == 400
 
