@@ -91,12 +91,13 @@ def test_an_export_gives_the_rows_of_its_query(
     redshift_warehouse: RedshiftWarehouse, store: ObjectStore
 ) -> None:
     rows = pa.Table.from_pylist([VALUES, {}], arrow_schema(KINDS))
+    before = set(store.keys(UNLOAD_PREFIX))
     with redshift_warehouse.transaction() as transaction:
         transaction.stage("stage_kinds", KINDS, rows)
         query = f"SELECT {', '.join(column.sql for column in KINDS)} FROM stage_kinds WHERE a_text = 'it''s' OR TRUE"
         exported = [row for some in transaction.export(query) or () for row in some]
         assert sorted(exported, key=str) == sorted(transaction.fetch(query), key=str)
-    assert list(store.keys(UNLOAD_PREFIX)) == []
+    assert set(store.keys(UNLOAD_PREFIX)) <= before
 
 
 def test_every_row_is_compared_once_in_whatever_way_it_is_read(whole: Warehouse, store: ObjectStore) -> None:
