@@ -8,7 +8,7 @@ asks for the state of a time, by turns `as_of` and `known_at`. A consumer of the
 and started again while it takes the changes; at the end it has every change once behind its
 cursor, in order.
 
-    python -m benchmarks.records [--seconds 30] [--rate 500] [--changes 2000] [--apis 1]
+    python -m benchmarks.records [--seconds 30] [--rate 500] [--changes 2000] [--apis 1] [--model]
 """
 
 import argparse
@@ -35,6 +35,7 @@ from activities.apply.applier import Applier
 from api.client import TidegateClient
 from api.records_client import RecordsClient
 from benchmarks.late_parents import child_id, event, staged
+from benchmarks.model_builds import building
 from cli.api import new_token
 from cli.local.engine_processes import settings_of
 from sandbox.ports import free_port
@@ -271,10 +272,16 @@ def run(folder: Path, endpoints: Any, asked: argparse.Namespace) -> dict[str, An
             "reads": phase(served, asked, settings, reads=True, surge=False),
             "reads_and_surge": phase(served, asked, settings, reads=True, surge=True),
         }
+        if asked.model:
+            file = folder / "api-0.json"
+            with building(file, folder / "model") as builds:
+                with_model = phase(served, asked, settings, reads=True, surge=True)
+            found["reads_surge_and_model"] = with_model | {"builds_s": builds}
         count = asked.changes * _BATCH_SECONDS * (asked.seconds // _BATCH_SECONDS)
+        count *= 2 if asked.model else 1
         taken = follow(served.url, token, before[-1], count, seconds=_FEED_SECONDS)
         found["surge"] = phase(served, asked, settings, reads=False, surge=True)
-    goals = {name: _within_goals(found[name]) for name in ("reads", "reads_and_surge")}
+    goals = {name: _within_goals(found[name]) for name in found if name != "surge"}
     fed = {"changes": count, "taken": len(taken), "in_order_once": taken == sorted(set(taken))}
     return found | {"within_goals": goals, "feed": fed}
 
@@ -292,6 +299,7 @@ def main() -> None:
     parser.add_argument("--changes", type=int, default=2_000, help="Changes a second of the surge.")
     parser.add_argument("--records", type=int, default=20_000)
     parser.add_argument("--apis", type=int, default=1, help="API processes; readers take turns.")
+    parser.add_argument("--model", action="store_true", help="Build the reporting model beside it, too.")
     parser.add_argument("--report", type=Path, help="Where the figures are written as JSON.")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="tidegate-bench-") as folder:
