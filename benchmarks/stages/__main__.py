@@ -24,7 +24,7 @@ from activities.apply.applier import Applier
 from activities.apply.group_commit import GroupCommit
 from activities.apply.stage_and_apply import BatchActivities
 from activities.ingest.landing_buffer import BatchLimits, LandingBuffer
-from benchmarks.statements import timed_statements
+from benchmarks.stages.statements import timed_statements
 from cli.local.engine_processes import settings_of
 from cli.local.sandbox import start_traffic, traffic_state
 from cli.local.up import DELIVERED_EVENTS

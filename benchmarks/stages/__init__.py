@@ -1,0 +1,1 @@
+"""Processor time of a change, by step of the road."""
