@@ -33,7 +33,7 @@ from activities.ingest.landing_buffer import BatchLimits, LandingBuffer
 from activities.quality.late_parents import LateParents
 from activities.quality.references import LookPace
 from benchmarks.quality_cost import each_field, ruled, with_rules, without_rules
-from benchmarks.stages import receive
+from benchmarks.stages.__main__ import receive
 from cli.local.engine_processes import settings_of
 from cli.local.sandbox import start_traffic, traffic_state
 from cli.local.up import DELIVERED_EVENTS

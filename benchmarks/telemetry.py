@@ -33,7 +33,7 @@ from activities.ingest.landing_span import LandingTime
 from activities.runtime.error_interceptor import ErrorTranslationInterceptor
 from activities.runtime.log_interceptor import LogFieldsInterceptor
 from activities.runtime.span_interceptor import SpanInterceptor
-from benchmarks.stages import receive
+from benchmarks.stages.__main__ import receive
 from cli.local.engine_processes import settings_of
 from cli.local.sandbox import start_traffic, traffic_state
 from cli.local.up import DELIVERED_EVENTS
