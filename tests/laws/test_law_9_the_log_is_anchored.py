@@ -261,7 +261,9 @@ def _attack(attack: str, database: str, number: int, last: int) -> list[str]:
         tamper(
             database,
             f"DELETE FROM audit_log WHERE number = {number}",
-            f"UPDATE audit_log SET number = number - 1 WHERE number > {number}",
+            # By way of numbers that nobody has: PostgreSQL checks the key row by row, in any order.
+            f"UPDATE audit_log SET number = number + 9999 WHERE number > {number}",
+            "UPDATE audit_log SET number = number - 10000 WHERE number > 9999",
         )
         return [*here, "does not follow", "cut off"]
     swapped = list(rows)

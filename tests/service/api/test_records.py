@@ -116,7 +116,7 @@ async def test_a_redshift_warehouse_is_answered_501_with_the_setting_to_change(a
                 501,
                 "urn:tidegate:problem:no-read-store",
             )
-            assert "TIDEGATE_WAREHOUSE__KIND" in response.json()["detail"]
+            assert "TIDEGATE_READ_COPY__DSN" in response.json()["detail"]
 
 
 async def test_what_is_not_there_or_no_id_is_refused_by_its_name(api: ServedApi) -> None:
