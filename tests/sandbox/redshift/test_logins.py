@@ -96,6 +96,8 @@ def aws(secure: tuple[launch.RedshiftPorts, Path], monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", objectstore.ACCESS_KEY)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", objectstore.SECRET_KEY)
     monkeypatch.setattr("clients.database.iam._CLIENTS", {})
+    # boto3 keeps the credentials that it has once found.
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
     return url
 
 
