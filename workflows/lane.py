@@ -96,6 +96,7 @@ class LaneWorkflow:
             position=self._position,
             first_replay=self._lane.first_replay,
             skip_from=self._lane.skip_from,
+            began_at=self._began_at,
         )
         return start(FOLLOW_LANE, request, summary=f"follow {self._lane.channel}")
 

@@ -42,8 +42,8 @@ class RetentionGapReporter:
     subscribed_within: timedelta = SUBSCRIBED_WITHIN
 
     async def report(self, request: FollowInput, position: str) -> None:
-        """Ask for everything from a while before the lane's newest applied change up to now, and
-        put the act on record.
+        """Ask for everything from a while before the lane's newest applied change, or before it
+        began, up to now, and put the act on record.
         """
         until = await self.org.ask_time(LeaseClass.REPAIR) + self.subscribed_within
         objects = self._objects(request.channel)
@@ -66,7 +66,9 @@ class RetentionGapReporter:
     ) -> datetime | None:
         with self.warehouse.transaction() as transaction:
             ((newest,),) = transaction.fetch(ledger_sql.find_newest_past_change(), [request.lane])
-            since = None if newest is None else newest - LONGEST_TRANSACTION
+            # Of a lane that has applied nothing: from when it began.
+            known = newest or request.began_at
+            since = None if known is None else known - LONGEST_TRANSACTION
             enqueue_rereads(
                 transaction, rereads_for_gap(batch_name(request.lane, position), objects, since, until)
             )

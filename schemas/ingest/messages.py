@@ -65,6 +65,8 @@ class FollowInput(Message):
     first_replay: int
     skip_from: str | None = None
     """As of `LaneInput`."""
+    began_at: datetime | None = None
+    """When the lane began; None: a release scheduled it that did not say so."""
 
 
 class PollInput(Message):

@@ -182,7 +182,7 @@ class EngineProcess(Host):
             schedule_to_close_timeout=asked.schedule_to_close_timeout.ToTimedelta() or timedelta(0),
             scheduled_time=step.scheduled_at,
             start_to_close_timeout=asked.start_to_close_timeout.ToTimedelta(),
-            started_time=datetime.now(UTC),
+            started_time=step.started_at,
             task_queue=asked.task_queue,
             task_token=str(step.token).encode(),
             workflow_id=step.run.started.workflow_id,

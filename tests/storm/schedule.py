@@ -145,6 +145,7 @@ class _Schedule:
         world.fate.is_calm = False
 
     async def _settled(self) -> Sequence[str]:
+        await asyncio.sleep(max(0.0, self.world.back_at - self.loop.time()))
         deadline = self.loop.time() + _SETTLE_SECONDS
         while True:
             await asyncio.sleep(5)

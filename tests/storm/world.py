@@ -15,6 +15,7 @@ from unittest.mock import patch
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from activities import apply, audit, backfill, governor, ingest, repair, writeback
+from activities.ingest import follow_lane
 from activities.ingest.landing_buffer import BatchLimits
 from activities.writeback.bulk import BulkJobConfig
 from activities.writeback.config import WritebackConfig
@@ -58,6 +59,8 @@ _QUEUES_EVERY = 60.0
 _THREAD_SECONDS = 0.004
 _PURGE_EVERY = 60.0
 """Seconds between the org's looks for what is past its retention, which no schedule reaches."""
+_BUS_HOLDS = timedelta(minutes=10)
+"""Stands for the three days that the bus holds an event."""
 VISIBLE_AFTER = timedelta(seconds=1)
 CALM_FATE = Fate(0, Weather({}))
 """The fate of clients outside of the storm: nothing strikes them."""
@@ -91,6 +94,8 @@ class World:
         self.objects.created = self._created
         self._count = 0
         self._outage: float | None = None
+        self.back_at = 0.0
+        """When an outage ends, by the loop's clock; 0 = there was none."""
 
     @cached_property
     def intake(self) -> WritebackIntake:
@@ -119,8 +124,8 @@ class World:
         self.loop.call_later(seconds, self.start_process, context=self.loop.outside.copy())
 
     def die_at_landing(self, seconds: float | None) -> None:
-        """With the next manifest every process dies, for so many seconds, and the bus forgets;
-        None: no more.
+        """With the next manifest every process dies, for so many seconds more than the bus holds an
+        event, and the bus forgets; None: no more.
         """
         self._outage = seconds
 
@@ -128,10 +133,12 @@ class World:
         if self._outage is None or "chain/" not in key:
             return
         self.fate.note(f"{self.loop.time():.6f} outage")
+        seconds = _BUS_HOLDS.total_seconds() + self._outage
+        self.back_at = self.loop.time() + seconds
         for each in self.processes:
             if not each.is_dead:
                 each.kill()
-                self.start_later(self._outage)
+                self.start_later(seconds)
         self._outage = None
         self.org.forget_events()
         if HOST.get() is not None:
@@ -214,5 +221,6 @@ def opened_world(parts: Parts, loop: StormLoop, fate: Fate) -> Iterator[World]:
     with ExitStack() as stack:
         stack.enter_context(patch.object(storage, "aws_client", lambda *_: S3Client(world.objects)))
         stack.enter_context(called_without_sockets(world.org))
+        stack.enter_context(patch.object(follow_lane, "BUS_HOLDS", _BUS_HOLDS))
         stack.enter_context(patch.object(server, "_PURGE_EVERY_SECONDS", _PURGE_EVERY))
         yield world
