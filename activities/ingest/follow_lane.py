@@ -43,12 +43,11 @@ from schemas.errors import ReplayExpiredError, StreamBrokenError
 from schemas.ids import ORIGIN
 from schemas.ingest.messages import FollowInput, FollowResult
 from schemas.ingest.raw import Manifest
-from schemas.salesforce.limits import EVENT_RETENTION, REPLAY_NEW_EVENTS
+from schemas.salesforce.limits import REPLAY_NEW_EVENTS
 from transforms.pii import Protector
 
 STRETCH = timedelta(hours=1)
 """Duration of one activity's following before its workflow may continue as new."""
-BUS_HOLDS = EVENT_RETENTION - timedelta(hours=1)  # the rest is for the way to the subscription
 _TICK_SECONDS = 0.25
 START = SpanSpec("start workflow", kind=SpanKind.PRODUCER)
 _OPENS_WITHIN = timedelta(seconds=60)
@@ -117,7 +116,9 @@ class FollowLane:
 
     async def _follow(self, follower: "_Follower", request: FollowInput) -> None:
         replay_id = follower.replay_id(request)
-        if self.holes is not None and follower.may_have_missed(request):
+        has_position = follower.position != ORIGIN or follower.is_open_at_new
+        now = activity.info().started_time
+        if self.holes and not has_position and await self.holes.is_at_beginning(request, now):
             return await self._follow_after_hole(follower, self.holes, request)
         try:
             async with self.open_stream(request, replay_id) as stream:
@@ -166,14 +167,6 @@ class _Follower:
         replay_id = REPLAY_NEW_EVENTS if self.position == request.skip_from else first
         self.is_open_at_new = replay_id == REPLAY_NEW_EVENTS
         return replay_id
-
-    def may_have_missed(self, request: FollowInput) -> bool:
-        """True when the bus may have forgotten events of a lane without a chain: "all that you hold"
-        is never refused.
-        """
-        if self.position != ORIGIN or self.is_open_at_new or request.began_at is None:
-            return False
-        return activity.info().started_time - request.began_at > BUS_HOLDS
 
     def after_hole(self) -> int:
         """The starting position when the requested one is no longer retained. What was received and

@@ -22,12 +22,24 @@ from schemas.catalogue import Catalogue
 from schemas.governor import LeaseClass
 from schemas.ids import batch_name, lane_workflow_id, repair_workflow_id
 from schemas.ingest.messages import Act, FollowInput
+from schemas.salesforce.limits import EVENT_RETENTION
 from transforms.repair import LONGEST_TRANSACTION, rereads_for_gap
 
 LANE_HOLE = "lane.hole"
 """The act: a lane went on with new events, because the bus held the others no more."""
 SUBSCRIBED_WITHIN = timedelta(seconds=10)
 """Time after opening a subscription in which the bus may still count an event as old."""
+BUS_HOLDS = EVENT_RETENTION - timedelta(hours=1)
+"""How long the bus surely holds an event; the rest is for the way to the subscription."""
+
+
+def may_have_missed(request: FollowInput, started_at: datetime) -> bool:
+    """True when the bus may have forgotten events since the lane began, and nothing has landed.
+
+    It refuses a position that it has forgotten; "all that you hold" it never refuses. `started_at`:
+    when the attempt began, by Temporal's clock.
+    """
+    return request.began_at is not None and started_at - request.began_at > BUS_HOLDS
 
 
 @dataclass
@@ -40,6 +52,17 @@ class RetentionGapReporter:
     catalogue: Catalogue
     org: OrgHttp
     subscribed_within: timedelta = SUBSCRIBED_WITHIN
+
+    async def is_at_beginning(self, request: FollowInput, now: datetime) -> bool:
+        """True when the bus may have forgotten events of a lane that has landed nothing.
+
+        False after a hole that was reported so lately that the bus holds what came after it: a lane
+        without changes would else report one each time that it is opened.
+        """
+        if not may_have_missed(request, now):
+            return False
+        acts = await asyncio.to_thread(self.audit.find, since=now - BUS_HOLDS, act=LANE_HOLE)
+        return all(act.target != lane_workflow_id(request.org, request.lane) for _, act in acts)
 
     async def report(self, request: FollowInput, position: str) -> None:
         """Ask for everything from a while before the lane's newest applied change, or before it

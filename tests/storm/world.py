@@ -15,8 +15,8 @@ from unittest.mock import patch
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from activities import apply, audit, backfill, governor, ingest, repair, writeback
-from activities.ingest import follow_lane
 from activities.ingest.landing_buffer import BatchLimits
+from activities.repair import retention_gap
 from activities.writeback.bulk import BulkJobConfig
 from activities.writeback.config import WritebackConfig
 from clients.dependencies import Clients
@@ -221,6 +221,6 @@ def opened_world(parts: Parts, loop: StormLoop, fate: Fate) -> Iterator[World]:
     with ExitStack() as stack:
         stack.enter_context(patch.object(storage, "aws_client", lambda *_: S3Client(world.objects)))
         stack.enter_context(called_without_sockets(world.org))
-        stack.enter_context(patch.object(follow_lane, "BUS_HOLDS", _BUS_HOLDS))
+        stack.enter_context(patch.object(retention_gap, "BUS_HOLDS", _BUS_HOLDS))
         stack.enter_context(patch.object(server, "_PURGE_EVERY_SECONDS", _PURGE_EVERY))
         yield world
