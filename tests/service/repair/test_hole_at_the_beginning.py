@@ -1,17 +1,21 @@
 """A lane that has landed nothing has no position that the bus could refuse."""
 
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio.client import Client
 
+from activities.repair.retention_gap import LANE_HOLE, RetentionGapReporter
+from clients.database.audit_log import AuditLog
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
-from schemas.ids import lane_workflow_id
-from schemas.ingest.messages import LaneInput
+from schemas.ids import ORIGIN, lane_workflow_id
+from schemas.ingest.messages import Act, FollowInput, LaneInput
 from schemas.salesforce.limits import EVENT_RETENTION
 from tests.support.builders.waiting import until
 from tests.support.engines.following import groups_settle_at_once  # noqa: F401
@@ -44,3 +48,24 @@ async def test_what_the_bus_forgot_before_a_lane_landed_anything_is_read(engine:
     await until(lambda: equals(engine), seconds=30)
     assert_accounted_for(engine)
     assert not (await handle.query(LaneWorkflow.state)).paused
+
+
+async def test_a_lane_without_changes_reports_its_hole_once(database: str) -> None:
+    nothing: Any = None
+    now = datetime.now(UTC)
+    request = FollowInput(
+        org="o",
+        lane=LANE,
+        channel=CHANNEL,
+        position=ORIGIN,
+        first_replay=-2,
+        began_at=now - 2 * EVENT_RETENTION,
+    )
+    with closing(AuditLog(database)) as log:
+        log.ensure_tables()
+        reporter = RetentionGapReporter(nothing, nothing, log, nothing, nothing)
+        assert await reporter.is_at_beginning(request, now)
+        target = lane_workflow_id("o", LANE)
+        log.append(Act(act=LANE_HOLE, by="tidegate", target=target, detail="a hole", at=now))
+        assert not await reporter.is_at_beginning(request, now)
+        assert await reporter.is_at_beginning(request, now + EVENT_RETENTION)
