@@ -5,11 +5,9 @@ for other engines, and fill its read copy.
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 import pyarrow as pa
-import pyarrow.fs as pa_fs
 import typer
 from pydantic import SecretStr, ValidationError
 from rich.table import Table
@@ -20,6 +18,7 @@ from cli.options import DEFAULT_HOME, By, Home, Reason, SettingsFile, acting_use
 from cli.output import EXIT_FAILED, OUT, TALK, AsJson, print_json, say
 from cli.state import local_settings
 from clients.warehouse.export.exporter import Exporter
+from clients.warehouse.export.place import opened_place
 from clients.warehouse.read_copy.standing import NOT_FILLED, Standing
 from schemas.errors import SettingsError
 from schemas.model.export import TABLES
@@ -93,10 +92,10 @@ def export(
     """
     loaded = local_settings(settings, home)
     try:
-        files, folder = pa_fs.FileSystem.from_uri(out) if "://" in out else _disk(out)
+        files, folder = opened_place(out)
         with closing(open_warehouse(loaded)) as warehouse:
             catalogue = decided_catalogue(loaded, warehouse)
-            exporter = Exporter(warehouse, files, folder.rstrip("/"))
+            exporter = Exporter(warehouse, files, folder)
             chosen = [catalogue.object(name) for name in object_name or catalogue.objects]
             made = [exporter.export(spec, datetime.now(UTC)) for spec in chosen]
     except (OSError, pa.ArrowException) as error:
@@ -181,12 +180,6 @@ def _standing(name: str, row: Standing | None) -> dict[str, Any]:
         for key, at in (("filled_at", row.filled_at), ("checked_at", row.checked_at))
     }
     return {"object": name, "refusal": row.refusal, **times, "records": row.records}
-
-
-def _disk(out: str) -> tuple[pa_fs.FileSystem, str]:
-    folder = Path(out).absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    return pa_fs.LocalFileSystem(), str(folder)
 
 
 def _chosen(settings: Settings, dsn: str | None, kind: str | None, copy_role: str | None) -> Settings:

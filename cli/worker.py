@@ -19,6 +19,7 @@ from schemas.errors import UnavailableError
 from workers.health import WorkerHealth, serving_health
 from workers.lanes import ensure_lanes
 from workers.metrics.serve import serving_metrics
+from workers.model.exports import ensure_exports
 from workers.model.schedule import ensure_model_builds
 from workers.process import run_workers
 from workers.reconciliations import ensure_reconciliations
@@ -136,6 +137,7 @@ async def _work_until(
                 await ensure_watches(client, settings)
                 await ensure_retention(client, settings)
                 await ensure_model_builds(client, settings)
+                await ensure_exports(client, settings)
                 if not stop.is_set():
                     health.now_ready()
                     say(f"worker {role} is ready")

@@ -121,6 +121,11 @@ def model_workflow_id(org: str) -> str:
     return f"model/{org}"
 
 
+def export_workflow_id(org: str) -> str:
+    """An export of curated tables; a schedule adds the time to the ids of its own."""
+    return f"export/{org}"
+
+
 def refresh_workflow_id(org: str, object_name: str, name: str = "") -> str:
     """`name` tells apart what may run at once; empty for the usual one."""
     return f"refresh/{org}/{object_name}" + (f"/{name}" if name else "")

@@ -26,6 +26,7 @@ ERASURE_WORKFLOW: Final = "erasure"
 RETENTION_WORKFLOW: Final = "retention"
 ROTATE_KEYS_WORKFLOW: Final = "rotate-keys"
 MODEL_WORKFLOW: Final = "model"
+EXPORT_WORKFLOW: Final = "export"
 WEBHOOK_WORKFLOW: Final = "webhook"
 
 # Activities
@@ -82,6 +83,7 @@ BEGIN_ROTATION: Final = "begin_rotation"
 REENCRYPT_TABLES: Final = "reencrypt_tables"
 REENCRYPT_LOG: Final = "reencrypt_log"
 BUILD_MODEL: Final = "build_model"
+EXPORT_TABLES: Final = "export_tables"
 DELIVER_CHANGES: Final = "deliver_changes"
 
 # Signals, updates and queries

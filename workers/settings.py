@@ -28,6 +28,7 @@ from schemas.settings.backfill import BackfillSettings
 from schemas.settings.deployment import DeploymentSettings
 from schemas.settings.drift import DriftSettings
 from schemas.settings.erasure import ErasureSettings
+from schemas.settings.export import ExportSettings
 from schemas.settings.fleet import FleetSettings
 from schemas.settings.health import HealthSettings
 from schemas.settings.ingest import CutSettings, LaneSettings, PollingSettings
@@ -107,6 +108,7 @@ class Settings(_Loaded):
     erasure: ErasureSettings = ErasureSettings()
     retention: RetentionSettings = RetentionSettings()
     model: ModelSettings = ModelSettings()
+    export: ExportSettings = ExportSettings()
     budgets: GovernorConfig = GovernorConfig()
     catalogue: Path = DEFAULT_CATALOGUE
     """Path of the catalogue file. Default: the one that comes with the package."""

@@ -4,6 +4,7 @@ from workflows.backfill import BackfillWorkflow
 from workflows.change_batch import ChangeBatchWorkflow
 from workflows.drift import DriftWorkflow
 from workflows.erasure import ErasureWorkflow
+from workflows.export import ExportWorkflow
 from workflows.governor import GovernorWorkflow
 from workflows.lane import LaneWorkflow
 from workflows.model import ModelWorkflow
@@ -37,6 +38,7 @@ WORKFLOWS = [
     ErasureWorkflow,
     RotateKeysWorkflow,
     ModelWorkflow,
+    ExportWorkflow,
     WebhookWorkflow,
 ]
 """Every workflow type that a worker serves."""
@@ -47,6 +49,7 @@ __all__ = [
     "ChangeBatchWorkflow",
     "DriftWorkflow",
     "ErasureWorkflow",
+    "ExportWorkflow",
     "GovernorWorkflow",
     "LaneWorkflow",
     "ModelWorkflow",

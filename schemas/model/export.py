@@ -1,4 +1,6 @@
-"""The manifest of an export of an object's tables, beside its files."""
+"""The manifest of an export of an object's tables, beside its files; and messages of scheduled
+exports.
+"""
 
 from pydantic import AwareDatetime
 
@@ -40,3 +42,27 @@ class ObjectExport(Message):
         """Rows of one of `TABLES`."""
         files: tuple[ExportedFile, ...] = getattr(self, table)
         return sum(each.rows for each in files)
+
+
+class ExportInput(Message):
+    """Ask for an export of what the settings name."""
+
+    org: str
+
+
+class ExportProblem(Message):
+    """An object that was not exported; its manifest is that of the export before."""
+
+    object: str
+    detail: str
+
+
+class ExportRun(Message):
+    """The result of one export."""
+
+    objects: int = 0
+    """Objects whose manifest shows their last commit."""
+    written: int = 0
+    """Those of them that were written; to the others nothing was applied."""
+    seconds: float = 0
+    problems: tuple[ExportProblem, ...] = ()

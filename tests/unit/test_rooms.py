@@ -87,6 +87,7 @@ CAPABILITIES: dict[str, dict[str, set[str]]] = {
         "backfill": {"ingest", "runtime"},
         "drift": {"ingest", "runtime"},
         "erasure": {"apply", "runtime"},
+        "export": {"runtime"},
         "governor": set(),
         "ingest": {"repair", "runtime"},
         "keys": {"apply", "runtime"},

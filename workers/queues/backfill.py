@@ -1,6 +1,6 @@
 """Activities of the role `backfill`: backfills, replays, reconciliations, retention, erasures."""
 
-from activities import backfill, drift, erasure, keys, model, reconcile, repair, replay, retention
+from activities import backfill, drift, erasure, export, keys, model, reconcile, repair, replay, retention
 from clients.database.erasures import Erasures
 from clients.retention.subject_keys import SubjectKeys
 from clients.warehouse.shadow.schemas import shadow_prefix
@@ -32,6 +32,7 @@ def backfill_activities(process: Process) -> Activities:
         ),
         *keys.activities(clients, *open_keys(settings, clients.store)),
         *model.activities(clients.warehouse, model_builder(settings, live)),
+        *export.activities(clients.warehouse, live, settings.export),
     ]
 
 

@@ -6,7 +6,7 @@ export: who reads by a manifest never finds a file gone, or half of a state.
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -36,6 +36,10 @@ class Exporter:
     folder: str
     page: int = PAGE
     """Rows of a file."""
+    is_given_up: Callable[[], bool] = lambda: False
+    """Asked before each file and before the manifest. True = nobody waits for this export, and
+    another one may have begun.
+    """
 
     def export(self, spec: ObjectSpec, now: datetime) -> ObjectExport:
         """Export an object as of its last commit; returns the manifest, that of the last export
@@ -44,6 +48,8 @@ class Exporter:
         Raises:
             UnavailableError: The warehouse does not answer.
             OSError: The folder cannot be written.
+            InterruptedError: It was given up.
+            SettingsError: The folder is another export's, or another export writes to it, too.
         """
         before = self.manifest(spec)
         with self.warehouse.reading() as reading:
@@ -62,6 +68,7 @@ class Exporter:
             history=written.get("history", ()),
             change=((() if before is None else before.change) + written["change"]),
         )
+        self._is_alone(spec, before)
         self._replace(spec, made)
         self._forget(spec, (made, *(() if before is None else (before,))))
         return made
@@ -109,11 +116,27 @@ class Exporter:
     ) -> Iterator[ExportedFile]:
         name, table = named
         for number, rows in enumerate(table.pages(reading, span=span, page=self.page)):
+            self._goes_on(spec)
             path = f"{name}/{commit}-{number:04d}.parquet"
             body = _parquet(rows)
             with self.files.open_output_stream(f"{self._place(spec)}/{path}") as stream:
                 stream.write(body)
             yield ExportedFile(path=path, rows=rows.num_rows, bytes=len(body))
+
+    def _goes_on(self, spec: ObjectSpec) -> None:
+        if self.is_given_up():
+            raise InterruptedError(f"The export of {spec.name} was given up. The next one does it again.")
+
+    def _is_alone(self, spec: ObjectSpec, before: ObjectExport | None) -> None:
+        """An export that went on after it was given up, in a process that had stood still, must not
+        name files that its successor has removed.
+        """
+        self._goes_on(spec)
+        if self.manifest(spec) != before:
+            raise SettingsError(
+                f"Another export has written {self._place(spec)}/{MANIFEST} meanwhile. "
+                "Have one export at a time write to a place."
+            )
 
     def _replace(self, spec: ObjectSpec, made: ObjectExport) -> None:
         """Put the manifest in the place of the one before: an object store does so with one put, a
