@@ -24,7 +24,7 @@ from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.errors import SettingsError, TidegateError, UnavailableError
 from schemas.model.export import ExportInput, ExportProblem, ExportRun
-from schemas.settings.export import ExportSettings
+from schemas.settings.model import ExportSettings
 
 
 @dataclass

@@ -252,15 +252,15 @@ class RunningBackfill(Message):
     """
 
 
-class ModelStanding(Message):
-    """The scheduled builds of the reporting model."""
+class ScheduleStanding(Message):
+    """Runs by a schedule: builds of the reporting model, or exports."""
 
     scheduled_at: AwareDatetime | None
     """When the schedule was made. None = there is none."""
     succeeded_at: AwareDatetime | None
-    """End of the last build that succeeded. None = none did within a week."""
+    """End of the last run that succeeded. None = none did within a week."""
     failed_at: AwareDatetime | None
-    """End of the last build, where it failed. None = it succeeded, or there was none."""
+    """End of the last run, where it failed. None = it succeeded, or there was none."""
 
 
 class LookFacts(Message):
@@ -294,7 +294,11 @@ class LookFacts(Message):
     objects: tuple[str, ...] = ()
     """Of the catalogue."""
     retention: RetentionPolicy | None = None  # none is scheduled
-    model: ModelStanding | None = None
+    model: ScheduleStanding | None = None
     """None where no builds of the model are scheduled, too."""
     model_interval: timedelta | None = None
     """Between two builds of the reporting model; None: none are scheduled."""
+    export: ScheduleStanding | None = None
+    """None where no exports are scheduled, too."""
+    export_interval: timedelta | None = None
+    """Between two exports; None: none are scheduled."""

@@ -77,6 +77,8 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "retention.overdue": ProblemKind(Severity.TICKET, "a month should have been archived, or have left"),
     "model.failed": ProblemKind(Severity.TICKET, "the last build of the reporting model failed"),
     "model.late": ProblemKind(Severity.TICKET, "the reporting model was not built for twice its interval"),
+    "export.failed": ProblemKind(Severity.TICKET, "the last export of curated tables failed"),
+    "export.late": ProblemKind(Severity.TICKET, "nothing was exported for twice the interval"),
     "backfill.hung": ProblemKind(Severity.TICKET, "a backfill makes no step forward"),
 }
 """Code -> its kind."""

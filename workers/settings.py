@@ -28,13 +28,12 @@ from schemas.settings.backfill import BackfillSettings
 from schemas.settings.deployment import DeploymentSettings
 from schemas.settings.drift import DriftSettings
 from schemas.settings.erasure import ErasureSettings
-from schemas.settings.export import ExportSettings
 from schemas.settings.fleet import FleetSettings
 from schemas.settings.health import HealthSettings
 from schemas.settings.ingest import CutSettings, LaneSettings, PollingSettings
 from schemas.settings.log import LogSettings
 from schemas.settings.metrics import MetricsSettings
-from schemas.settings.model import ModelSettings
+from schemas.settings.model import ExportSettings, ModelSettings
 from schemas.settings.planner import PlannerSettings
 from schemas.settings.quality import QualitySettings
 from schemas.settings.reconcile import ReconciliationSettings

@@ -37,6 +37,7 @@ from schemas.governor import Budget, GovernorConfig, LeaseClass
 from schemas.ids import governor_workflow_id
 from schemas.ingest.messages import LaneInput, MovePositionInput, PauseInput, SetEveryInput
 from schemas.model import ModelBuildInput, ModelRun
+from schemas.model.export import ExportInput, ExportProblem, ExportRun
 from schemas.planner import PinInput, PlannerInput, Way
 from schemas.reconcile import Depth, ReconcileInput
 from schemas.replay import ReplayInput, ReplaySelection, ReplayState
@@ -51,6 +52,7 @@ from tests.support.scripted.scripted import ScriptedBatches, ScriptedFollower, m
 from tests.support.scripted.scripted_backfill import ScriptedReader, backfill_workers
 from tests.support.scripted.scripted_drift import ScriptedSchema, schema_workers
 from tests.support.scripted.scripted_erasure import ScriptedErasure, erasure_workers
+from tests.support.scripted.scripted_export import ScriptedExport, export_workers
 from tests.support.scripted.scripted_governor import governor_worker
 from tests.support.scripted.scripted_model import FAILED, ScriptedModel, model_workers
 from tests.support.scripted.scripted_planner import NEWEST, ScriptedPlanner, planner_workers
@@ -73,6 +75,7 @@ from workflows import (
     WORKFLOWS,
     ChangeBatchWorkflow,
     DriftWorkflow,
+    ExportWorkflow,
     LaneWorkflow,
     ModelWorkflow,
     PlannerWorkflow,
@@ -341,6 +344,21 @@ async def model_with_a_failed_test(client: Client) -> Handle:
     return handle
 
 
+async def export_tried_again_with_a_failed_object(client: Client) -> Handle:
+    problem = ExportProblem(object="Case", detail="StatementError: the table is another one")
+    script = ScriptedExport(
+        answer=ExportRun(objects=4, written=3, seconds=2.5, problems=(problem,)),
+        failures=[UnavailableError(system="PostgreSQL", detail="it restarts")],
+    )
+    async with export_workers(client, script):
+        handle = await client.start_workflow(
+            ExportWorkflow.run, ExportInput(org="o"), id="export/o", task_queue=names.WORKFLOW_QUEUE
+        )
+        with suppress(WorkflowFailureError):
+            await handle.result()
+    return handle
+
+
 async def webhook_failed_woken_and_over(client: Client) -> Handle:
     failing = Delivered(failure="it answered 500", wait=timedelta(minutes=5))
     away = UnavailableError(system="the operational store", detail="it restarts")
@@ -498,6 +516,7 @@ SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     retention_done_and_left,
     model_built_at_the_second_try,
     model_with_a_failed_test,
+    export_tried_again_with_a_failed_object,
     webhook_failed_woken_and_over,
     erasure_failed_resumed_and_certified,
     key_rotated_at_the_second_try,

@@ -91,6 +91,7 @@ def _unknown(facts: LookFacts, warehouse: WarehouseFacts) -> list[str]:
         "budgets": facts.governor,
         **({"read copy": facts.copied.objects} if facts.copied.is_set else {}),
         **({"model": facts.model} if facts.model_interval is not None else {}),
+        **({"export": facts.export} if facts.export_interval is not None else {}),
         "backfills": facts.failed_runs,
         "erasures": facts.stuck_erasures,
         "running backfills": facts.backfills,

@@ -23,7 +23,7 @@ from transforms.status.budgets import budget_problems
 from transforms.status.deployment import deployment_problems
 from transforms.status.lanes import PLANNER
 from transforms.status.logins import login_problems
-from transforms.status.model import model_problems
+from transforms.status.model import export_problems, model_problems
 from transforms.status.problem import problem
 from transforms.status.read_copy import copy_problems
 from transforms.status.stores import store_problems
@@ -69,6 +69,7 @@ def find_problems(
         *copy_problems(facts),
         *webhook_problems(facts),
         *model_problems(facts),
+        *export_problems(facts),
         *budget_problems(facts),
     ]
     return tuple(sorted(found, key=lambda each: _ORDER.index(each.severity)))

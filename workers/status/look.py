@@ -167,8 +167,14 @@ class StatusLook:
             self.client = await connect_temporal(self.settings, lazy=True)
         lanes = [] if self.settings.planner.on else [lane.name for lane in self.settings.lanes]
         deployment = deployment_name(self.settings)
-        org, has_model = self.settings.salesforce.org_id, self.settings.model.on
-        return await ask_temporal(self.client, org, lanes, deployment, has_model=has_model)
+        return await ask_temporal(
+            self.client,
+            self.settings.salesforce.org_id,
+            lanes,
+            deployment,
+            has_model=self.settings.model.on,
+            has_export=self.settings.export.on,
+        )
 
     def _facts(
         self,
@@ -202,6 +208,8 @@ class StatusLook:
             retention=settings.retention.policy() if settings.retention.on else None,
             model=temporal.model,
             model_interval=settings.model.interval if settings.model.on else None,
+            export=temporal.export,
+            export_interval=settings.export.interval if settings.export.on else None,
         )
 
 

@@ -4,7 +4,7 @@ A query waits for a worker, so none is sent where nobody polls.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -14,13 +14,13 @@ from clients.temporal.backlog import landed_not_applied
 from clients.temporal.deployments import DeploymentClient
 from clients.temporal.failed_runs import failed_runs, stuck_erasures
 from clients.temporal.lane_facts import describe_lanes
-from clients.temporal.model_standing import model_standing
 from clients.temporal.running_backfills import running_backfills
+from clients.temporal.schedule_standing import export_standing, model_standing
 from clients.temporal.task_queues import QUEUES, describe_queue
 from schemas import names
 from schemas.deployment import DeploymentStatus
 from schemas.status import Health, QueueStatus, RoleStatus
-from schemas.status_facts import FailedRun, LaneBacklog, LaneFacts, ModelStanding, RunningBackfill
+from schemas.status_facts import FailedRun, LaneBacklog, LaneFacts, RunningBackfill, ScheduleStanding
 from workers.budget_summary import Budgets, budgets_of
 from workers.status.asking import Answer, answered
 
@@ -42,8 +42,10 @@ class TemporalAnswers:
     budgets: Budgets | None
     deployment: DeploymentStatus | None = None
     """None where workers are of no version, too."""
-    model: ModelStanding | None = None
+    model: ScheduleStanding | None = None
     """None where no builds of the model are scheduled, too."""
+    export: ScheduleStanding | None = None
+    """None where no exports are scheduled, too."""
 
 
 async def ask_temporal(
@@ -53,6 +55,7 @@ async def ask_temporal(
     deployment: str | None = None,
     *,
     has_model: bool = False,
+    has_export: bool = False,
 ) -> TemporalAnswers:
     """Ask everything at once, for two seconds at most. Raises nothing.
 
@@ -62,8 +65,12 @@ async def ask_temporal(
         lanes: Those that are configured; others that run are found.
         deployment: Name of the Worker Deployment; None = workers are of no version.
         has_model: Builds of the reporting model are scheduled.
+        has_export: Exports are scheduled.
     """
-    asked_model = asyncio.create_task(answered(lambda: _model(client, org, has_model=has_model)))
+    asked_model = asyncio.create_task(answered(lambda: _standing(model_standing, client, org, on=has_model)))
+    asked_export = asyncio.create_task(
+        answered(lambda: _standing(export_standing, client, org, on=has_export))
+    )
     roles, facts, backlog, failed, running, erasures = await asyncio.gather(
         answered(lambda: _of_queues(client, org, deployment)),
         answered(lambda: describe_lanes(client, org, lanes)),
@@ -84,11 +91,14 @@ async def ask_temporal(
         budgets=budgets,
         deployment=versions,
         model=(await asked_model).value,
+        export=(await asked_export).value,
     )
 
 
-async def _model(client: Client, org: str, *, has_model: bool) -> ModelStanding | None:
-    return await model_standing(client, org) if has_model else None
+async def _standing(
+    ask: Callable[[Client, str], Awaitable[ScheduleStanding]], client: Client, org: str, *, on: bool
+) -> ScheduleStanding | None:
+    return await ask(client, org) if on else None
 
 
 def _reached(*answers: Answer[object]) -> Answer[object]:

@@ -10,7 +10,7 @@ import pytest
 from temporalio.client import Client
 
 from clients.database.audit_log import AuditLog
-from clients.temporal.model_standing import model_standing
+from clients.temporal.schedule_standing import model_standing
 from schemas.catalogue import default_catalogue
 from schemas.errors import SettingsError
 from schemas.ids import schedule_id

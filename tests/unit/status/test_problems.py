@@ -22,13 +22,13 @@ from schemas.status_facts import (
     LaneMemo,
     LanePulse,
     LookFacts,
-    ModelStanding,
     ObjectLedger,
     OpenFindings,
     OpenRereads,
     Reconciled,
     Refused,
     RunningBackfill,
+    ScheduleStanding,
     WarehouseFacts,
 )
 from schemas.status_problems import PROBLEMS, anchor
@@ -385,7 +385,7 @@ INTERVAL = timedelta(minutes=15)
 
 def with_model(**changed: Any) -> EngineStatus:
     told = {"scheduled_at": ago(days=9), "succeeded_at": ago(minutes=20), "failed_at": None}
-    return look(model=ModelStanding.model_validate(told | changed), model_interval=INTERVAL)
+    return look(model=ScheduleStanding.model_validate(told | changed), model_interval=INTERVAL)
 
 
 def test_a_model_that_was_built_within_two_intervals_is_no_problem():
@@ -406,6 +406,23 @@ def test_a_model_is_late_after_two_intervals_and_half_an_hour_without_a_good_bui
         assert codes(with_model(**changed)) == [("ticket", "model.late", "")]
 
 
+def with_export(**changed: Any) -> EngineStatus:
+    told = {"scheduled_at": ago(days=9), "succeeded_at": ago(minutes=20), "failed_at": None}
+    return look(export=ScheduleStanding.model_validate(told | changed), export_interval=INTERVAL)
+
+
+def test_an_export_that_failed_is_a_ticket_and_one_is_late_after_two_intervals_and_half_an_hour():
+    assert codes(with_export()) == []
+    assert codes(with_export(failed_at=ago(minutes=5))) == [("ticket", "export.failed", "")]
+    for changed in (
+        {"succeeded_at": ago(minutes=61)},
+        {"succeeded_at": None},
+        {"succeeded_at": None, "scheduled_at": None},
+    ):
+        assert codes(with_export(**changed)) == [("ticket", "export.late", "")]
+    assert look(export_interval=INTERVAL).unknown == ("export",)
+
+
 def test_builds_that_nobody_asked_about_are_unknown_only_where_they_are_scheduled():
     assert look(model_interval=INTERVAL).unknown == ("model",)
     assert look().unknown == ()
@@ -414,6 +431,8 @@ def test_builds_that_nobody_asked_about_are_unknown_only_where_they_are_schedule
 EVERY_OTHER = [
     with_model(failed_at=ago(minutes=5)),
     with_model(succeeded_at=None),
+    with_export(failed_at=ago(minutes=5)),
+    with_export(succeeded_at=None),
     look(remotes=remotes(kms=Health.UNKNOWN)),
     look(governor="silent"),
     look(forecasts=(forecast(read_at=ago(minutes=11)),)),

@@ -1,4 +1,6 @@
-"""The scheduled builds of the reporting model, as Temporal has them. No worker is asked."""
+"""The scheduled builds of the reporting model, and the scheduled exports, as Temporal has them. No
+worker is asked.
+"""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -8,9 +10,9 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from clients.temporal.run_views import translated_temporal
 from schemas import names
-from schemas.ids import model_workflow_id, schedule_id
+from schemas.ids import export_workflow_id, model_workflow_id, schedule_id
 from schemas.status import LOOK_SECONDS
-from schemas.status_facts import ModelStanding
+from schemas.status_facts import ScheduleStanding
 
 _LATELY: Final = timedelta(days=7)
 _MOST: Final = 20
@@ -25,16 +27,27 @@ _BAD: Final = frozenset(
 )
 
 
-async def model_standing(client: Client, org: str) -> ModelStanding:
+async def model_standing(client: Client, org: str) -> ScheduleStanding:
     """Since when the model's builds are scheduled, and how the last ones ended. Raises
     `UnavailableError`.
     """
+    runs = f'WorkflowType = "{names.MODEL_WORKFLOW}" AND WorkflowId STARTS_WITH "{model_workflow_id(org)}"'
+    return await _standing(client, schedule_id(org, "model"), runs)
+
+
+async def export_standing(client: Client, org: str) -> ScheduleStanding:
+    """As `model_standing`, of exports."""
+    runs = f'WorkflowType = "{names.EXPORT_WORKFLOW}" AND WorkflowId STARTS_WITH "{export_workflow_id(org)}"'
+    return await _standing(client, schedule_id(org, "export"), runs)
+
+
+async def _standing(client: Client, schedule: str, runs: str) -> ScheduleStanding:
     with translated_temporal():
-        scheduled_at = await _scheduled_at(client, schedule_id(org, "model"))
-        succeeded = await _last(client, org, WorkflowExecutionStatus.COMPLETED)
-        last = await _last(client, org)
+        scheduled_at = await _scheduled_at(client, schedule)
+        succeeded = await _last(client, runs, WorkflowExecutionStatus.COMPLETED)
+        last = await _last(client, runs)
     failed_at = None if last is None or last.status not in _BAD else last.close_time
-    return ModelStanding(
+    return ScheduleStanding(
         scheduled_at=scheduled_at,
         succeeded_at=None if succeeded is None else succeeded.close_time,
         failed_at=failed_at,
@@ -52,15 +65,12 @@ async def _scheduled_at(client: Client, schedule: str) -> datetime | None:
 
 
 async def _last(
-    client: Client, org: str, status: WorkflowExecutionStatus | None = None
+    client: Client, runs: str, status: WorkflowExecutionStatus | None = None
 ) -> WorkflowExecution | None:
-    """The build that ended last, of those of a status; None = none within a week."""
+    """The run that ended last, of those of a status; None = none within a week."""
     ended = 'ExecutionStatus != "Running"' if status is None else 'ExecutionStatus = "Completed"'
-    query = (
-        f'WorkflowType = "{names.MODEL_WORKFLOW}" AND WorkflowId STARTS_WITH "{model_workflow_id(org)}" '
-        f'AND {ended} AND CloseTime > "{(datetime.now(UTC) - _LATELY).isoformat()}"'
-    )
+    query = f'{runs} AND {ended} AND CloseTime > "{(datetime.now(UTC) - _LATELY).isoformat()}"'
     # The server lists what closed last first; twenty hold the newest whatever the order of equals.
     found = client.list_workflows(query, page_size=_MOST, limit=_MOST, rpc_timeout=_WITHIN)
-    runs = [each async for each in found if each.close_time is not None]
-    return max(runs, key=lambda each: each.close_time or each.start_time, default=None)
+    closed = [each async for each in found if each.close_time is not None]
+    return max(closed, key=lambda each: each.close_time or each.start_time, default=None)
