@@ -227,3 +227,12 @@ def test_a_transport_or_an_endpoint_that_cannot_be_is_refused_by_name(
         values[part][name] = value
     with pytest.raises(SettingsError, match=says):
         load_settings(written(tmp_path, values))
+
+
+def test_scheduled_exports_need_a_place(tmp_path: Path) -> None:
+    for given in ({"on": True}, {"on": True, "where": "gs://bucket/prefix"}):
+        with pytest.raises(SettingsError, match=r"TIDEGATE_EXPORT: .*where .*s3://BUCKET/PREFIX"):
+            load_settings(written(tmp_path, {**whole(), "export": given}))
+    for where in ("/srv/export", "s3://bucket/prefix"):
+        settings = load_settings(written(tmp_path, {**whole(), "export": {"on": True, "where": where}}))
+        assert (settings.export.where, settings.export.objects) == (where, ())
