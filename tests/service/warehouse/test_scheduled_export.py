@@ -2,7 +2,6 @@
 
 import os
 import uuid
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -38,13 +37,13 @@ IDS = [f"00100000000000{number}AAA" for number in range(1, 6)]
 
 
 @pytest.fixture
-async def filled(store: ObjectStore, warehouse: PostgresWarehouse) -> AsyncIterator[PostgresWarehouse]:
+async def filled(store: ObjectStore, warehouse: PostgresWarehouse) -> PostgresWarehouse:
     """A warehouse with five accounts, and nothing of the other objects."""
     warehouse.ensure_tables(default_catalogue())
     whole = {**stamps(), "Region__c": "North"}
     changes = [event(n, whole, object_name="Account", record_ids=[each]) for n, each in enumerate(IDS, 1)]
     await Road(store, warehouse).send(changes)
-    yield warehouse
+    return warehouse
 
 
 def manifest(folder: Path, name: str) -> ObjectExport | None:
@@ -135,7 +134,10 @@ async def test_an_object_that_fails_is_named_and_holds_no_other_up(
             await run_export(client)
     assert isinstance(failed.value.cause, ApplicationError)
     assert failed.value.cause.type == "ExportFailed"
-    assert [each.partition(":")[0] for each in failed.value.cause.message.split("; ")] == ["Account", "Nothing"]
+    assert [each.partition(":")[0] for each in failed.value.cause.message.split("; ")] == [
+        "Account",
+        "Nothing",
+    ]
     assert manifest(tmp_path, "Case") is not None
 
 
