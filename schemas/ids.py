@@ -96,9 +96,7 @@ def intake_prefix_of(org: str, caller: str) -> str:
 
 
 def intake_refusals_key(org: str, file_key: str) -> str:
-    """The refused rows of a file of writebacks: their numbers, keys and what is wrong, without
-    their values.
-    """
+    """The refused rows of a file of writebacks: their numbers, keys and faults, without values."""
     return f"intake-refused/{org}/{file_key.removeprefix(intake_prefix(org))}.ndjson"
 
 

@@ -247,9 +247,7 @@ class RunningBackfill(Message):
     object: str
     name: str
     progress_at: AwareDatetime | None
-    """Its last step forward: pages landed, or another stage. None: an older release began it, and
-    kept no time.
-    """
+    """Its last step forward: pages landed, or another stage. None: an older release began it."""
 
 
 class ScheduleStanding(Message):
@@ -298,7 +296,5 @@ class LookFacts(Message):
     """None where no builds of the model are scheduled, too."""
     model_interval: timedelta | None = None
     """Between two builds of the reporting model; None: none are scheduled."""
-    export: ScheduleStanding | None = None
-    """None where no exports are scheduled, too."""
-    export_interval: timedelta | None = None
-    """Between two exports; None: none are scheduled."""
+    export: ScheduleStanding | None = None  # as `model`
+    export_interval: timedelta | None = None  # as `model_interval`

@@ -68,7 +68,7 @@ class Exporter:
             history=written.get("history", ()),
             change=((() if before is None else before.change) + written["change"]),
         )
-        self._is_alone(spec, before)
+        self._refuse_overtaken(spec, before)
         self._replace(spec, made)
         self._forget(spec, (made, *(() if before is None else (before,))))
         return made
@@ -116,22 +116,22 @@ class Exporter:
     ) -> Iterator[ExportedFile]:
         name, table = named
         for number, rows in enumerate(table.pages(reading, span=span, page=self.page)):
-            self._goes_on(spec)
+            self._stop_when_given_up(spec)
             path = f"{name}/{commit}-{number:04d}.parquet"
             body = _parquet(rows)
             with self.files.open_output_stream(f"{self._place(spec)}/{path}") as stream:
                 stream.write(body)
             yield ExportedFile(path=path, rows=rows.num_rows, bytes=len(body))
 
-    def _goes_on(self, spec: ObjectSpec) -> None:
+    def _stop_when_given_up(self, spec: ObjectSpec) -> None:
         if self.is_given_up():
             raise InterruptedError(f"The export of {spec.name} was given up. The next one does it again.")
 
-    def _is_alone(self, spec: ObjectSpec, before: ObjectExport | None) -> None:
+    def _refuse_overtaken(self, spec: ObjectSpec, before: ObjectExport | None) -> None:
         """An export that went on after it was given up, in a process that had stood still, must not
         name files that its successor has removed.
         """
-        self._goes_on(spec)
+        self._stop_when_given_up(spec)
         if self.manifest(spec) != before:
             raise SettingsError(
                 f"Another export has written {self._place(spec)}/{MANIFEST} meanwhile. "
