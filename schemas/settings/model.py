@@ -53,8 +53,8 @@ class ExportSettings(SettingsGroup):
     """
     where: str | None = None
     """Folder, or `s3://BUCKET/PREFIX`, that files are written to, with the AWS credentials of the
-    role `backfill`. Each process of that role must reach the same folder. Required with `ON`. None =
-    none.
+    role `backfill`. Each process of that role must reach the same folder. Required with `ON`.
+    None = none.
     """
     interval: timedelta = Field(default=timedelta(hours=1), ge=timedelta(minutes=1))
     """Time between two exports. An export that still runs has the next one left out."""

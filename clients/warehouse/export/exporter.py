@@ -87,6 +87,10 @@ class Exporter:
         except ValueError as error:
             raise SettingsError(f"{path} is no manifest of an export. Give another folder.") from error
 
+    @property
+    def _is_disk(self) -> bool:
+        return isinstance(self.files, pa_fs.LocalFileSystem)
+
     def _place(self, spec: ObjectSpec) -> str:
         return f"{self.folder}/{spec.name}"
 
@@ -102,7 +106,8 @@ class Exporter:
         found = {}
         for name, table in paged_tables(spec).items():
             span = (since, until or since) if name == "change" else None
-            self.files.create_dir(f"{self._place(spec)}/{name}")
+            if self._is_disk:  # an object store has no folders
+                self.files.create_dir(f"{self._place(spec)}/{name}")
             found[name] = tuple(self._files(reading, spec, (name, table), commit, span))
         return found
 
@@ -143,11 +148,10 @@ class Exporter:
         disk with one rename.
         """
         place, text = self._place(spec), made.model_dump_json().encode()
-        is_disk = isinstance(self.files, pa_fs.LocalFileSystem)
-        path = f"{place}/{_NEXT if is_disk else MANIFEST}"
+        path = f"{place}/{_NEXT if self._is_disk else MANIFEST}"
         with self.files.open_output_stream(path) as stream:
             stream.write(text)
-        if is_disk:
+        if self._is_disk:
             self.files.move(path, f"{place}/{MANIFEST}")
 
     def _forget(self, spec: ObjectSpec, named: tuple[ObjectExport, ...]) -> None:
