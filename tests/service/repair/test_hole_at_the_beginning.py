@@ -11,7 +11,6 @@ from clients.database.audit_log import AuditLog
 from schemas.ids import ORIGIN, lane_workflow_id
 from schemas.ingest.messages import Act, FollowInput
 from schemas.salesforce.limits import EVENT_RETENTION
-from tests.support.engines.following import groups_settle_at_once  # noqa: F401
 from tests.support.engines.repairing import CHANNEL, LANE
 
 pytestmark = pytest.mark.service
