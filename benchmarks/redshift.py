@@ -27,6 +27,9 @@ from sandbox.stack import Ports
 from schemas.catalogue import load_catalogue
 from workers.settings import load_settings
 
+_TABLES_SECONDS = 300
+"""For the engine to start: each of ninety tables that it makes costs a commit."""
+
 
 def main() -> int:
     """Print the figures as JSON. Exit code 1: changes are missing, or the server met a deadlock."""
@@ -36,7 +39,7 @@ def main() -> int:
         folder = Path(name)
         folder.chmod(0o755)  # PostgreSQL runs as another user and must be able to enter
         with running_all(folder / "state", fresh=True, ports=Ports(redshift=0)) as running:
-            wait_for_followers(running.endpoints)
+            wait_for_followers(running.endpoints, seconds=_TABLES_SECONDS)
             surge = run_surge(running.endpoints, rate=asked.rate, seconds=asked.seconds, seed=1)
             figures = _figures(running.endpoints.warehouse.dsn, folder / "state", surge)
     figures |= {name: getattr(asked, name) for name in ("rate", "seconds", "commit_ms", "copy_ms")}

@@ -31,9 +31,9 @@ _ACTS = {
     "writebacks": "writing back to two thousand cases",
     "reconciliation": "asking the org itself whether the warehouse equals it",
 }
-GOAL_SECONDS = 60.0
+GOAL_SECONDS: dict[WarehouseKind, float] = {"postgres": 60.0, "redshift": 90.0}
 """Freshness that the demo holds the engine to: p99 of commit to curated. The promise to users is
-120 s.
+120 s. Redshift is written in turns of thirty seconds, so a change may wait for two.
 """
 
 
@@ -81,6 +81,7 @@ def demo(
         figures = _figures(running.endpoints, load_catalogue(settings.catalogue), surge, compared, meter)
         figures |= run_acts(settings, lambda name: say(_ACTS[name]))
     figures["wall_seconds"] = round(time.monotonic() - began, 1)
+    figures["freshness_goal"] = GOAL_SECONDS[warehouse]
     failures = judge(figures)
     figures["holds"] = not failures
     if report is not None:
@@ -119,10 +120,10 @@ def judge(figures: dict[str, Any]) -> list[str]:
         "changes were sent that were not landed": figures["changes_landed"] >= figures["changes_sent"],
         "landed changes are unaccounted for": figures["changes_landed"] == accounted,
         f"{figures['changes_quarantined']} changes are in quarantine": figures["changes_quarantined"] == 0,
-        f"p99 freshness {figures['freshness_seconds']['p99']} s is over {GOAL_SECONDS} s": figures[
+        f"p99 freshness {figures['freshness_seconds']['p99']} s is over {figures['freshness_goal']} s": figures[
             "freshness_seconds"
         ]["p99"]
-        <= GOAL_SECONDS,
+        <= figures["freshness_goal"],
         "the org could not send at the rate asked for": figures["rate_per_minute"]
         >= 0.97 * figures["rate_asked"],
     }
