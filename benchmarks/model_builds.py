@@ -30,6 +30,7 @@ def building(settings_file: Path, folder: Path) -> Iterator[list[float]]:
             try:
                 subprocess.run([*command, "--folder", str(folder)], check=True, capture_output=True)  # noqa: S603
             except subprocess.CalledProcessError as error:
+                error.add_note((error.stdout + error.stderr).decode(errors="replace")[-4_000:])
                 failed.append(error)
             seconds.append(round(time.monotonic() - began, 1))
 

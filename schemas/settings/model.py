@@ -26,8 +26,10 @@ class ModelSettings(SettingsGroup):
     """Schema of facts, dimensions and metrics. Staging and masked views are in schemas that begin
     with it.
     """
-    threads: int = Field(default=4, ge=1, le=32)
-    """Models that are built at once, each over a connection of its own."""
+    threads: int = Field(default=2, ge=1, le=32)
+    """Models that are built at once, each over a connection of its own. On PostgreSQL each takes a
+    processor.
+    """
     overlap: timedelta = Field(default=timedelta(minutes=15), ge=timedelta(minutes=1))
     """A build takes again what arrived within this time before the last build began. It must be
     longer than any transaction that applies a batch.

@@ -86,7 +86,8 @@ def _one_chain(manifests: list[Manifest]) -> Iterator[str]:
 def _landed_before(world: World, manifests: list[Manifest]) -> Iterator[str]:
     """Every event that the bus has held is in one batch, and every raw file is there. After an
     outage a lane goes on with new events, and reads the rest: what came before its next batch may
-    be in none.
+    be in none. A follower that adopts the batch of another one may get its last event again. It
+    lands it as a late member of its group, and applying counts it as a duplicate.
     """
     landed: list[int] = []
     for each in manifests:
@@ -95,7 +96,8 @@ def _landed_before(world: World, manifests: list[Manifest]) -> Iterator[str]:
                 yield f"land before advance: {each.raw_key} is not there"
                 continue
             table = pq.read_table(io.BytesIO(world.objects.body(each.raw_key)))
-            landed += sorted({int(position) for position in table["position"].to_pylist()})
+            positions = set(table["position"].to_pylist()) - {each.start}
+            landed += sorted(map(int, positions))
     sent = [row[0] for row in world.org.org.store.connection.execute("SELECT replay_id FROM events")]
     through = world.org.forgotten_through
     resumed = min((each for each in landed if each > through), default=max(sent, default=0) + 1)

@@ -91,6 +91,8 @@ from seen
 where {kind} is not null
 union all
 select {{{{ none_key() }}}}, '(none)'
+union all
+select {{{{ unknown_key() }}}}, '(unknown)'
 """
 
 
@@ -110,7 +112,7 @@ def _users(catalogue: Catalogue) -> str:
     ]
     seen = "\n    union\n    ".join(unions or ["select cast(null as varchar) as record_id"])
     return f"""with seen as (
-    {seen}{{{{ and_as_before('record_id', "record_id <> '(none)'") }}}}
+    {seen}{{{{ and_as_before('record_id', "record_id not in ('(none)', '(unknown)')") }}}}
 )
 
 select
@@ -121,6 +123,8 @@ from seen
 where record_id is not null
 union all
 select {{{{ none_key() }}}}, '(none)', 'other'
+union all
+select {{{{ unknown_key() }}}}, '(unknown)', 'other'
 """
 
 
@@ -135,7 +139,7 @@ def _statuses(catalogue: Catalogue) -> str:
     unions.append("select object_name, status from {{ ref('status_meaning') }}")
     seen = "\n    union\n    ".join(unions)
     return f"""with seen as (
-    {seen}{{{{ and_as_before('object_name, status', "object_name <> '(none)'") }}}}
+    {seen}{{{{ and_as_before('object_name, status', "object_name not in ('(none)', '(unknown)')") }}}}
 )
 
 select
@@ -151,4 +155,6 @@ left join {{{{ ref('status_meaning') }}}} as meaning
 where seen.status is not null
 union all
 select {{{{ none_key() }}}}, '(none)', '(none)', 'unmapped', true, 999
+union all
+select {{{{ unknown_key() }}}}, '(unknown)', '(unknown)', 'unmapped', true, 999
 """

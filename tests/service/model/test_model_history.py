@@ -120,11 +120,14 @@ def new_road(model: CompiledModel, s3_address: S3Address) -> Iterator[Callable[[
     warehouse.close()
 
 
-@settings(
+MANY = settings(
     max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+
+
+@MANY
 @given(deliveries=histories())
 async def test_going_on_gives_what_a_build_from_nothing_gives(
     model: CompiledModel, new_road: Callable[[], Road], deliveries: Sequence[list[dict[str, Any]]]
@@ -139,6 +142,37 @@ async def test_going_on_gives_what_a_build_from_nothing_gives(
     went_on = model.contents()
     model.build(full=True)
     assert went_on == model.contents()
+
+
+@MANY
+@given(deliveries=histories(), turns=st.lists(st.integers(0, 99), min_size=5, max_size=5))
+async def test_facts_find_their_dimensions_when_changes_arrive_in_the_middle_of_a_build(
+    model: CompiledModel,
+    new_road: Callable[[], Road],
+    deliveries: Sequence[list[dict[str, Any]]],
+    turns: Sequence[int],
+) -> None:
+    model.empty()
+    road = new_road()
+    for events, turn in zip(deliveries, turns, strict=False):
+        for place, _ in enumerate(model.steps()):
+            if events and place == turn % len(model.tables):
+                await road.send(events)
+        check_keys(model)
+    model.build()
+    went_on = model.contents()
+    model.build(full=True)
+    assert went_on == model.contents()
+
+
+def check_keys(model: CompiledModel) -> None:
+    """Each key of a fact is that of a row of its dimension."""
+    for fact, column, dimension in model.relations():
+        ((lost,),) = model.rows(
+            f"select count(*) from model.{fact} where {column} not in "
+            f"(select {dimension.removeprefix('dim_')}_key from model.{dimension})"
+        )
+        assert lost == 0, (fact, column)
 
 
 def check_versions(model: CompiledModel) -> None:

@@ -73,24 +73,32 @@ class CompiledModel:
         return {name: kind for name, kind in kinds if kind in ("table", "incremental")}
 
     def build(self, *, full: bool = False) -> None:
-        """Do as `tidegate model build` does, in one transaction."""
+        """Do as `tidegate model build` does."""
+        for _ in self.steps(full=full):
+            pass
+
+    def steps(self, *, full: bool = False) -> Iterator[str]:
+        """A build that yields the name of each table that it has made: others may write between
+        two.
+        """
         started = datetime.now(UTC)
-        with psycopg.connect(self.dsn) as connection:
+        with psycopg.connect(self.dsn, autocommit=True) as connection:
             for name, kind in self.tables.items():
-                if full or kind == "table":
-                    # As dbt does it: the new table is made beside the one that it replaces.
-                    _run(connection, f"create temp table new_rows as {self.full[name]}")
-                    _run(connection, f"delete from model.{name}")
+                from_nothing = full or kind == "table"
+                # As dbt does it: the new rows are made beside those that they replace.
+                with connection.transaction():
+                    statement = self.full[name] if from_nothing else self.going_on[name]
+                    _run(connection, f"create temp table new_rows as {statement}")
+                    if from_nothing:
+                        _run(connection, f"delete from model.{name}")
+                    else:
+                        _run(
+                            connection,
+                            f"delete from model.{name} using new_rows where new_rows.record_id = {name}.record_id",
+                        )
                     _run(connection, f"insert into model.{name} select * from new_rows")
                     _run(connection, "drop table new_rows")
-                    continue
-                _run(connection, f"create temp table new_rows as {self.going_on[name]}")
-                _run(
-                    connection,
-                    f"delete from model.{name} using new_rows where new_rows.record_id = {name}.record_id",
-                )
-                _run(connection, f"insert into model.{name} select * from new_rows")
-                _run(connection, "drop table new_rows")
+                yield name
             connection.execute("insert into model.model_builds values ('x', %s, now())", (started,))
 
     def empty(self) -> None:
@@ -117,6 +125,14 @@ class CompiledModel:
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.dsn) as connection:
             return connection.execute(query.encode()).fetchall()
+
+    def relations(self) -> Iterator[tuple[str, str, str]]:
+        """Table, key column and dimension of every test of the project that a key finds its row."""
+        manifest = json.loads((self.folder / "target" / "manifest.json").read_bytes())
+        for node in manifest["nodes"].values():
+            if (node.get("test_metadata") or {}).get("name") == "relationships":
+                dimension = node["test_metadata"]["kwargs"]["to"].split("'")[1]
+                yield node["attached_node"].rpartition(".")[2], node["column_name"], dimension
 
     def _compiled(self) -> Iterator[tuple[str, str]]:
         for file in (self.folder / "target" / "compiled" / "tidegate" / "models").rglob("*.sql"):

@@ -30,8 +30,28 @@ cast('9999-12-31 00:00:00+00' as timestamp with time zone)
 case when {{ value }} is null then {{ none_key() }} else md5('{{ kind }}|' || {{ value }}) end
 {%- endmacro %}
 
+{# The key of a value's row in its dimension. A value that was applied after the dimension was built has none yet:
+   it is unknown until the next build, which makes the fact again. `alias` is that of `value_join`. #}
+{% macro found_key(alias, dimension) -%}
+coalesce({{ alias }}.{{ dimension }}_key, {{ unknown_key() }})
+{%- endmacro %}
+
+{% macro key_join(alias, dimension, key) -%}
+left join {{ ref('dim_' ~ dimension) }} as {{ alias }} on {{ alias }}.{{ dimension }}_key = {{ key }}
+{%- endmacro %}
+
+{% macro value_join(alias, dimension, kind, value) -%}
+{{ key_join(alias, dimension, value_key(kind, value)) }}
+{%- endmacro %}
+
+{# 0: no moment, or one outside of the calendar. A year of five digits would be no day of `dim_date`. #}
 {% macro date_key(moment) -%}
-coalesce(cast(to_char({{ moment }}, 'YYYYMMDD') as integer), 0)
+case
+        when {{ moment }} >= cast('{{ var("first_day") }}' as date)
+            and {{ moment }} < cast('{{ var("first_day") }}' as date) + {{ var("days") | int }}
+            then cast(to_char({{ moment }}, 'YYYYMMDD') as integer)
+        else 0
+    end
 {%- endmacro %}
 
 {# The key of the parent's version that was valid then; `alias` is that of `as_of_join`. #}

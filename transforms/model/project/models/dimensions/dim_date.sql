@@ -4,11 +4,13 @@ with digits as (
 ),
 
 days as (
-    select cast('{{ var("first_day") }}' as date) + (ones.digit + 10 * tens.digit + 100 * hundreds.digit + 1000 * thousands.digit) as day
+    select cast('{{ var("first_day") }}' as date) + (ones.digit + 10 * tens.digit + 100 * hundreds.digit + 1000 * thousands.digit
+            + 10000 * ten_thousands.digit) as day
     from digits as ones
     cross join digits as tens
     cross join digits as hundreds
     cross join digits as thousands
+    cross join digits as ten_thousands
 )
 
 select

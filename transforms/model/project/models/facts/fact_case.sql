@@ -55,10 +55,10 @@ select
     timed.case_number,
     {{ parent_key('account', 'account', 'timed.account_id') }} as account_key,
     {{ parent_key('contact', 'contact', 'timed.contact_id') }} as contact_key,
-    {{ value_key('user', 'timed.owner_id') }} as owner_key,
-    {{ value_key('queue', 'timed.queue') }} as queue_key,
-    {{ value_key('program', 'timed.program') }} as program_key,
-    {{ value_key('status|Case', 'timed.status') }} as status_key,
+    {{ found_key('owner', 'user') }} as owner_key,
+    {{ found_key('queue', 'queue') }} as queue_key,
+    {{ found_key('program', 'program') }} as program_key,
+    {{ found_key('status_now', 'status') }} as status_key,
     timed.status,
     timed.priority,
     timed.origin,
@@ -88,3 +88,7 @@ select
 from timed
 {{ as_of_join('account', 'account', 'timed.account_id', 'timed.opened_at') }}
 {{ as_of_join('contact', 'contact', 'timed.contact_id', 'timed.opened_at') }}
+{{ value_join('owner', 'user', 'user', 'timed.owner_id') }}
+{{ value_join('queue', 'queue', 'queue', 'timed.queue') }}
+{{ value_join('program', 'program', 'program', 'timed.program') }}
+{{ value_join('status_now', 'status', 'status|Case', 'timed.status') }}

@@ -11,9 +11,9 @@ select
     payments.name as payment_number,
     {{ parent_key('account', 'account', 'payments.account') }} as account_key,
     {{ parent_key('request', 'service_request', 'payments.service_request') }} as service_request_key,
-    {{ value_key('user', 'payments.owner_id') }} as owner_key,
-    {{ value_key('program', 'payments.program') }} as program_key,
-    {{ value_key('status|Payment__c', 'payments.status') }} as status_key,
+    {{ found_key('owner', 'user') }} as owner_key,
+    {{ found_key('program', 'program') }} as program_key,
+    {{ found_key('status_now', 'status') }} as status_key,
     payments.status,
     payments.amount,
     payments.currency,
@@ -34,3 +34,6 @@ left join {{ ref('status_meaning') }} as meaning
     on meaning.object_name = 'Payment__c' and meaning.status = payments.status
 {{ as_of_join('account', 'account', 'payments.account', 'payments.due_at') }}
 {{ as_of_join('request', 'service_request', 'payments.service_request', 'payments.due_at') }}
+{{ value_join('owner', 'user', 'user', 'payments.owner_id') }}
+{{ value_join('program', 'program', 'program', 'payments.program') }}
+{{ value_join('status_now', 'status', 'status|Payment__c', 'payments.status') }}

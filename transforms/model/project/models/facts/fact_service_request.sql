@@ -12,9 +12,9 @@ select
     {{ parent_key('account', 'account', 'requests.account') }} as account_key,
     {{ parent_key('contact', 'contact', 'requests.contact') }} as contact_key,
     {{ parent_key('parent_case', 'case', 'requests."case"') }} as case_key,
-    {{ value_key('user', 'requests.owner_id') }} as owner_key,
-    {{ value_key('program', 'requests.program') }} as program_key,
-    {{ value_key('status|ServiceRequest__c', 'requests.status') }} as status_key,
+    {{ found_key('owner', 'user') }} as owner_key,
+    {{ found_key('program', 'program') }} as program_key,
+    {{ found_key('status_now', 'status') }} as status_key,
     requests.status,
     requests.channel,
     requests.category,
@@ -33,3 +33,6 @@ left join {{ ref('status_meaning') }} as meaning
 {{ as_of_join('account', 'account', 'requests.account', 'requests.requested_at') }}
 {{ as_of_join('contact', 'contact', 'requests.contact', 'requests.requested_at') }}
 {{ as_of_join('parent_case', 'case', 'requests."case"', 'requests.requested_at') }}
+{{ value_join('owner', 'user', 'user', 'requests.owner_id') }}
+{{ value_join('program', 'program', 'program', 'requests.program') }}
+{{ value_join('status_now', 'status', 'status|ServiceRequest__c', 'requests.status') }}
