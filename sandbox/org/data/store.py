@@ -202,10 +202,17 @@ class Store:
     def index_unique(self, object_name: str, name: str, spec: OrgField) -> None:
         """Keep the values of a field unique among the records that are not in the recycle bin, if
         it is to be.
+
+        The second index serves queryAll, which looks in the recycle bin, too: without it, each
+        question by external id read the whole table.
         """
         if is_unique(spec):
+            column = f'"{name}"{collation(spec)}'
             self.connection.execute(
-                f'CREATE UNIQUE INDEX IF NOT EXISTS "{object_name}_{name}" ON "{object_name}" ("{name}"{collation(spec)}) '
+                f'CREATE INDEX IF NOT EXISTS "{object_name}_{name}_any" ON "{object_name}" ({column})'
+            )
+            self.connection.execute(
+                f'CREATE UNIQUE INDEX IF NOT EXISTS "{object_name}_{name}" ON "{object_name}" ({column}) '
                 "WHERE IsDeleted = 0"
             )
 
