@@ -246,8 +246,15 @@ async def org_values(served: ServedOrg, spec: ObjectSpec) -> dict[str, dict[str,
     """Every record as a query of REST gives it, with every digit."""
     found: dict[str, dict[str, Any]] = {}
     async for rows in PolledSource(served.http, spec, visibility_delay=timedelta(0)).unsettled(0):
-        found |= {row.record_id: dict(row.fields) for row in rows}
+        found |= {row.record_id: {name: read(value) for name, value in row.fields.items()} for row in rows}
     return found
+
+
+def read(value: Any) -> Any:
+    """A number that the reader made a double of: its text had few digits, so it stands for itself.
+    A double of an event may stand for more.
+    """
+    return Decimal(repr(value)) if isinstance(value, float) else value
 
 
 def check(road: Road, spec: ObjectSpec, wanted: Mapping[str, Mapping[str, Any]]) -> None:
