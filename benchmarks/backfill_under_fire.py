@@ -31,7 +31,15 @@ from typing import Any
 import httpx
 import psycopg
 
-from benchmarks.backfills import SHARES, backfill_all, engine_over, fill, spread
+from benchmarks.backfills import (
+    SHARES,
+    backfill_all,
+    disk_bytes,
+    engine_over,
+    fill,
+    folder_bytes,
+    spread,
+)
 from benchmarks.proofs import broken_history, missing_events, records_in_both
 from cli.local import measurements
 from cli.local.compare_records import Comparison, compare_all
@@ -79,7 +87,7 @@ def main() -> None:
         allow = {"delivered_events": DELIVERED_EVENTS}
         with running_sandbox(folder, fresh=True, allow=allow) as sandbox:
             filled = _fill(sandbox.endpoints.salesforce.control_url, arguments)
-            empty = _disk(folder)
+            empty = disk_bytes(folder)
             with engine_over(sandbox, folder) as running:
                 meter = measurements.ProcessMeter(running.roots())
                 meter.start()
@@ -251,23 +259,9 @@ def _compare(running: Running, folder: Path) -> Comparison:
         parts.audit.close()
 
 
-def _disk(folder: Path) -> dict[str, int]:
-    """Bytes by part of the sandbox."""
-    return {name: _size(folder / name) for name in ("salesforce", "s3", "postgres", "temporal")}
-
-
-def _size(folder: Path) -> int:
-    """Files come and go meanwhile."""
-    total = 0
-    for file in folder.rglob("*"):
-        with suppress(FileNotFoundError):
-            total += file.stat().st_size if file.is_file() else 0
-    return total
-
-
 def _disk_figures(folder: Path, filled: dict[str, int]) -> dict[str, Any]:
-    now = _disk(folder)
-    now["of which write-ahead log"] = _size(folder / "postgres" / "pg_wal")
+    now = disk_bytes(folder)
+    now["of which write-ahead log"] = folder_bytes(folder / "postgres" / "pg_wal")
     return {
         "disk_mb": {name: round(size / 1e6) for name, size in now.items()},
         "disk_mb_when_filled": {name: round(size / 1e6) for name, size in filled.items()},

@@ -4,7 +4,7 @@ backfills run to their end.
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -84,3 +84,17 @@ async def backfill_all(
             return name, await backfill(client, org, name)
 
     return dict(await asyncio.gather(*map(one, objects)))
+
+
+def disk_bytes(folder: Path) -> dict[str, int]:
+    """Bytes by part of the sandbox."""
+    return {name: folder_bytes(folder / name) for name in ("salesforce", "s3", "postgres", "temporal")}
+
+
+def folder_bytes(folder: Path) -> int:
+    """Bytes of all files below; they come and go meanwhile."""
+    total = 0
+    for file in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            total += file.stat().st_size if file.is_file() else 0
+    return total

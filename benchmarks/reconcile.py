@@ -5,7 +5,7 @@ Fills a fresh sandbox with old records of one object, backfills them, plants thr
 (one record stands at an old time, two are missing), and reconciles by `--depth ids`. Measured
 calls stand beside those that the plan says, and the plan for 35 million. Prints one JSON object.
 
-    python -m benchmarks.reconcile [--records 5000000] [--object Opportunity] [--no-log]
+    python -m benchmarks.reconcile [--records 5000000] [--object Opportunity] [--no-log] [--state FOLDER]
 """
 
 import argparse
@@ -22,6 +22,7 @@ import httpx
 import psycopg
 from temporalio.client import Client
 
+from benchmarks.backfills import disk_bytes, folder_bytes
 from cli.local.measurements import ProcessMeter
 from cli.local.surge import wait_for_followers
 from cli.local.up import Running, running_all
@@ -49,13 +50,18 @@ def main() -> None:
     parser.add_argument("--object", default="Opportunity")
     parser.add_argument("--settle", type=float, default=5)
     parser.add_argument("--no-log", action="store_true")
+    parser.add_argument("--state", type=Path, help="where the folder of all state is made, and removed")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="tidegate-reconcile-") as folder:
+    with tempfile.TemporaryDirectory(prefix="tidegate-reconcile-", dir=arguments.state) as folder:
         Path(folder).chmod(0o755)
         with running_all(Path(folder), fresh=True) as running:
             wait_for_followers(running.endpoints)
             settings = load_settings(settings_file(Path(folder)))
             figures = asyncio.run(_measure(running, settings, arguments))
+            disk = disk_bytes(Path(folder)) | {
+                "write-ahead log": folder_bytes(Path(folder) / "postgres" / "pg_wal")
+            }
+            figures["disk_mb"] = {part: round(size / 1e6) for part, size in disk.items()}
     sys.stdout.write(json.dumps(figures, indent=2) + "\n")
 
 
@@ -65,8 +71,11 @@ async def _measure(running: Running, settings: Settings, arguments: argparse.Nam
     await asyncio.to_thread(_fill, running, name, records)
     filled = time.monotonic()
     client = await connect_temporal(settings)
+    reading = ProcessMeter(running.roots())
+    reading.start()
     read = await _backfill(client, settings.salesforce.org_id, name)
     backfilled = time.monotonic()
+    reading.stop()
     _plant(running, name)
     meter = ProcessMeter(running.roots())
     meter.start()
@@ -94,6 +103,9 @@ async def _measure(running: Running, settings: Settings, arguments: argparse.Nam
         "log_records": None if state.log is None else state.log.records,
         "fill_seconds": round(filled - began, 1),
         "backfill_seconds": round(backfilled - filled, 1),
+        "backfill_calls": read.counts.calls,
+        "backfill_peak_mb": round(reading.peak_rss_bytes / 1e6),
+        "backfill_cpu_seconds_by_process": reading.cpu_seconds(),
         "reconcile_seconds": round(ended - backfilled, 1),
         "peak_rss_mb": round(meter.peak_rss_bytes / 1e6),
         "cpu_seconds_by_process": meter.cpu_seconds(),
