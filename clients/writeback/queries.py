@@ -12,7 +12,15 @@ import sqlalchemy as sa
 
 from clients.database.address import Database
 from clients.writeback.pauses import pause_views
-from clients.writeback.stats import RECENT, Latency, QueueStats, latencies, queue_stats, recent_batches
+from clients.writeback.stats import (
+    NEWEST,
+    RECENT,
+    Latency,
+    QueueStats,
+    latencies,
+    queue_stats,
+    recent_batches,
+)
 from clients.writeback.store import WritebackStore
 from clients.writeback.tables import WRITEBACK, WRITEBACK_ATTEMPT
 from schemas.writeback.control import PauseView
@@ -112,10 +120,10 @@ class WritebackQueries:
         query = _shown().where(WRITEBACK.c.record_id.startswith(record_id, autoescape=True))
         return self._listed(query.order_by(WRITEBACK.c.number.desc()).limit(most))[::-1]
 
-    def latencies(self, within: timedelta = RECENT) -> list[Latency]:
-        """Duration of the writebacks done within a time, by object."""
+    def latencies(self, within: timedelta = RECENT, newest: int = NEWEST) -> list[Latency]:
+        """Duration of the writebacks done within a time, by object; spreads of the `newest`."""
         with self._store.begin() as connection:
-            return latencies(connection, within)
+            return latencies(connection, within, newest)
 
     def standings(self) -> list[QueueStats]:
         """Counts of waiting, open, held and dead writebacks, by object."""

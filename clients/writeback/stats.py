@@ -14,6 +14,10 @@ from schemas.writeback.messages import BatchState, WritebackState
 RECENT = timedelta(hours=1)
 """Latencies are of what was done within this time."""
 
+NEWEST = 10_000
+"""Writebacks of an object whose seconds are sorted: at 10,000 a minute an hour has 600,000, and a look
+at the engine would wait for them longer than for an answer.
+"""
 ANSWERED_WITHIN = timedelta(minutes=1)
 """A batch that was sent longer ago and has no outcome counts as unknown."""
 
@@ -30,7 +34,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Latency:
-    """Duration of an object's finished writebacks."""
+    """Duration of an object's finished writebacks: counts of all, spreads of the newest."""
 
     object: str
     writebacks: int
@@ -104,22 +108,42 @@ def unknown_outcomes(connection: sa.Connection) -> list[UnknownOutcomes]:
     return [UnknownOutcomes(*row) for row in connection.execute(query)]
 
 
-def latencies(connection: sa.Connection, within: timedelta = RECENT) -> list[Latency]:
-    """Of what was done within a time, by object."""
-    table = WRITEBACK.c
-    query = (
+def latencies(connection: sa.Connection, within: timedelta = RECENT, newest: int = NEWEST) -> list[Latency]:
+    """Of what was done within a time, by object: counts of all, seconds of the `newest` by
+    acceptance.
+    """
+    table, since = WRITEBACK.c, datetime.now(UTC) - within
+    is_recent = (table.state == WritebackState.DONE, table.done_at > since)
+    counts = (
         sa.select(
             table.object,
             sa.func.count().label("writebacks"),
             sa.func.count().filter(table.done_at > table.deadline).label("late"),
-            *_spread("sent", table.sent_at),
-            *_spread("done", table.done_at),
             sa.func.count(table.echoed_at).label("echoed"),
-            *_spread("echo", table.echoed_at),
         )
-        .where(table.state == WritebackState.DONE, table.done_at > datetime.now(UTC) - within)
+        .where(*is_recent)
         .group_by(table.object)
-        .order_by(table.object)
+        .subquery()
+    )
+    chosen = (
+        sa.select(_since().label("since"), table.sent_at, table.done_at, table.echoed_at)
+        .where(table.object == counts.c.object, *is_recent)
+        .order_by(table.number.desc())
+        .limit(newest)
+        .lateral()
+    )
+    spreads = [
+        measure
+        for name in ("sent", "done", "echo")
+        for measure in _spread(
+            name, chosen.c["echoed_at" if name == "echo" else f"{name}_at"], chosen.c.since
+        )
+    ]
+    query = (
+        sa.select(*counts.c, *spreads)
+        .select_from(counts.join(chosen, sa.true()))
+        .group_by(*counts.c)
+        .order_by(counts.c.object)
     )
     return [_latency(row) for row in connection.execute(query)]
 
@@ -141,8 +165,10 @@ def _since() -> sa.ColumnElement[datetime]:
     return sa.func.coalesce(WRITEBACK.c.retried_at, WRITEBACK.c.accepted_at)
 
 
-def _spread(name: str, until: sa.Column[Any]) -> list[sa.ColumnElement[Any]]:
-    seconds = sa.func.extract("epoch", until - _since())
+def _spread(
+    name: str, until: sa.ColumnElement[Any], since: sa.ColumnElement[Any]
+) -> list[sa.ColumnElement[Any]]:
+    seconds = sa.func.extract("epoch", until - since)
     shares = [
         sa.func.percentile_cont(share).within_group(seconds).label(f"{name}_{part}")
         for part, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))

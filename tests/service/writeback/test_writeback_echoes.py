@@ -55,10 +55,13 @@ async def test_how_long_each_part_of_the_way_took_is_told(engine: SmallEngine) -
         await writer.settled()
     with closing(WritebackQueries(engine.database)) as looks:
         [told] = looks.latencies()
+        [last] = looks.latencies(newest=1)
         [batch] = looks.batches(5, object_name="Case")
     assert (told.object, told.writebacks, told.echoed) == ("Case", 20, 0)
     assert 0 < told.done.p50 <= told.done.p99 <= told.done.most < 60
     assert told.echo is None
+    assert last.writebacks == 20, "all are counted"
+    assert last.done.p50 == last.done.most, "and the newest is measured"
     assert (batch["state"], batch["done"], batch["calls"]) == ("closed", 20, 2)
     console = Console(width=200, record=True)
     console.print(latency_page([told]), batches_page([batch]))
