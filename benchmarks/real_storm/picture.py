@@ -2,18 +2,22 @@
 
 from collections.abc import Sequence
 from html import escape
+from itertools import groupby
 from typing import Any
 
 _WIDTH, _HEIGHT = 960, 420
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 20, 60, 40
-_LINES = 4
+_MOST_LINES = 6
 
 
 def picture(figures: dict[str, Any]) -> str:
     """SVG of `Timeline.figures`: faults as bands, kills as ticks, changes behind as a line."""
     samples: Sequence[dict[str, Any]] = figures["samples"]
     last = max((each["at"] for each in samples), default=1.0)
-    most = max((each["behind"] or 0 for each in samples), default=1) or 1
+    highest = max((each["behind"] or 0 for each in samples), default=1) or 1
+    step = _step(highest)
+    lines = -(-highest // step)
+    most = step * lines
 
     def x(at: float) -> float:
         return round(_LEFT + at / last * (_WIDTH - _LEFT - _RIGHT), 1)
@@ -25,15 +29,27 @@ def picture(figures: dict[str, Any]) -> str:
         _band(x(begin), x(end), name, place) for place, (begin, end, name) in enumerate(figures["faults"])
     ]
     parts += [_tick(x(at), text) for at, text in figures["marks"]]
-    parts += [_grid(y(most * step / _LINES), round(most * step / _LINES)) for step in range(_LINES + 1)]
+    parts += [_grid(y(step * line), step * line) for line in range(lines + 1)]
     parts += [_minute(x(at), at) for at in _minutes(last)]
-    known = [f"{x(each['at'])},{y(each['behind'])}" for each in samples if each["behind"] is not None]
-    parts.append(f'<polyline fill="none" stroke="#0b5cab" stroke-width="1.5" points="{" ".join(known)}"/>')
+    for is_known, some in groupby(samples, lambda each: each["behind"] is not None):
+        if is_known:  # where nobody could say, there is no line
+            points = " ".join(f"{x(each['at'])},{y(each['behind'])}" for each in some)
+            parts.append(f'<polyline fill="none" stroke="#0b5cab" stroke-width="1.5" points="{points}"/>')
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" font-family="sans-serif" '
         f'font-size="11"><rect width="{_WIDTH}" height="{_HEIGHT}" fill="#fff"/>'
         f'<text x="{_LEFT}" y="16" font-size="13">Changes that are not in the warehouse yet</text>'
         f"{''.join(parts)}</svg>\n"
+    )
+
+
+def _step(most: int) -> int:
+    """Changes between two lines: 1, 2 or 5 with zeros."""
+    return next(
+        unit * 10**power
+        for power in range(12)
+        for unit in (1, 2, 5)
+        if unit * 10**power * _MOST_LINES >= most
     )
 
 

@@ -15,8 +15,8 @@ RECENT = timedelta(hours=1)
 """Latencies are of what was done within this time."""
 
 NEWEST = 10_000
-"""Writebacks of an object whose seconds are sorted: at 10,000 a minute an hour has 600,000, and a look
-at the engine would wait for them longer than for an answer.
+"""Writebacks of an object whose seconds are sorted: at 10,000 a minute an hour has 600,000, and a
+look at the engine would wait for them longer than for an answer.
 """
 ANSWERED_WITHIN = timedelta(minutes=1)
 """A batch that was sent longer ago and has no outcome counts as unknown."""
