@@ -129,6 +129,8 @@ class LaneStatus(Message):
     """End of the last landed batch."""
     position_at: AwareDatetime | None = None
     """Commit time of the last landed change: the event bus keeps 72 hours."""
+    landed_at: AwareDatetime | None = None
+    """When its follower landed that, by the follower's clock; None: not known."""
     unapplied_batches: int | None = None
     """Landed batches that the ledger lacks; None: not known."""
     unapplied_changes: int | None = None

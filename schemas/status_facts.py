@@ -34,15 +34,15 @@ class LanePulse(Message):
     channel: str = ""
     """The channel, or the object that is polled."""
     silence: timedelta
-    """How long the org may be silent before the follower counts as cut off: the keep-alive time of
-    the transport, or the polling interval, with some room.
-    """
+    """After it without a sign of life the follower counts as cut off."""
     heard_at: AwareDatetime | None = None
     """The org's last sign of life, keep-alives and empty polls included."""
     received_at: AwareDatetime | None = None
     """The last event or row."""
     position_at: AwareDatetime | None = None
     """Commit time of the last landed change; None: this attempt has landed none."""
+    landed_at: AwareDatetime | None = None
+    """When it was landed, by the follower's clock; None: as above, or an older release."""
     buffered: int = 0
     """Events received and not landed."""
     landing_since: AwareDatetime | None = None

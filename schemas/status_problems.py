@@ -37,6 +37,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "lane.not_started": ProblemKind(Severity.TICKET, "no workflow of a configured lane runs"),
     "lane.unknown": ProblemKind(Severity.TICKET, "the state of a lane is not known"),
     "lane.behind": ProblemKind(Severity.PAGE, "a lane's position is more than 48 hours old"),
+    "lane.late": ProblemKind(Severity.PAGE, "a lane lands changes that are older than the freshness target"),
     "reread.waiting": ProblemKind(Severity.TICKET, "a hole, or changes, are read from the org again"),
     "object.late": ProblemKind(Severity.PAGE, "landed changes wait longer than the freshness target"),
     "object.held": ProblemKind(Severity.TICKET, "batches of an object wait for an operator"),

@@ -26,6 +26,7 @@ class Pulse:
     heard_at: datetime | None = None
     received_at: datetime | None = None
     position_at: datetime | None = None
+    landed_at: datetime | None = None
     buffered: int = 0
     landing_since: datetime | None = None
     """As of `LanePulse`. An attempt that hangs while it lands is ended, and the next one hangs."""
@@ -42,7 +43,7 @@ class Pulse:
         known = pulse_of(list(details))
         if known is None:
             return cls(channel, silence)
-        found = cls(channel, silence, known.heard_at, known.received_at, known.position_at)
+        found = cls(channel, silence, known.heard_at, known.received_at, known.position_at, known.landed_at)
         found.landing_since = known.landing_since
         return found
 
@@ -65,7 +66,7 @@ class Pulse:
         """A batch is durable; the commit time of its newest change, None: not known."""
         self.landing_since = None
         if newest_ms is not None:
-            self.position_at = moment_of(newest_ms)
+            self.position_at, self.landed_at = moment_of(newest_ms), datetime.now(UTC)
 
     def text(self) -> str:
         """As a heartbeat carries it."""
@@ -79,6 +80,7 @@ class Pulse:
             heard_at=self.heard_at,
             received_at=self.received_at,
             position_at=self.position_at,
+            landed_at=self.landed_at,
             buffered=self.buffered,
             landing_since=self.landing_since,
             login_refused="" if refused is None else refused.reason,

@@ -40,6 +40,7 @@ def lane_status(facts: LaneFacts, now: datetime) -> LaneStatus:
         received_at=pulse.received_at if pulse else None,
         position=(follower.position if follower else "") or facts.position,
         position_at=pulse.position_at if pulse else None,
+        landed_at=pulse.landed_at if pulse else None,
     )
     return found.model_copy(update=_state(facts, now))
 

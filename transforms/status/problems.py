@@ -21,7 +21,7 @@ from schemas.status import (
 from schemas.status_facts import LookFacts
 from transforms.status.budgets import budget_problems
 from transforms.status.deployment import deployment_problems
-from transforms.status.lanes import PLANNER
+from transforms.status.lanes import PLANNER, RECENT
 from transforms.status.logins import login_problems
 from transforms.status.model import export_problems, model_problems
 from transforms.status.problem import problem
@@ -126,6 +126,20 @@ def _lanes(lanes: tuple[LaneStatus, ...], now: datetime, *, is_explained: bool) 
             text = f"its last landed change is of {lane.position_at:%Y-%m-%d %H:%M}; the bus keeps 72 hours"
             remedy = "make it follow again before the bus forgets: see its state in tidegate status"
             yield problem("lane.behind", text, remedy, subject=lane.lane, since=lane.position_at)
+        yield from _late(lane, now)
+
+
+def _late(lane: LaneStatus, now: datetime) -> Iterator[Problem]:
+    """A stream that moves, far behind the org. Its batches may be applied at once, so that no
+    object waits at the moment of a look.
+    """
+    landed, committed = lane.landed_at, lane.position_at
+    if lane.way != "stream" or landed is None or committed is None:
+        return
+    if now - landed <= RECENT and landed - committed > FRESHNESS_TARGET:
+        text = f"it lands changes of {committed:%H:%M:%S}, {seconds(landed - committed)} after their commit"
+        remedy = f"tidegate lane show {lane.lane}; then see the processor of the lanes worker and S3"
+        yield problem("lane.late", text, remedy, subject=lane.lane, since=committed)
 
 
 def _should_move(lane: LaneStatus) -> bool:

@@ -276,6 +276,18 @@ def test_a_refused_login_is_a_page_though_the_stream_goes_on():
     assert "invalid_client" in found.problems[0].text
 
 
+def test_a_lane_that_lands_old_changes_is_late_though_nothing_waits_to_be_applied():
+    late = told(landed_at=ago(seconds=3), position_at=ago(minutes=11))
+    found = look(lanes=(late,))
+    assert codes(found) == [("page", "lane.late", "changes")]
+    assert "11 min" in found.problems[0].text
+
+
+def test_a_quiet_lane_is_not_late_nor_is_one_that_landed_its_last_change_in_time():
+    assert codes(look(lanes=(told(landed_at=ago(minutes=10), position_at=ago(minutes=20)),))) == []
+    assert codes(look(lanes=(told(landed_at=ago(seconds=3), position_at=ago(minutes=2)),))) == []
+
+
 def test_several_lanes_with_a_refused_login_are_one_problem_and_an_old_word_is_none():
     refused = {"login_refused": "no", "login_refused_at": ago(minutes=3)}
     assert len(look(lanes=(told(**refused), told(**refused))).problems) == 1
