@@ -5,26 +5,37 @@ what is under way does not grow over the surge's second half and every change is
 the end. Rates rise until it does not keep up, or the org itself cannot send what was asked. The
 capacity is the highest rate that was really sent and kept up with. Prints one JSON object.
 
-    python -m benchmarks.capacity [--rates 150000,180000,210000] [--seconds 180]
+With `--records` each rate is tried once a number: so many old records are backfilled before, and
+half of the changes hit them. What a change costs then shows what large tables cost.
+
+    python -m benchmarks.capacity [--rates 150000,180000,210000] [--seconds 180] [--records 100000,5000000]
 """
 
 import argparse
+import asyncio
 import json
 import sys
 import tempfile
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psycopg
 
+from benchmarks.backfills import SHARES, backfill_all, fill, spread
 from cli.local import measurements
 from cli.local.surge import Surge, run_surge, wait_for_followers
-from cli.local.up import running_all
+from cli.local.up import Running, running_all
+from cli.state import settings_file
 from schemas.catalogue import load_catalogue
+from workers.clients import connect_temporal
+from workers.settings import load_settings
 
 DEFAULT_RATES = (120_000, 150_000, 180_000, 210_000, 240_000)
+LANE = "changes"
+"""The lane of the stream."""
 MOST_GROWTH = 0.02
 """The backlog may grow by this share of the rate over the surge's second half; more is a growing
 lag.
@@ -52,10 +63,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rates", default=",".join(map(str, DEFAULT_RATES)))
     parser.add_argument("--seconds", type=float, default=180)
+    parser.add_argument("--records", default="0", help="old ones, 3.2 KB of disk each")
     arguments = parser.parse_args()
     steps: list[dict[str, Any]] = []
-    for rate in map(int, arguments.rates.split(",")):
-        steps.append(step(rate, arguments.seconds))
+    wanted = product(map(int, arguments.rates.split(",")), map(int, arguments.records.split(",")))
+    for rate, records in wanted:
+        steps.append(step(rate, arguments.seconds, records))
         sys.stderr.write(json.dumps(steps[-1]) + "\n")
         if not (steps[-1]["keeps_up"] and steps[-1]["sent_as_asked"]):
             break
@@ -65,8 +78,10 @@ def main() -> None:
     )
 
 
-def step(rate: int, seconds: float) -> dict[str, Any]:
-    """One surge at `rate` changes a minute on a fresh sandbox and engine."""
+def step(rate: int, seconds: float, records: int = 0) -> dict[str, Any]:
+    """One surge at `rate` changes a minute on a fresh sandbox and engine; half of the changes hit
+    `records` old ones, where there are any.
+    """
     backlog = Backlog([], [])
 
     def watch(elapsed: float, text: str) -> None:
@@ -79,13 +94,27 @@ def step(rate: int, seconds: float) -> dict[str, Any]:
         Path(folder).chmod(0o755)
         with running_all(Path(folder), fresh=True) as running:
             wait_for_followers(running.endpoints)
+            if records:
+                asyncio.run(_grow(running, Path(folder), records))
             meter = measurements.ProcessMeter(running.roots())
             meter.start()
-            surge = run_surge(running.endpoints, rate=rate, seconds=seconds, seed=1, show=watch)
+            share = 0.5 if records else 0
+            surge = run_surge(
+                running.endpoints, rate=rate, seconds=seconds, seed=1, show=watch, old_share=share
+            )
             meter.stop()
             with psycopg.connect(running.endpoints.warehouse.dsn) as connection:
-                fresh = measurements.freshness(connection, load_catalogue())
-    return _figures(rate, surge, backlog, meter, fresh)
+                fresh = measurements.freshness(connection, load_catalogue(), lane=LANE)
+    return {"old_records": records} | _figures(rate, surge, backlog, meter, fresh)
+
+
+async def _grow(running: Running, folder: Path, records: int) -> None:
+    """Backfill old records of every object."""
+    for name, count in spread(records).items():
+        await asyncio.to_thread(fill, running.endpoints.salesforce.control_url, name, count)
+    settings = load_settings(settings_file(folder))
+    client = await connect_temporal(settings)
+    await backfill_all(client, settings.salesforce.org_id, list(SHARES), at_once=len(SHARES))
 
 
 def _figures(

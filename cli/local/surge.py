@@ -63,14 +63,15 @@ def run_surge(
     seconds: float,
     seed: int,
     show: Callable[[float, str], None] = lambda *_: None,
+    old_share: float = 0,
 ) -> Surge:
     """Send `rate` changes a minute for `seconds`, then wait for the engine. `show` gets seconds and
-    a line of text.
+    a line of text. `old_share` of the changes hit records that were there before.
     """
     control = endpoints.salesforce.control_url
     before = org_state(endpoints)["changes_committed"]
     with psycopg.connect(endpoints.warehouse.dsn, autocommit=True) as connection:
-        start_traffic(control, rate=rate, seconds=seconds, seed=seed)
+        start_traffic(control, rate=rate, seconds=seconds, seed=seed, old_share=old_share)
         while (now := traffic_state(control))["running"]:
             behind = org_state(endpoints)["changes_committed"] - ledger_sums(connection, followed=True).landed
             show(now["elapsed_seconds"], f"{int(now['sent']):,} sent, {behind:,} under way")
