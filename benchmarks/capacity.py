@@ -8,7 +8,8 @@ capacity is the highest rate that was really sent and kept up with. Prints one J
 With `--records` each rate is tried once a number: so many old records are backfilled before, and
 half of the changes hit them. What a change costs then shows what large tables cost.
 
-    python -m benchmarks.capacity [--rates 150000,180000,210000] [--seconds 180] [--records 100000,5000000]
+    python -m benchmarks.capacity [--rates 150000,180000,210000] [--seconds 180]
+        [--records 100000,5000000]
 """
 
 import argparse

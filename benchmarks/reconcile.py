@@ -5,7 +5,8 @@ Fills a fresh sandbox with old records of one object, backfills them, plants thr
 (one record stands at an old time, two are missing), and reconciles by `--depth ids`. Measured
 calls stand beside those that the plan says, and the plan for 35 million. Prints one JSON object.
 
-    python -m benchmarks.reconcile [--records 5000000] [--object Opportunity] [--no-log] [--state FOLDER]
+    python -m benchmarks.reconcile [--records 5000000] [--object Opportunity] [--no-log]
+        [--state FOLDER]
 """
 
 import argparse
