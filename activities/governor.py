@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from temporalio import activity
@@ -33,7 +34,9 @@ class Limits:
             except RateLimitedError:
                 if not tokens.refusals:
                     raise
-        return ReadLimitsResult(readings=(*readings, *tokens.readings), refusals=tuple(tokens.refusals))
+        return ReadLimitsResult(
+            readings=(*readings, *tokens.readings), refusals=tuple(tokens.refusals), at=datetime.now(UTC)
+        )
 
 
 def activities(org: OrgClients) -> list[Callable[..., Any]]:

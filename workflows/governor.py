@@ -68,8 +68,7 @@ class GovernorWorkflow:
             self._trouble = failure_message(error)
             return ()
         self._trouble = ""
-        self._books.take_in(result.readings, result.refusals)
-        return result.readings
+        return self._books.hear(result, self._now())
 
     @workflow.update(name=names.EXCHANGE)
     def exchange(self, exchange: Exchange) -> LeaseAnswer:

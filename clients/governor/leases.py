@@ -11,7 +11,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from clients.governor.lease_account import IDLE_SECONDS, LeaseAccount, LeaseKey
 from clients.governor.protocol import Governor
@@ -273,6 +273,7 @@ class Leases:
             lines=lines,
             readings=tuple(told.readings.values()),
             refusals=tuple(told.refusals),
+            at=datetime.now(UTC),
         )
         try:
             answer = await self._governor.exchange(message)

@@ -83,6 +83,10 @@ class Exchange(Message):
     lines: tuple[LeaseLine, ...] = ()
     readings: tuple[Reading, ...] = ()
     refusals: tuple[Refusal, ...] = ()
+    at: datetime | None = None
+    """The sender's time as it sends; the times of readings and refusals are of the same clock. None
+    = it is not known.
+    """
 
 
 class GrantedLine(Message):
@@ -121,3 +125,5 @@ class ReadLimitsResult(Message):
 
     readings: tuple[Reading, ...]
     refusals: tuple[Refusal, ...] = ()
+    at: datetime | None = None
+    """As of `Exchange`."""

@@ -12,11 +12,13 @@ from schemas.governor import (
     GovernorConfig,
     LeaseAnswer,
     Reading,
+    ReadLimitsResult,
     Refusal,
 )
 from schemas.governor.recheck import RecheckedBudget
 from schemas.salesforce.limits import BULK_INGEST_ROWS, COMETD_CLIENTS, LONG_CALLS_AT_ONCE
 from transforms.governor.budget import BudgetBook
+from transforms.governor.clocks import ahead_by, moved_reading, moved_refusal
 
 _TOLD_BY_NOBODY = {
     Budget.LONG_CALLS: min(LONG_CALLS_AT_ONCE["enterprise"], LONG_CALLS_AT_ONCE["unlimited"]),
@@ -45,12 +47,19 @@ class BudgetLedger(BaseModel):
         """Hear what a process has spent and what the org told it; grant what it may have, the
         highest class first.
         """
-        self.take_in(exchange.readings, exchange.refusals)
+        self.hear(exchange, now)
         lines = [
             self.books[line.budget].exchange(exchange.process, line, self.terms, now)
             for line in sorted(exchange.lines, key=lambda line: line.lease_class.rank)
         ]
         return LeaseAnswer(lease_life=self.terms.lease_life, lines=tuple(lines))
+
+    def hear(self, told: Exchange | ReadLimitsResult, now: float) -> tuple[Reading, ...]:
+        """Take in what a process tells of the org, by our clock; returns the readings by it."""
+        ahead = ahead_by(told.at, datetime.fromtimestamp(now, UTC))
+        readings = tuple(moved_reading(each, ahead) for each in told.readings)
+        self.take_in(readings, tuple(moved_refusal(each, ahead) for each in told.refusals))
+        return readings
 
     def take_in(self, readings: tuple[Reading, ...], refusals: tuple[Refusal, ...]) -> None:
         """The org's own report."""
