@@ -25,6 +25,8 @@ class Host:
     def __init__(self, name: str) -> None:
         self.name = name
         self.is_dead = False
+        self.died_at: float | None = None
+        """When it ended, by the loop's clock; None: it lives."""
         self.frozen_until = 0.0
         self.skew = 0.0
         """Seconds by which its wall clock is ahead."""

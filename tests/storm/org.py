@@ -23,9 +23,10 @@ from sandbox.org.channels.bus import ReplayPositionError
 from sandbox.org.server.app import build_app, open_org
 from schemas.errors import RateLimitedError, ReplayExpiredError, StreamBrokenError, UnavailableError
 from schemas.ingest.messages import FollowInput
+from tests.storm.acts.quota import Quota
 from tests.storm.death import die
 from tests.storm.fate import Fate
-from tests.storm.loop import StormLoop
+from tests.storm.loop import HOST, Host, StormLoop
 
 _CALL_SECONDS = 0.03
 _ANSWER_EVENTS = 20
@@ -44,8 +45,7 @@ class StormOrg:
         self.app = build_app(self.org)
         self.calls = 0
         """The number of API calls that the org has met."""
-        self.refused_calls = 0
-        """The calls among them that went beyond the org's daily quota."""
+        self.quota = Quota(self.org.meters.api_calls)
         self.forgotten: list[bytes] = []
         """Events of cases that the bus holds no more."""
         self.forgotten_through = 0
@@ -133,7 +133,7 @@ class OrgTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Carry one call."""
-        fate = self._org.fate
+        fate, sent_at = self._org.fate, self._org.loop.time()
         fault = fate.strike(f"org:{_kind(request)}")
         # Piece by piece, as the network takes it: a write knows by it whether it may have arrived.
         assert isinstance(request.stream, httpx.AsyncByteStream)
@@ -148,16 +148,20 @@ class OrgTransport(httpx.AsyncBaseTransport):
             return httpx.Response(503, json=[{"errorCode": "SERVER_UNAVAILABLE", "message": "storm"}])
         if fault == "expired":
             self._org.app.state.sessions.close_all()
-        call = self._org.loop.world_task(self._carry(request, body))
+        call = self._org.loop.world_task(self._carry(request, body, HOST.get(), sent_at))
         answer = await asyncio.shield(call)
         if fault == "dies":
             die()
         await asyncio.sleep(fate.seconds("org.back", _CALL_SECONDS))
         if fault in ("lost", "dies"):
             raise httpx.ReadError("the storm takes the answer", request=request)
+        if (refusal := answer.extensions.get("refusal")) is not None:
+            refusal.heard_at = self._org.loop.time()
         return answer
 
-    async def _carry(self, request: httpx.Request, body: bytes) -> httpx.Response:
+    async def _carry(
+        self, request: httpx.Request, body: bytes, process: Host | None, sent_at: float
+    ) -> httpx.Response:
         self._org.calls += 1
         scope = {
             "type": "http",
@@ -189,9 +193,12 @@ class OrgTransport(httpx.AsyncBaseTransport):
         await self._org.app.state.outermost(scope, receive, send)
         start = next(each for each in sent if each["type"] == "http.response.start")
         content = b"".join(each.get("body", b"") for each in sent if each["type"] == "http.response.body")
+        told: dict[str, Any] = {}
         if start["status"] == httpx.codes.FORBIDDEN and b"REQUEST_LIMIT_EXCEEDED" in content:
-            self._org.refused_calls += 1
-        return httpx.Response(start["status"], headers=start["headers"], content=content, request=request)
+            told["refusal"] = self._org.quota.refuse(process, sent_at, _kind(request))
+        return httpx.Response(
+            start["status"], headers=start["headers"], content=content, request=request, extensions=told
+        )
 
 
 def _kind(request: httpx.Request) -> str:

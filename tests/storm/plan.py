@@ -15,7 +15,9 @@ class Act(NamedTuple):
     number: int
     """Which record, process or size: taken modulo what there is."""
     detail: float = 0.0
-    """A freeze and an outage last so many seconds; a clock is so many seconds ahead or behind."""
+    """A freeze and an outage last so many seconds, a lack of calls three times as long; a clock is so
+    many seconds ahead or behind.
+    """
 
     def __str__(self) -> str:
         return f"{self.kind} {self.number} {self.detail:.1f} at {self.at:.1f} s"
@@ -54,7 +56,7 @@ _SETTINGS = (
 """Features that a schedule has from its beginning, each in a share of the schedules."""
 _LOOK_SHARE = 0.5
 """The share of schedules that have a look at the engine's status."""
-_TROUBLE = (("kill", 3), ("freeze", 5), ("clock", 2), ("roll", 1), ("outage", 1), ("dark", 1))
+_TROUBLE = (("kill", 3), ("freeze", 5), ("clock", 2), ("roll", 1), ("outage", 1), ("dark", 1), ("gone", 1))
 
 
 def draw_plan(seed: int) -> Plan:

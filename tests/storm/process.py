@@ -102,6 +102,7 @@ class EngineProcess(Host):
     def kill(self) -> None:
         """End it between two callbacks."""
         super().die()
+        self.died_at = self.died_at or self.loop.time()
         self.seen_at = self.seen_at or self.loop.outside.copy().run(datetime.now, UTC)
 
     def freeze(self, seconds: float) -> None:

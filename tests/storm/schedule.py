@@ -24,14 +24,15 @@ from tests.storm.plan import STORM_SECONDS, USERS, Act, Plan
 from tests.storm.temporal.run import ReplayDiffersError, TaskFailedError
 from tests.storm.users import Users
 from tests.storm.wall_clock import clocks_and_chance
-from tests.storm.world import RESTART, Parts, World, opened_world
+from tests.storm.world import REFUSAL_HOLDS, RESTART, Parts, World, opened_world
 from workers.lanes import ensure_repairs
 
 _PROCESSES = 2
 _DARK_SECONDS = 280.0
 _DARK_LOOKS = (100.0, 200.0, 270.0)
-_FEW_CALLS = 6
-_MORE_CALLS = 20
+_GONE = 3
+"""A quota that others use up is gone for so many times as long as a freeze lasts."""
+_LEFT_CALLS = 8
 _MINUTES = 40
 """A clock that is wrong by minutes is so many times as wrong as one that is wrong by seconds."""
 _SETTLE_SECONDS = 600.0
@@ -94,6 +95,8 @@ class _Schedule:
         self.loop = world.loop
         self.users = Users(world.org.org, world.intake)
         self._queues = WritebackQueues(world.client, world.org.org_id)
+        self._in_want_until = 0.0
+        """When the engine knows of calls again that others had used up; 0 = they had not."""
         self._failure: list[str] = []
         self._looks: list[asyncio.Task[list[str]]] = []
 
@@ -101,11 +104,9 @@ class _Schedule:
         world = self.world
         self.loop.set_exception_handler(self._heard)
         await world.org.start()
-        calls = world.org.org.meters.api_calls
-        self._usual_calls = calls.maximum
         for act in self.plan.acts:
             if act.kind == "quota":
-                calls.maximum = _FEW_CALLS + act.number % _MORE_CALLS
+                world.org.quota.make_scarce(act.number)
             world.server.is_half_way |= act.kind == "half"
             if act.kind == "before":
                 self.users.make_before(act.number)
@@ -146,7 +147,7 @@ class _Schedule:
 
     async def _settled(self) -> Sequence[str]:
         await asyncio.sleep(max(0.0, self.world.back_at - self.loop.time()))
-        deadline = self.loop.time() + _SETTLE_SECONDS
+        deadline = max(self.loop.time(), self._in_want_until) + _SETTLE_SECONDS
         while True:
             await asyncio.sleep(5)
             if self._failure:
@@ -176,6 +177,8 @@ class _Schedule:
             self._look()
         elif act.kind == "dark" and alive:
             self._go_dark()
+        elif act.kind == "gone":
+            self._use_up(act)
         elif act.kind == "outage":
             world.die_at_landing(act.detail)
         elif act.kind in USERS:
@@ -193,6 +196,19 @@ class _Schedule:
         for _ in range(_PROCESSES):
             self.world.start_later(_DARK_SECONDS)
 
+    def _use_up(self, act: Act) -> None:
+        """Let other applications use up the day's quota, and give it back some minutes later."""
+        quota, seconds = self.world.org.quota, _GONE * act.detail
+        quota.use_up(act.number % _LEFT_CALLS)
+
+        def give_back() -> None:
+            self.world.fate.note(f"{self.loop.time():.6f} quota back")
+            quota.give_back(is_raised=act.number % 2 == 1)
+
+        self.loop.call_later(seconds, give_back)
+        # Until then the engine believes a refusal, unless the org's maximum rises.
+        self._in_want_until = self.loop.time() + seconds + REFUSAL_HOLDS.total_seconds()
+
     def _look(self) -> None:
         self._looks.append(self.loop.create_task(false_green(self.world)))
 
@@ -202,7 +218,7 @@ class _Schedule:
         self.world.die_at_landing(None)
         self.world.server.is_half_way = False
         self.users.touch_before()
-        self.world.org.org.meters.api_calls.maximum = self._usual_calls
+        self.world.org.quota.calm()
         for each in self.world.processes:
             each.skew = 0.0
 

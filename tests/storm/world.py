@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from temporalio import activity
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from activities import apply, audit, backfill, governor, ingest, repair, writeback
@@ -22,9 +23,11 @@ from activities.writeback.config import WritebackConfig
 from clients.dependencies import Clients
 from clients.governor.event_lease import EventLease
 from clients.governor.leases import Leases
+from clients.salesforce import http_errors
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.polling import PolledSource
 from clients.salesforce.session import SalesforceAddress, SessionSource
+from clients.salesforce.streaming.stream import EventAllowance
 from clients.storage import objects as storage
 from clients.storage.objects import ObjectStore, S3Address
 from clients.temporal.governor import TemporalGovernor
@@ -36,9 +39,11 @@ from sandbox.org.server import app as server
 from schemas.catalogue import Catalogue, default_catalogue
 from schemas.errors import TidegateError
 from schemas.governor import GovernorConfig
+from schemas.ids import manifest_key
+from schemas.ingest.messages import FollowInput
 from tests.storm.death import DiedError
 from tests.storm.fate import Fate, Weather
-from tests.storm.loop import HOST, StormLoop
+from tests.storm.loop import HOST, START, StormLoop
 from tests.storm.objects import Objects, S3Client
 from tests.storm.org import StormOrg, called_without_sockets
 from tests.storm.process import EngineProcess
@@ -46,6 +51,7 @@ from tests.storm.tables import Database, StormAudit, StormStore, StormWarehouse
 from tests.storm.temporal.client import storm_client
 from tests.storm.temporal.run import definitions
 from tests.storm.temporal.server import Server
+from tests.storm.wall_clock import BEGINNING
 from tests.support.builders.bus import protector
 from tests.support.builders.writebacks import checks
 from transforms.writeback.batching import BatchingConfig
@@ -61,6 +67,8 @@ _PURGE_EVERY = 60.0
 """Seconds between the org's looks for what is past its retention, which no schedule reaches."""
 _BUS_HOLDS = timedelta(minutes=10)
 """Stands for the three days that the bus holds an event."""
+REFUSAL_HOLDS = timedelta(minutes=2)
+"""Stands for the quarter of an hour for which a refusal is believed."""
 VISIBLE_AFTER = timedelta(seconds=1)
 CALM_FATE = Fate(0, Weather({}))
 """The fate of clients outside of the storm: nothing strikes them."""
@@ -92,6 +100,10 @@ class World:
         self.processes: list[EngineProcess] = []
         self.protector = protector(self.catalogue)
         self.objects.created = self._created
+        self.landed_at: dict[str, float] = {}
+        """When each manifest was made, by its key and the loop's clock."""
+        self.behind: list[str] = []
+        """Subscriptions that began before the end of the chain that their step found, in words."""
         self._count = 0
         self._outage: float | None = None
         self.back_at = 0.0
@@ -129,7 +141,21 @@ class World:
         """
         self._outage = seconds
 
+    def _subscribe(self, request: FollowInput, replay_id: int, allowance: EventAllowance) -> Any:
+        """Open a stream for a step, and see that it begins where the chain ended by the step's
+        beginning. After a batch of another follower that came later, it may get its events again.
+        """
+        landed_at = self.landed_at.get(manifest_key(request.org, request.lane, str(replay_id)))
+        began = START + (activity.info().started_time - BEGINNING).total_seconds()
+        if landed_at is not None and landed_at < began:
+            self.behind.append(
+                f"{request.lane} was subscribed after {replay_id} by a step that began {began - landed_at:.1f} s "
+                "after the next batch had landed"
+            )
+        return self.org.stream(request, replay_id, allowance)
+
     def _created(self, key: str) -> None:
+        self.landed_at.setdefault(key, self.loop.time())
         if self._outage is None or "chain/" not in key:
             return
         self.fate.note(f"{self.loop.time():.6f} outage")
@@ -172,7 +198,7 @@ class World:
                 jobs=BulkJobConfig(),
             ),
             *ingest.stream_activities(
-                clients, org, lambda request, after: self.org.stream(request, after, events), rule
+                clients, org, lambda request, after: self._subscribe(request, after, events), rule
             ),
             *ingest.poll_activities(
                 clients,
@@ -222,5 +248,6 @@ def opened_world(parts: Parts, loop: StormLoop, fate: Fate) -> Iterator[World]:
         stack.enter_context(patch.object(storage, "aws_client", lambda *_: S3Client(world.objects)))
         stack.enter_context(called_without_sockets(world.org))
         stack.enter_context(patch.object(retention_gap, "BUS_HOLDS", _BUS_HOLDS))
+        stack.enter_context(patch.object(http_errors, "_QUOTA_PAUSE", REFUSAL_HOLDS))
         stack.enter_context(patch.object(server, "_PURGE_EVERY_SECONDS", _PURGE_EVERY))
         yield world
