@@ -11,7 +11,7 @@ from schemas import names
 from schemas.errors import TidegateError
 from schemas.ids import ORIGIN, manifest_prefix
 from schemas.ingest.raw import Form, Manifest
-from tests.storm.convergence import ahead_of_clock, not_converged
+from tests.storm.convergence import ahead_of_clock, not_converged, schema_not_followed
 from tests.storm.tables import StormAudit
 from tests.storm.world import CALM_FATE, World
 
@@ -32,7 +32,14 @@ def is_settled(world: World) -> bool:
     return not world.parts.database.rows(f"{left} LIMIT 1")
 
 
-_HEALING = ("convergence", "it ends", "land before advance: event", "ledger", "one effect: the change")
+_HEALING = (
+    "convergence",
+    "schema followed",
+    "it ends",
+    "land before advance: event",
+    "ledger",
+    "one effect: the change",
+)
 
 
 def heals(sentence: str) -> bool:
@@ -56,6 +63,7 @@ def broken_laws(world: World) -> list[str]:
         *_one_effect(world),
         *_limits(world),
         *_audit_whole(world),
+        *schema_not_followed(world),
         *not_converged(world),
     ]
 

@@ -56,7 +56,16 @@ _SETTINGS = (
 """Features that a schedule has from its beginning, each in a share of the schedules."""
 _LOOK_SHARE = 0.5
 """The share of schedules that have a look at the engine's status."""
-_TROUBLE = (("kill", 3), ("freeze", 5), ("clock", 2), ("roll", 1), ("outage", 1), ("dark", 1), ("gone", 1))
+_TROUBLE = (
+    ("kill", 3),
+    ("freeze", 5),
+    ("clock", 2),
+    ("roll", 1),
+    ("outage", 1),
+    ("dark", 1),
+    ("gone", 1),
+    ("schema", 1),
+)
 
 
 def draw_plan(seed: int) -> Plan:

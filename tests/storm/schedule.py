@@ -33,6 +33,8 @@ _DARK_LOOKS = (100.0, 200.0, 270.0)
 _GONE = 3
 """A quota that others use up is gone for so many times as long as a freeze lasts."""
 _LEFT_CALLS = 8
+_CHECKS = (5.0, 60.0)
+"""Seconds from a change of the schema to a check of it, and to the next one."""
 _MINUTES = 40
 """A clock that is wrong by minutes is so many times as wrong as one that is wrong by seconds."""
 _SETTLE_SECONDS = 600.0
@@ -98,6 +100,8 @@ class _Schedule:
         self._in_want_until = 0.0
         """When the engine knows of calls again that others had used up; 0 = they had not."""
         self._failure: list[str] = []
+        self._checks: list[asyncio.Task[None]] = []
+        """Checks of the schema, as a schedule makes them."""
         self._looks: list[asyncio.Task[list[str]]] = []
 
     async def run(self) -> Sequence[str]:
@@ -153,7 +157,8 @@ class _Schedule:
             if self._failure:
                 return self._failure
             is_late = self.loop.time() > deadline
-            if is_settled(self.world) or is_late:
+            is_at_rest = is_settled(self.world) and all(each.done() for each in self._checks)
+            if is_at_rest or is_late:
                 found = broken_laws(self.world)
                 found += [said for each in self._looks if each.done() for said in each.result()]
                 if not found or is_late or not all(map(heals, found)):
@@ -177,6 +182,9 @@ class _Schedule:
             self._look()
         elif act.kind == "dark" and alive:
             self._go_dark()
+        elif act.kind == "schema":
+            world.admin.do(act)
+            self._checks.append(self.loop.create_task(self._check_schema()))
         elif act.kind == "gone":
             self._use_up(act)
         elif act.kind == "outage":
@@ -208,6 +216,12 @@ class _Schedule:
         self.loop.call_later(seconds, give_back)
         # Until then the engine believes a refusal, unless the org's maximum rises.
         self._in_want_until = self.loop.time() + seconds + REFUSAL_HOLDS.total_seconds()
+
+    async def _check_schema(self) -> None:
+        """Do as the schedule of checks does: soon after a change, and once more."""
+        for seconds in _CHECKS:
+            await asyncio.sleep(seconds)
+            await self.world.check_schema()
 
     def _look(self) -> None:
         self._looks.append(self.loop.create_task(false_green(self.world)))

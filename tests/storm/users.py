@@ -6,6 +6,7 @@ from typing import Any
 from clients.writeback.intake import WritebackIntake
 from sandbox.org.errors import SalesforceError
 from sandbox.org.state.org import Org
+from tests.storm.acts.schema import writable
 from tests.storm.plan import Act
 
 
@@ -94,6 +95,9 @@ class Users:
 
     def _fields(self, name: str, act: Act) -> dict[str, Any]:
         word = f"{act.kind} {act.number} {act.detail:.4f}"
+        return writable(self._org, name, self._usual(name, act, word), word)
+
+    def _usual(self, name: str, act: Act, word: str) -> dict[str, Any]:
         if name == "Account":
             return {"Name": word, "Phone": f"{act.number}"}
         if name == "Contact":

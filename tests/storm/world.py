@@ -3,7 +3,7 @@ processes.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,9 +13,11 @@ from typing import Any
 from unittest.mock import patch
 
 from temporalio import activity
+from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError
 
-from activities import apply, audit, backfill, governor, ingest, repair, writeback
+from activities import apply, audit, backfill, drift, governor, ingest, repair, replay, writeback
 from activities.ingest.landing_buffer import BatchLimits
 from activities.repair import retention_gap
 from activities.writeback.bulk import BulkJobConfig
@@ -32,15 +34,19 @@ from clients.storage import objects as storage
 from clients.storage.objects import ObjectStore, S3Address
 from clients.temporal.governor import TemporalGovernor
 from clients.temporal.writeback_queues import WritebackQueues
+from clients.warehouse import Warehouse
 from clients.warehouse.live_catalogue import LiveCatalogue
 from clients.writeback.batch_former import objects_that_wait
 from clients.writeback.intake import WritebackIntake
 from sandbox.org.server import app as server
+from schemas import names
 from schemas.catalogue import Catalogue, default_catalogue
+from schemas.drift import RELOAD_EVERY, DriftInput, DriftPolicy
 from schemas.errors import TidegateError
 from schemas.governor import GovernorConfig
-from schemas.ids import manifest_key
+from schemas.ids import drift_workflow_id, manifest_key
 from schemas.ingest.messages import FollowInput
+from tests.storm.acts.schema import Administrator
 from tests.storm.death import DiedError
 from tests.storm.fate import Fate, Weather
 from tests.storm.loop import HOST, START, StormLoop
@@ -100,6 +106,7 @@ class World:
         self.processes: list[EngineProcess] = []
         self.protector = protector(self.catalogue)
         self.objects.created = self._created
+        self.admin = Administrator(self.org.org)
         self.landed_at: dict[str, float] = {}
         """When each manifest was made, by its key and the loop's clock."""
         self.behind: list[str] = []
@@ -120,6 +127,26 @@ class World:
     def client(self) -> Any:
         """An operator's client of Temporal."""
         return storm_client(self.server)
+
+    @property
+    def decided(self) -> Catalogue:
+        """The catalogue with the engine's decisions, past every fault."""
+        return LiveCatalogue.over(self.catalogue, StormWarehouse(self.parts.database.dsn, CALM_FATE))
+
+    async def check_schema(self) -> None:
+        """Start a check of the org's schema, as its schedule does; one that runs is enough."""
+        org = self.org.org_id
+        while True:
+            with suppress(RPCError):
+                await self.client.start_workflow(
+                    names.DRIFT_WORKFLOW,
+                    DriftInput(org=org, redrive=True),
+                    id=drift_workflow_id(org),
+                    task_queue=names.WORKFLOW_QUEUE,
+                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                )
+                return
+            await asyncio.sleep(1)
 
     def start_process(self) -> EngineProcess:
         """Start one more process of the engine; one that dies at a boundary is started again."""
@@ -175,6 +202,8 @@ class World:
         warehouse = StormWarehouse(self.parts.database.dsn, self.fate)
         catalogue = LiveCatalogue.unread(self.catalogue, warehouse)
         guard = protector(catalogue)
+        catalogue.when_changed(guard.reload)
+        process.background.append(partial(_repeat, catalogue.follow, RELOAD_EVERY))
         store = ObjectStore(ADDRESS)
         process.background.append(partial(self._keep_queues, process.client))
         log = StormAudit(self.parts.database, self.fate)
@@ -189,6 +218,10 @@ class World:
             *repair.org_activities(clients, org),
             *backfill.activities(clients, org, visibility_delay=VISIBLE_AFTER),
             *governor.activities(org),
+            *drift.activities(
+                clients, org, live=catalogue, policy=DriftPolicy(), visibility_delay=VISIBLE_AFTER
+            ),
+            *replay.activities(clients, _no_shadow),
             *writeback.activities(
                 clients,
                 org,
@@ -227,6 +260,18 @@ class World:
         leases = Leases(asked, clock=self.loop.time)
         process.background.append(asked.start)
         return Org(self.org.org_id, sessions, OrgHttp(sessions, leases), leases)
+
+
+async def _repeat(look: Callable[[], object], every: timedelta) -> None:
+    """Do as `workers.clients.following` does."""
+    while True:
+        with suppress(TidegateError):
+            await asyncio.to_thread(look)
+        await asyncio.sleep(every.total_seconds())
+
+
+def _no_shadow(name: str) -> Warehouse:
+    raise AssertionError(name)
 
 
 _FOUND: dict[str, Any] = {}
