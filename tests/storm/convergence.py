@@ -27,11 +27,12 @@ def ahead_of_clock(world: World) -> frozenset[str]:
 
 def not_converged(world: World) -> Iterator[str]:
     """Every record of the org is in the warehouse as it is, and no other. Records with a change
-    ahead of the clock are left out: nobody has looked at it yet. A field that the org has no more
+    ahead of the clock are left out: nobody has looked at it yet. Erased ones are, too: their values
+    are in the org alone. A field that the org has no more
     keeps what the warehouse has, so there is nothing to be equal to.
     """
     compared = Comparison()
-    full, left_out = set(world.parts.database.full_tables()), ahead_of_clock(world)
+    full, left_out = set(world.parts.database.full_tables()), ahead_of_clock(world) | world.erased
     decided = world.decided
     guard = protector(decided)
     with world.parts.database.reading() as connection:

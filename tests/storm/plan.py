@@ -65,6 +65,7 @@ _TROUBLE = (
     ("dark", 1),
     ("gone", 1),
     ("schema", 1),
+    ("erase", 1),
 )
 
 

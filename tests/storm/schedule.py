@@ -8,13 +8,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import count
+from itertools import count, islice
 from typing import Any
 
 from clients.temporal.lanes import start_lane
 from clients.temporal.writeback_queues import WritebackQueues
 from schemas.ingest.messages import LaneInput
 from schemas.planner import Way
+from tests.storm.acts.person import Persons
 from tests.storm.death import DiedError
 from tests.storm.fate import Fate, Strike, Weather
 from tests.storm.laws import LANE, POLLED_LANE, SECOND_LANE, broken_laws, heals, is_settled
@@ -96,6 +97,7 @@ class _Schedule:
         self.plan = plan
         self.loop = world.loop
         self.users = Users(world.org.org, world.intake)
+        self._persons = Persons(world, self.users)
         self._queues = WritebackQueues(world.client, world.org.org_id)
         self._in_want_until = 0.0
         """When the engine knows of calls again that others had used up; 0 = they had not."""
@@ -158,8 +160,11 @@ class _Schedule:
                 return self._failure
             is_late = self.loop.time() > deadline
             is_at_rest = is_settled(self.world) and all(each.done() for each in self._checks)
+            if is_at_rest and self._persons.change_again():
+                continue
             if is_at_rest or is_late:
                 found = broken_laws(self.world)
+                found += [f"erased: {each}" for each in islice(self._persons.left(), 1)]
                 found += [said for each in self._looks if each.done() for said in each.result()]
                 if not found or is_late or not all(map(heals, found)):
                     return found
@@ -185,6 +190,8 @@ class _Schedule:
         elif act.kind == "schema":
             world.admin.do(act)
             self._checks.append(self.loop.create_task(self._check_schema()))
+        elif act.kind == "erase":
+            self._persons.erase(act)
         elif act.kind == "gone":
             self._use_up(act)
         elif act.kind == "outage":

@@ -4,6 +4,7 @@ A statement is done when its call returns, so what runs at the same time in a sc
 the loop alone. Commits may fail, or succeed without an answer.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import Empty, LifoQueue
@@ -16,6 +17,8 @@ import clients.warehouse.postgres as real
 from clients.database.address import connected
 from clients.database.audit_log import AuditLog
 from clients.database.engine import open_engine, translated_database
+from clients.database.erasures import Erasures
+from clients.retention.subject_keys import SubjectKeys
 from clients.warehouse.protocol import Transaction
 from clients.writeback.store import WritebackStore
 from schemas.errors import UnavailableError
@@ -130,6 +133,21 @@ class StormAudit(AuditLog):
         if fault in ("lost", "dies"):
             raise UnavailableError(system="the store", detail="the storm takes the commit's answer")
         return number
+
+
+class StormErasures(Erasures):
+    """The certificates of erasures, past every fault."""
+
+    def __init__(self, database: "Database") -> None:
+        self._engine = database.engine
+
+
+class StormSubjects(SubjectKeys):
+    """The keys of archived records, of which a schedule has none."""
+
+    def __init__(self, database: "Database", org: str) -> None:
+        self._engine, self._org, self._is_ready = database.engine, org, True
+        self._making = threading.Lock()
 
 
 class Database:

@@ -1,5 +1,6 @@
 """The acts of users in the org, and of outside systems at the door."""
 
+from collections import defaultdict
 from contextlib import suppress
 from typing import Any
 
@@ -18,6 +19,8 @@ class Users:
         self._intake = intake
         self.written = 0
         self.submitted: list[list[dict[str, Any]]] = []
+        self.said: defaultdict[str, set[str]] = defaultdict(set)
+        """Record -> words that are in its values, or were."""
         self._made: list[tuple[str, str]] = []
         self._before: list[str] = []
 
@@ -35,6 +38,17 @@ class Users:
             with suppress(SalesforceError):
                 self._org.update("Account", each, {"Phone": "touched"})
 
+    def record(self, number: int) -> str | None:
+        """One of the records that they made; None = there is none."""
+        return self._made[number % len(self._made)][1] if self._made else None
+
+    def change(self, record_id: str, act: Act) -> None:
+        """Change one of them; nothing happens to one that is deleted."""
+        name = next(name for name, each in self._made if each == record_id)
+        self.said[record_id].add(_word(act))
+        with suppress(SalesforceError):
+            self._org.update(name, record_id, self._fields(name, act))
+
     def do(self, act: Act) -> None:
         """Carry an act out. Nothing happens when the org refuses it."""
         try:
@@ -44,16 +58,17 @@ class Users:
 
     def _create(self, act: Act) -> None:
         name = ("Account", "Contact", "Case")[act.number % 3]
-        self._made.append((name, self._org.create(name, self._fields(name, act))))
+        self._take(name, self._org.create(name, self._fields(name, act)), act)
 
     def _many(self, act: Act) -> None:
         with self._org.transaction() as transaction:
             for number in range(1 + act.number % 5):
-                fields = self._fields("Account", act._replace(number=act.number + number))
-                self._made.append(("Account", transaction.create("Account", fields)))
+                one = act._replace(number=act.number + number)
+                self._take("Account", transaction.create("Account", self._fields("Account", one)), one)
 
     def _update(self, act: Act) -> None:
         name, record_id = self._one(act)
+        self.said[record_id].add(_word(act))
         self._org.update(name, record_id, self._fields(name, act))
 
     def _delete(self, act: Act) -> None:
@@ -64,6 +79,7 @@ class Users:
 
     def _gap(self, act: Act) -> None:
         name, record_id = self._one(act)
+        self.said[record_id].add(_word(act))
         self._org.change_outside(name, [record_id], self._fields(name, act))
 
     def _write(self, act: Act) -> None:
@@ -88,13 +104,17 @@ class Users:
         if self.submitted:
             self._intake.submit("storm", self.submitted[act.number % len(self.submitted)])
 
+    def _take(self, name: str, record_id: str, act: Act) -> None:
+        self._made.append((name, record_id))
+        self.said[record_id].add(_word(act))
+
     def _one(self, act: Act) -> tuple[str, str]:
         if not self._made:
             raise SalesforceError("NOT_FOUND", "nobody has made a record yet")
         return self._made[act.number % len(self._made)]
 
     def _fields(self, name: str, act: Act) -> dict[str, Any]:
-        word = f"{act.kind} {act.number} {act.detail:.4f}"
+        word = _word(act)
         return writable(self._org, name, self._usual(name, act, word), word)
 
     def _usual(self, name: str, act: Act, word: str) -> dict[str, Any]:
@@ -105,3 +125,8 @@ class Users:
             parent = {"AccountId": accounts[act.number % len(accounts)]} if accounts else {}
             return {"LastName": word, **parent}
         return {"Subject": word, "Description": word * 3}
+
+
+def _word(act: Act) -> str:
+    """It is in the values that an act writes, and in no others."""
+    return f"{act.kind} {act.number} {act.detail:.4f}"

@@ -3,7 +3,7 @@ processes.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,57 +17,37 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
-from activities import apply, audit, backfill, drift, governor, ingest, repair, replay, writeback
-from activities.ingest.landing_buffer import BatchLimits
 from activities.repair import retention_gap
-from activities.writeback.bulk import BulkJobConfig
-from activities.writeback.config import WritebackConfig
-from clients.dependencies import Clients
-from clients.governor.event_lease import EventLease
-from clients.governor.leases import Leases
 from clients.salesforce import http_errors
-from clients.salesforce.http import OrgHttp
-from clients.salesforce.polling import PolledSource
-from clients.salesforce.session import SalesforceAddress, SessionSource
 from clients.salesforce.streaming.stream import EventAllowance
 from clients.storage import objects as storage
-from clients.storage.objects import ObjectStore, S3Address
-from clients.temporal.governor import TemporalGovernor
-from clients.temporal.writeback_queues import WritebackQueues
-from clients.warehouse import Warehouse
 from clients.warehouse.live_catalogue import LiveCatalogue
-from clients.writeback.batch_former import objects_that_wait
 from clients.writeback.intake import WritebackIntake
 from sandbox.org.server import app as server
 from schemas import names
 from schemas.catalogue import Catalogue, default_catalogue
-from schemas.drift import RELOAD_EVERY, DriftInput, DriftPolicy
-from schemas.errors import TidegateError
-from schemas.governor import GovernorConfig
+from schemas.drift import DriftInput
 from schemas.ids import drift_workflow_id, manifest_key
 from schemas.ingest.messages import FollowInput
 from tests.storm.acts.schema import Administrator
 from tests.storm.death import DiedError
+from tests.storm.engine import open_engine
 from tests.storm.fate import Fate, Weather
 from tests.storm.loop import HOST, START, StormLoop
 from tests.storm.objects import Objects, S3Client
 from tests.storm.org import StormOrg, called_without_sockets
 from tests.storm.process import EngineProcess
-from tests.storm.tables import Database, StormAudit, StormStore, StormWarehouse
+from tests.storm.tables import Database, StormStore, StormWarehouse
 from tests.storm.temporal.client import storm_client
 from tests.storm.temporal.run import definitions
 from tests.storm.temporal.server import Server
 from tests.storm.wall_clock import BEGINNING
 from tests.support.builders.bus import protector
 from tests.support.builders.writebacks import checks
-from transforms.writeback.batching import BatchingConfig
-from workers.salesforce import Org
 from workflows import WORKFLOWS
 
 RESTART = 3.0
 """Seconds until a process that has died is started again."""
-_QUEUES_EVERY = 60.0
-"""Seconds between two looks of a process for writebacks without a queue."""
 _THREAD_SECONDS = 0.004
 _PURGE_EVERY = 60.0
 """Seconds between the org's looks for what is past its retention, which no schedule reaches."""
@@ -75,10 +55,8 @@ _BUS_HOLDS = timedelta(minutes=10)
 """Stands for the three days that the bus holds an event."""
 REFUSAL_HOLDS = timedelta(minutes=2)
 """Stands for the quarter of an hour for which a refusal is believed."""
-VISIBLE_AFTER = timedelta(seconds=1)
 CALM_FATE = Fate(0, Weather({}))
 """The fate of clients outside of the storm: nothing strikes them."""
-ADDRESS = S3Address(bucket="raw", region="eu-central-1", kms_key_id="alias/storm")
 
 
 @dataclass
@@ -107,6 +85,8 @@ class World:
         self.protector = protector(self.catalogue)
         self.objects.created = self._created
         self.admin = Administrator(self.org.org)
+        self.erased: set[str] = set()
+        """Records whose values somebody wants gone."""
         self.landed_at: dict[str, float] = {}
         """When each manifest was made, by its key and the loop's clock."""
         self.behind: list[str] = []
@@ -151,7 +131,7 @@ class World:
     def start_process(self) -> EngineProcess:
         """Start one more process of the engine; one that dies at a boundary is started again."""
         self._count += 1
-        process = EngineProcess(f"p{self._count}", self.server, self._open)
+        process = EngineProcess(f"p{self._count}", self.server, partial(open_engine, self))
         process.after_death = lambda: self.start_later(RESTART)
         self.processes.append(process)
         self.server.workers.append(process)
@@ -168,7 +148,7 @@ class World:
         """
         self._outage = seconds
 
-    def _subscribe(self, request: FollowInput, replay_id: int, allowance: EventAllowance) -> Any:
+    def subscribe(self, request: FollowInput, replay_id: int, allowance: EventAllowance) -> Any:
         """Open a stream for a step, and see that it begins where the chain ended by the step's
         beginning. After a batch of another follower that came later, it may get its events again.
         """
@@ -196,82 +176,6 @@ class World:
         self.org.forget_events()
         if HOST.get() is not None:
             raise DiedError
-
-    def _open(self, process: EngineProcess) -> list[Any]:
-        process.client, process.org_id = storm_client(self.server), self.org.org_id
-        warehouse = StormWarehouse(self.parts.database.dsn, self.fate)
-        catalogue = LiveCatalogue.unread(self.catalogue, warehouse)
-        guard = protector(catalogue)
-        catalogue.when_changed(guard.reload)
-        process.background.append(partial(_repeat, catalogue.follow, RELOAD_EVERY))
-        store = ObjectStore(ADDRESS)
-        process.background.append(partial(self._keep_queues, process.client))
-        log = StormAudit(self.parts.database, self.fate)
-        clients = Clients(process.client, store, warehouse, catalogue, log, guard)
-        org = self._way(process)
-        rule = BatchLimits(max_age=timedelta(seconds=2))
-        events = EventLease(org.leases)
-        return [
-            *apply.activities(clients),
-            *audit.activities(clients),
-            *repair.activities(clients),
-            *repair.org_activities(clients, org),
-            *backfill.activities(clients, org, visibility_delay=VISIBLE_AFTER),
-            *governor.activities(org),
-            *drift.activities(
-                clients, org, live=catalogue, policy=DriftPolicy(), visibility_delay=VISIBLE_AFTER
-            ),
-            *replay.activities(clients, _no_shadow),
-            *writeback.activities(
-                clients,
-                org,
-                StormStore(self.parts.database, self.fate),
-                batching=BatchingConfig(linger=timedelta(seconds=1)),
-                sending=WritebackConfig(settled_after=timedelta(seconds=45)),
-                jobs=BulkJobConfig(),
-            ),
-            *ingest.stream_activities(
-                clients, org, lambda request, after: self._subscribe(request, after, events), rule
-            ),
-            *ingest.poll_activities(
-                clients,
-                org,
-                lambda name: PolledSource(org.http, catalogue.object(name), visibility_delay=VISIBLE_AFTER),
-                rule,
-            ),
-        ]
-
-    async def _keep_queues(self, client: Any) -> None:
-        """Do as `keeping_queues` does: a word to a queue may have been lost before the queue was
-        there.
-        """
-        queues, store = WritebackQueues(client, self.org.org_id), StormStore(self.parts.database, self.fate)
-        while True:
-            with suppress(TidegateError):
-                await queues.wake_all(await asyncio.to_thread(objects_that_wait, store))
-            await asyncio.sleep(_QUEUES_EVERY)
-
-    def _way(self, process: EngineProcess) -> Org:
-        who = self.org.org.identity
-        sessions = SessionSource(
-            SalesforceAddress("http://org", who.client_id, client_secret=who.client_secret)
-        )
-        asked = TemporalGovernor(process.client, self.org.org_id, GovernorConfig())
-        leases = Leases(asked, clock=self.loop.time)
-        process.background.append(asked.start)
-        return Org(self.org.org_id, sessions, OrgHttp(sessions, leases), leases)
-
-
-async def _repeat(look: Callable[[], object], every: timedelta) -> None:
-    """Do as `workers.clients.following` does."""
-    while True:
-        with suppress(TidegateError):
-            await asyncio.to_thread(look)
-        await asyncio.sleep(every.total_seconds())
-
-
-def _no_shadow(name: str) -> Warehouse:
-    raise AssertionError(name)
 
 
 _FOUND: dict[str, Any] = {}

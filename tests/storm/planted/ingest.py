@@ -8,7 +8,7 @@ from unittest.mock import patch
 from temporalio import workflow
 
 from activities.apply import applier, fold_in
-from activities.ingest import follow_lane
+from activities.ingest import follow_lane, landing_buffer
 from activities.ingest.landing_buffer import LandingBuffer
 from clients.storage.objects import ObjectStore
 
@@ -99,6 +99,11 @@ def _change_without_a_mark() -> AbstractContextManager[object]:
     return patch.object(workflow, "patched", lambda mark: workflow.unsafe.is_replaying() or real(mark))
 
 
+def _erased_person_comes_back() -> AbstractContextManager[object]:
+    """Law 12: what comes of an erased record later is not looked at before it lands."""
+    return patch.object(landing_buffer, "_names_one_of", lambda *_: False)
+
+
 PLANTED: dict[str, Callable[[], AbstractContextManager[object]]] = {
     "a-manifest-without-a-fence": _manifest_without_fence,
     "a-batch-applied-twice": _batch_applied_twice,
@@ -108,5 +113,6 @@ PLANTED: dict[str, Callable[[], AbstractContextManager[object]]] = {
     "a-put-that-is-not-confirmed": _unconfirmed_put,
     "a-commit-in-pieces": _commit_in_pieces,
     "a-gap-not-read-again": _gap_not_read_again,
+    "an-erased-person-who-comes-back": _erased_person_comes_back,
     "a-workflow-changed-without-a-mark": _change_without_a_mark,
 }

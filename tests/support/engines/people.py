@@ -6,7 +6,7 @@ whatever is left of them, also behind a token.
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,13 @@ from typing import Any
 import boto3
 import httpx
 import psycopg
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from cli.state import settings_file
 from clients.storage.data_key import org_data_key
 from clients.storage.objects import ObjectStore
-from clients.writeback.refusal_words import CONTEXT
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.ids import intake_prefix
-from tests.support.builders.tokens import TOKEN
+from tests.support.builders.laid_open import TokenOpener, laid_open
 from tests.support.builders.waiting import wait_for
 from tests.support.engines.real_engine import RealEngine
 from transforms.pii import Protector
@@ -31,7 +28,6 @@ from workers.addresses import s3_address
 from workers.settings import load_settings
 
 _SYSTEM = ("pg_catalog", "information_schema")
-_PARQUET = b"PAR1"
 BEHIND = ", behind tokens"
 """After the name of a place: it is in what its tokens hide."""
 
@@ -178,12 +174,12 @@ class Search:
     def __init__(self, people: People) -> None:
         self._people = people
         self.kept: dict[str, bytes] = {}
-        self._opened: dict[bytes, str] = {}
-        open_token = self._opener()
+        key = org_data_key(people.engine.org, s3_address(people.settings.s3), people.store)
+        opener = TokenOpener(Protector(key, people.catalogue), people.catalogue)
         for name, body in itertools.chain(self._objects(), self._tables(), self._files()):
             self.kept[name] = self.kept.get(name, b"") + body.lower()
             # Tokens have capitals, which the kept bodies have lost.
-            behind = "\n".join(map(open_token, set(TOKEN.findall(body)))).encode().lower()
+            behind = opener.behind(body).encode().lower()
             place = f"{name}{BEHIND}"
             self.kept[place] = self.kept.get(place, b"") + behind
 
@@ -228,40 +224,3 @@ class Search:
             for file in sorted((folder / part).rglob("*")):
                 if file.is_file():
                     yield f"file {file.relative_to(folder)}", file.read_bytes()
-
-    def _opener(self) -> Callable[[bytes], str]:
-        """Gives what the org's key opens; "" for a token of no field."""
-        people = self._people
-        key = org_data_key(people.engine.org, s3_address(people.settings.s3), people.store)
-        protector = Protector(key, people.catalogue)
-        contexts = ["unknown", "erasure", CONTEXT, *_contexts(people.catalogue)]
-
-        def opened(token: bytes) -> str:
-            if token not in self._opened:
-                self._opened[token] = str(_opened(protector, contexts, token.decode()))
-            return self._opened[token]
-
-        return opened
-
-
-def _contexts(catalogue: Catalogue) -> Iterator[str]:
-    for spec in catalogue.objects.values():
-        for name in (*spec.fields, "Accommodations__c"):
-            yield f"{spec.name}.{name}"
-
-
-def _opened(protector: Protector, contexts: Sequence[str], token: str) -> Any:
-    for context in contexts:
-        try:
-            return protector.decrypt(context, token)
-        except ValueError:
-            continue
-    return ""
-
-
-def laid_open(body: bytes) -> bytes:
-    """The bytes, and the texts of a Parquet file."""
-    if body[:4] != _PARQUET:
-        return body
-    table = pq.read_table(pa.BufferReader(body))
-    return body + repr(table.to_pylist()).encode()
