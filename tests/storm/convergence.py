@@ -10,7 +10,6 @@ from sandbox.org.control.export import RecordExport
 from schemas.catalogue import ObjectSpec
 from schemas.quality import Rule
 from tests.storm.world import World
-from tests.support.builders.bus import protector
 from transforms.drift.compare_schema import with_fields
 from transforms.ingest.decode_events import AHEAD_OF_CLOCK
 
@@ -34,7 +33,7 @@ def not_converged(world: World) -> Iterator[str]:
     compared = Comparison()
     full, left_out = set(world.parts.database.full_tables()), ahead_of_clock(world) | world.erased
     decided = world.decided
-    guard = protector(decided)
+    guard = world.guard(decided)
     with world.parts.database.reading() as connection:
         for spec in map(_without_held, decided.objects.values()):
             if not world.org.org.counts[spec.name] and f"curated.{spec.table}_current" not in full:

@@ -9,7 +9,19 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from activities import apply, audit, backfill, drift, erasure, governor, ingest, repair, replay, writeback
+from activities import (
+    apply,
+    audit,
+    backfill,
+    drift,
+    erasure,
+    governor,
+    ingest,
+    keys as key_steps,
+    repair,
+    replay,
+    writeback,
+)
 from activities.ingest.landing_buffer import BatchLimits
 from activities.writeback.bulk import BulkJobConfig
 from activities.writeback.config import WritebackConfig
@@ -19,6 +31,7 @@ from clients.governor.leases import Leases
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.polling import PolledSource
 from clients.salesforce.session import SalesforceAddress, SessionSource
+from clients.storage.data_key import DataKeys, org_key_ring
 from clients.storage.objects import ObjectStore, S3Address
 from clients.temporal.governor import TemporalGovernor
 from clients.temporal.writeback_queues import WritebackQueues
@@ -32,9 +45,16 @@ from schemas.governor import GovernorConfig
 from schemas.security.erasure import HEARD_EVERY
 from tests.storm.fate import Fate, Weather
 from tests.storm.process import EngineProcess
-from tests.storm.tables import StormAudit, StormErasures, StormStore, StormSubjects, StormWarehouse
+from tests.storm.tables import (
+    StormAudit,
+    StormErasures,
+    StormRegister,
+    StormStore,
+    StormSubjects,
+    StormWarehouse,
+)
 from tests.storm.temporal.client import storm_client
-from tests.support.builders.bus import protector
+from transforms.pii import KeyRing, Protector
 from transforms.writeback.batching import BatchingConfig
 from workers.salesforce import Org
 
@@ -43,6 +63,8 @@ if TYPE_CHECKING:
 
 _QUEUES_EVERY = 60.0
 """Seconds between two looks of a process for writebacks without a queue."""
+_KEYS_EVERY = timedelta(minutes=1)
+"""As `workers.security.keys` has it."""
 VISIBLE_AFTER = timedelta(seconds=1)
 ADDRESS = S3Address(bucket="raw", region="eu-central-1", kms_key_id="alias/storm")
 _RULE = BatchLimits(max_age=timedelta(seconds=2))
@@ -54,18 +76,22 @@ def open_engine(world: "World", process: EngineProcess) -> list[Any]:
     database, fate = world.parts.database, world.fate
     warehouse = StormWarehouse(database.dsn, fate)
     catalogue = LiveCatalogue.unread(world.catalogue, warehouse)
-    guard = protector(catalogue)
+    store = ObjectStore(ADDRESS)
+    keys, register = DataKeys(process.org_id, ADDRESS, store), StormRegister(database)
+    ring = _key_ring(world, store, register)
+    guard = Protector(ring, catalogue)
     catalogue.when_changed(guard.reload)
     erased = ErasedRecords(warehouse, guard.forget)
     # No process opens without the list of erased records: this look meets no fault.
     ErasedRecords(StormWarehouse(database.dsn, Fate(0, Weather({}))), guard.forget).follow()
-    store, log = ObjectStore(ADDRESS), StormAudit(database, fate)
+    log = StormAudit(database, fate)
     clients = Clients(process.client, store, warehouse, catalogue, log, guard)
     org = _way(world, process)
     writebacks = StormStore(database, fate)
     process.background += [
         partial(_repeat, catalogue.follow, RELOAD_EVERY),
         partial(_repeat, erased.follow, HEARD_EVERY),
+        partial(_repeat, ring.refresh, _KEYS_EVERY),
         partial(_keep_queues, WritebackQueues(process.client, process.org_id), writebacks),
     ]
     return [
@@ -76,6 +102,7 @@ def open_engine(world: "World", process: EngineProcess) -> list[Any]:
         *backfill.activities(clients, org, visibility_delay=VISIBLE_AFTER),
         *governor.activities(org),
         *drift.activities(clients, org, live=catalogue, policy=DriftPolicy(), visibility_delay=VISIBLE_AFTER),
+        *key_steps.activities(clients, keys, register),
         *replay.activities(clients, _no_shadow),
         *erasure.activities(
             clients,
@@ -87,6 +114,17 @@ def open_engine(world: "World", process: EngineProcess) -> list[Any]:
         *_writeback_activities(clients, org, writebacks),
         *_lane_activities(world, clients, org),
     ]
+
+
+def _key_ring(world: "World", store: ObjectStore, register: StormRegister) -> KeyRing:
+    """The org's keys as a process opens them. One that cannot is started again, until it can."""
+    was_calm, world.fate.is_calm = world.fate.is_calm, True
+    try:
+        return org_key_ring(
+            world.org.org_id, ADDRESS, store, register=register, has_rows=lambda: True, by="storm"
+        )
+    finally:
+        world.fate.is_calm = was_calm
 
 
 def _writeback_activities(clients: Clients, org: Org, store: StormStore) -> list[Any]:

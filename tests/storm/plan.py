@@ -66,6 +66,7 @@ _TROUBLE = (
     ("gone", 1),
     ("schema", 1),
     ("erase", 1),
+    ("rotate", 1),
 )
 
 

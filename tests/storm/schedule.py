@@ -16,6 +16,7 @@ from clients.temporal.writeback_queues import WritebackQueues
 from schemas.ingest.messages import LaneInput
 from schemas.planner import Way
 from tests.storm.acts.person import Persons
+from tests.storm.acts.rotation import rotate
 from tests.storm.death import DiedError
 from tests.storm.fate import Fate, Strike, Weather
 from tests.storm.laws import LANE, POLLED_LANE, SECOND_LANE, broken_laws, heals, is_settled
@@ -192,6 +193,9 @@ class _Schedule:
             self._checks.append(self.loop.create_task(self._check_schema()))
         elif act.kind == "erase":
             self._persons.erase(act)
+        elif act.kind == "rotate":
+            world.rotations += 1
+            self.loop.create_task(rotate(world, world.rotations))
         elif act.kind == "gone":
             self._use_up(act)
         elif act.kind == "outage":

@@ -18,6 +18,7 @@ from clients.database.address import connected
 from clients.database.audit_log import AuditLog
 from clients.database.engine import open_engine, translated_database
 from clients.database.erasures import Erasures
+from clients.database.key_register import DataKeyRegister
 from clients.retention.subject_keys import SubjectKeys
 from clients.warehouse.protocol import Transaction
 from clients.writeback.store import WritebackStore
@@ -137,6 +138,13 @@ class StormAudit(AuditLog):
 
 class StormErasures(Erasures):
     """The certificates of erasures, past every fault."""
+
+    def __init__(self, database: "Database") -> None:
+        self._engine = database.engine
+
+
+class StormRegister(DataKeyRegister):
+    """The register of data keys, past every fault."""
 
     def __init__(self, database: "Database") -> None:
         self._engine = database.engine

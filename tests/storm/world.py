@@ -20,7 +20,9 @@ from temporalio.service import RPCError
 from activities.repair import retention_gap
 from clients.salesforce import http_errors
 from clients.salesforce.streaming.stream import EventAllowance
-from clients.storage import objects as storage
+from clients.storage import data_key, objects as storage
+from clients.storage.data_key import DataKeys
+from clients.storage.objects import ObjectStore
 from clients.warehouse.live_catalogue import LiveCatalogue
 from clients.writeback.intake import WritebackIntake
 from sandbox.org.server import app as server
@@ -29,9 +31,10 @@ from schemas.catalogue import Catalogue, default_catalogue
 from schemas.drift import DriftInput
 from schemas.ids import drift_workflow_id, manifest_key
 from schemas.ingest.messages import FollowInput
+from tests.storm.acts.rotation import KmsClient, keep_first_key
 from tests.storm.acts.schema import Administrator
 from tests.storm.death import DiedError
-from tests.storm.engine import open_engine
+from tests.storm.engine import ADDRESS, open_engine
 from tests.storm.fate import Fate, Weather
 from tests.storm.loop import HOST, START, StormLoop
 from tests.storm.objects import Objects, S3Client
@@ -42,8 +45,8 @@ from tests.storm.temporal.client import storm_client
 from tests.storm.temporal.run import definitions
 from tests.storm.temporal.server import Server
 from tests.storm.wall_clock import BEGINNING
-from tests.support.builders.bus import protector
 from tests.support.builders.writebacks import checks
+from transforms.pii import KeyRing, Protector
 from workflows import WORKFLOWS
 
 RESTART = 3.0
@@ -82,9 +85,11 @@ class World:
         self.server = Server(loop, fate, _definitions(), pydantic_data_converter)
         self.org = StormOrg(loop, fate, parts.folder, parts.template)
         self.processes: list[EngineProcess] = []
-        self.protector = protector(self.catalogue)
         self.objects.created = self._created
+        keep_first_key(self.objects, self.org.org_id)
         self.admin = Administrator(self.org.org)
+        self.rotations = 0
+        """Of the data key, that somebody has asked for."""
         self.erased: set[str] = set()
         """Records whose values somebody wants gone."""
         self.landed_at: dict[str, float] = {}
@@ -112,6 +117,11 @@ class World:
     def decided(self) -> Catalogue:
         """The catalogue with the engine's decisions, past every fault."""
         return LiveCatalogue.over(self.catalogue, StormWarehouse(self.parts.database.dsn, CALM_FATE))
+
+    def guard(self, catalogue: Catalogue) -> Protector:
+        """A protector with every key of the org. Ask when the storm is over."""
+        keys = DataKeys(self.org.org_id, ADDRESS, ObjectStore(ADDRESS))
+        return Protector(KeyRing(keys.all()), catalogue)
 
     async def check_schema(self) -> None:
         """Start a check of the org's schema, as its schedule does; one that runs is enough."""
@@ -195,6 +205,7 @@ def opened_world(parts: Parts, loop: StormLoop, fate: Fate) -> Iterator[World]:
     world = World(parts, loop, fate)
     with ExitStack() as stack:
         stack.enter_context(patch.object(storage, "aws_client", lambda *_: S3Client(world.objects)))
+        stack.enter_context(patch.object(data_key, "aws_client", lambda *_: KmsClient()))
         stack.enter_context(called_without_sockets(world.org))
         stack.enter_context(patch.object(retention_gap, "BUS_HOLDS", _BUS_HOLDS))
         stack.enter_context(patch.object(http_errors, "_QUOTA_PAUSE", REFUSAL_HOLDS))

@@ -16,7 +16,6 @@ from schemas.security.erasure import ErasureInput
 from schemas.security.ids import erasure_workflow_id
 from tests.storm.plan import Act
 from tests.storm.users import Users
-from tests.support.builders.bus import protector
 from tests.support.builders.laid_open import TokenOpener, laid_open
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ class Persons:
         if not words:
             return
         catalogue = self._world.decided
-        opener = TokenOpener(protector(catalogue), catalogue)
+        opener = TokenOpener(self._world.guard(catalogue), catalogue)
         for place, body in self._kept():
             told = body.decode(errors="replace") + opener.behind(body)
             for word in sorted(words):
