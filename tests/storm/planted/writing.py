@@ -1,4 +1,4 @@
-"""Bugs on the road into the org, of its budgets and of the audit log."""
+"""Bugs on the road into the org, of its budgets, its keys and the audit log."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import patch
 
+from activities.keys.reencrypt import Reencryption
 from activities.writeback import record_facts
 from clients.database import audit_log
 from clients.governor.leases import Leases
@@ -64,10 +65,16 @@ def _unknown_is_green() -> AbstractContextManager[object]:
     return patch.object(verdict, "verdict_of", verdict_of)
 
 
+def _table_left_under_its_key() -> AbstractContextManager[object]:
+    """A rotation says that a table is under the new key, and leaves its tokens as they are."""
+    return patch.object(Reencryption, "_pages", lambda *_: iter(()))
+
+
 PLANTED: dict[str, Callable[[], AbstractContextManager[object]]] = {
     "an-echo-taken-for-a-foreign-change": _echo_is_foreign,
     "a-lost-answer-taken-for-a-refusal": _lost_answer_is_a_refusal,
     "a-lease-counted-late": _lease_counted_late,
     "an-unknown-part-shown-green": _unknown_is_green,
+    "a-table-left-under-its-key": _table_left_under_its_key,
     "an-act-recorded-twice": _act_recorded_twice,
 }
