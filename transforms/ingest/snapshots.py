@@ -73,19 +73,24 @@ def update_event(
 
 def deletion_event(object_name: str, deletion: Deletion) -> dict[str, Any]:
     """The `data` of the event for a record of which only its deletion is known."""
-    return _deletion(object_name, deletion, 0, None)
+    return _deletion(object_name, deletion, 0, None, -1)
 
 
-def purge_event(object_name: str, deletion: Deletion, *, reading: int = 0) -> dict[str, Any]:
+def purge_event(
+    object_name: str, deletion: Deletion, *, reading: int = 0, earliest_ms: int = -1
+) -> dict[str, Any]:
     """The `data` of the event for a record that the org has no more; its deletion's time is when
-    that was found out.
+    that was found out. `earliest_ms`: as of `row_events`.
     """
-    return _deletion(object_name, deletion, reading, GONE_ORIGIN)
+    return _deletion(object_name, deletion, reading, GONE_ORIGIN, earliest_ms)
 
 
-def _deletion(object_name: str, deletion: Deletion, reading: int, origin: str | None) -> dict[str, Any]:
+def _deletion(
+    object_name: str, deletion: Deletion, reading: int, origin: str | None, earliest_ms: int
+) -> dict[str, Any]:
     record_id, deleted_ms = deletion
-    head = _Head(object_name, "DELETE", deleted_ms + SECOND_MS - 1, reading, DELETED, origin)
+    place_ms = max(deleted_ms + SECOND_MS - 1, earliest_ms)
+    head = _Head(object_name, "DELETE", place_ms, reading, DELETED, origin)
     return _event(head, record_id, {})
 
 

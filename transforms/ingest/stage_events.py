@@ -50,9 +50,9 @@ def stage_objects(raw: pa.Table, catalogue: Catalogue, *, batch: str) -> dict[st
     staged = {}
     for name, decoded in decode_events(_events(raw), catalogue).items():
         spec = catalogue.objects.get(name)
-        changes = None if spec is None else fitted(typed_table(decoded, spec, batch), spec)
-        if spec is not None and changes is not None and decoded.erased:
-            changes = erase_changes(changes, spec, decoded.erased)
+        changes = None
+        if spec is not None:
+            changes = erase_changes(fitted(typed_table(decoded, spec, batch), spec), spec, decoded.erased)
         staged[name] = ObjectSlice(decoded.landed, changes, refused_table(decoded.refusals, batch))
     return staged
 

@@ -6,7 +6,7 @@ that other way, which knows the reason; a property test holds both against each 
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -86,22 +86,29 @@ def stage_rows(page: pa.Table, spec: ObjectSpec, catalogue: Catalogue, facts: Pa
 
 
 def _has_place(page: pa.Table, facts: PageFacts) -> np.ndarray:
-    """By row, whether it names a record, at a time that does not lie ahead of the clock."""
-    stamps, good = cast_column(page[MODSTAMP], lambda column: column.cast(MILLISECONDS))
-    latest = pa.scalar(facts.received_at + CLOCK_ALLOWANCE, MILLISECONDS)
+    """By row, whether it names a record, at a time from 1970 on that does not lie ahead of the
+    clock.
+    """
+    stamps, _ = cast_column(page[MODSTAMP], lambda column: column.cast(MILLISECONDS))
     # The place is the end of the second, so a row within its last second is asked one by one.
-    is_past = pc.less(pc.add(stamps, pa.scalar(timedelta(seconds=1), pa.duration("ms"))), latest)
+    latest = facts.received_at + CLOCK_ALLOWANCE - timedelta(seconds=1)
+    is_late_enough = pc.greater_equal(stamps, pa.scalar(_EPOCH, MILLISECONDS))
+    is_past = pc.less(stamps, pa.scalar(latest, MILLISECONDS))
     is_named = flags_of(pc.match_substring_regex(page[ID], r"^[0-9A-Za-z]{1,18}$"))
-    has_place: np.ndarray = good & is_named & flags_of(pc.is_valid(page[MODSTAMP])) & flags_of(is_past)
+    has_place: np.ndarray = is_named & flags_of(is_late_enough) & flags_of(is_past)
     return has_place
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""A change's order counts from it."""
 
 
 def _changes(
     page: pa.Table, typed: dict[str, pa.ChunkedArray], spec: ObjectSpec, facts: PageFacts, fits: np.ndarray
 ) -> pa.Table:
-    state = page[IS_DELETED]
-    values = fits & ~flags_of(pc.equal(state, GONE))
-    ends = fits & ~flags_of(pc.equal(state, "false")) & (not facts.is_partial)
+    is_gone, is_in_bin = (flags_of(pc.equal(page[IS_DELETED], state)) for state in (GONE, IN_BIN))
+    values = fits & ~is_gone
+    ends = fits & (is_gone | is_in_bin) & (not facts.is_partial)
     place_ms = _places(page, facts)
     snapshots = _table(page, typed, spec, facts, values, place_ms)
     if not ends.any():
@@ -204,8 +211,11 @@ def _row_events(record: dict[str, Any], spec: ObjectSpec, facts: PageFacts) -> l
 
 def _events_of_row(record: dict[str, Any], spec: ObjectSpec, facts: PageFacts) -> list[dict[str, Any]]:
     modstamp_ms = _modstamp_ms(record[MODSTAMP])
+    # A row without a readable modstamp stays without a place: `decode_events` refuses it.
+    earliest = facts.earliest_ms if modstamp_ms >= 0 else -1
     if record[IS_DELETED] == GONE:
-        return [purge_event(spec.name, Deletion(record[ID], modstamp_ms), reading=facts.reading)]
+        gone = Deletion(record[ID], modstamp_ms)
+        return [purge_event(spec.name, gone, reading=facts.reading, earliest_ms=earliest)]
     fields = {
         name: record[name] if field.is_protected else exact_json_value(record[name], field)
         for name, field in spec.fields.items()
@@ -216,8 +226,6 @@ def _events_of_row(record: dict[str, Any], spec: ObjectSpec, facts: PageFacts) -
     is_settled = bound is None or modstamp_ms < epoch_ms(bound)
     if facts.is_partial:
         return [update_event(spec.name, row, is_settled=is_settled, reading=facts.reading)]
-    # A row without a readable modstamp stays without a place: `decode_events` refuses it.
-    earliest = facts.earliest_ms if modstamp_ms >= 0 else -1
     return row_events(spec.name, row, is_settled=is_settled, reading=facts.reading, earliest_ms=earliest)
 
 

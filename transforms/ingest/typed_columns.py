@@ -114,7 +114,7 @@ def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _fraction(column: pa.ChunkedArray) -> pa.ChunkedArray:
     found = column.cast(pa.float64())
-    if not pc.all(pc.fill_null(pc.is_finite(found), True), min_count=0).as_py():
+    if not _all(pc.is_finite(found)):
         raise pa.ArrowInvalid("a number is none, or beyond a double")
     return found
 
@@ -140,7 +140,7 @@ def _wide(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Numbers that are written plainly. The cast itself does not say of longer ones that they do
     not fit.
     """
-    if not pc.all(pc.fill_null(pc.match_substring_regex(column, _PLAIN), True), min_count=0).as_py():
+    if not _all(pc.match_substring_regex(column, _PLAIN)):
         raise pa.ArrowInvalid("a number is written otherwise, or is too long")
     return column.cast(_WIDE)
 
@@ -174,7 +174,7 @@ _FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999
 
 def _time(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Times as Bulk API writes them, without their zone, which is always UTC."""
-    if not pc.all(pc.fill_null(pc.match_substring_regex(column, _TIME), True), min_count=0).as_py():
+    if not _all(pc.match_substring_regex(column, _TIME)):
         raise pa.ArrowInvalid("a time is written otherwise")
     return pc.utf8_slice_codeunits(column, 0, TIME_SIZE)
 
@@ -188,6 +188,11 @@ _CASTS: dict[FieldType, _Cast] = {
     FieldType.DATETIME: _moment,
     FieldType.TIME: _time,
 }
+
+
+def _all(flags: pa.ChunkedArray) -> bool:
+    """True when none is false; nulls do not count."""
+    return bool(pc.all(flags, min_count=0).as_py())
 
 
 def flags_of(column: pa.ChunkedArray | pa.Array, *, null: bool = False) -> np.ndarray:

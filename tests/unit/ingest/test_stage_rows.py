@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import orjson
 import pyarrow as pa
@@ -11,8 +11,13 @@ from hypothesis import given, settings, strategies as st
 from schemas.catalogue import Catalogue, FieldType
 from schemas.ingest.positions import Deletion
 from transforms.convert_values import converter
+from transforms.erasure.changes import erase_changes
+from transforms.erasure.pages import erase_page
 from transforms.ingest.decode_events import RawEvent, decode_events
 from transforms.ingest.row_pages import (
+    GONE,
+    IN_BIN,
+    LIVE,
     count_changes,
     page_fields,
     page_of_csv,
@@ -77,7 +82,13 @@ ODD = {
     "Day__c": st.sampled_from(["2026-02-30", "yesterday", "2026-02-03T00:00:00Z"]),
     "At__c": st.sampled_from(["2026-02-28T23:59:59.999", "noon"]),
     "Clock__c": st.sampled_from(["24:00:00.000Z", "noon"]),
-}
+    "Id": st.sampled_from(["", "a0T*", 19 * "0", "no id"]),
+    "IsDeleted": st.sampled_from(["", "yes"]),
+    "SystemModstamp": st.sampled_from(
+        ["", "noon", "1969-12-31T23:59:58.000Z", "1950-01-01T00:00:00.000Z", "1970-01-01T00:00:00.000Z",
+         "2026-11-01T12:05:29.000Z", "2026-11-01T12:05:30.000Z", "2026-11-01T12:05:31.000Z"]
+    ),
+}  # fmt: skip
 
 
 @st.composite
@@ -88,14 +99,17 @@ def rows(draw: st.DrawFn) -> list[dict[str, str]]:
         at = datetime.fromtimestamp(SETTLED.timestamp() + second, UTC)
         row = {name: draw(st.one_of(st.just(""), values)) for name, values in GOOD.items()}
         row["Name"] = draw(GOOD["Name"])
-        if draw(st.booleans()):
-            odd = draw(st.sampled_from(sorted(ODD)))
-            row[odd] = draw(ODD[odd])
+        state = draw(st.sampled_from([LIVE, IN_BIN, GONE]))
+        if state == GONE:
+            row = {}
         row |= {
             "Id": f"a0T{number:012d}AAA",
-            "IsDeleted": draw(st.sampled_from(["true", "false"])),
+            "IsDeleted": state,
             "SystemModstamp": f"{at:%Y-%m-%dT%H:%M:%S}.000Z",
         }
+        if state != GONE and draw(st.booleans()):
+            odd = draw(st.sampled_from(sorted(ODD)))
+            row[odd] = draw(ODD[odd])
         made.append(row)
     return made
 
@@ -116,13 +130,13 @@ def one_by_one(page: pa.Table, facts: PageFacts) -> tuple[list[dict], list[dict]
     decoded = decode_events(_events(page, SPEC, facts), CATALOGUE).get("Thing__c")
     if decoded is None:
         return [], []
-    typed = typed_table(decoded, SPEC, facts.batch).to_pylist()
+    typed = erase_changes(typed_table(decoded, SPEC, facts.batch), SPEC, decoded.erased).to_pylist()
     return typed, refused_table(decoded.refusals, facts.batch).to_pylist()
 
 
 def by_place(some: list[dict]) -> list[dict]:
     return sorted(
-        some, key=lambda row: (row["record_id"], row.get("change_order", ""), row.get("ordinal", 0))
+        some, key=lambda row: (row["record_id"] or "", row.get("change_order", ""), row.get("ordinal", 0))
     )
 
 
@@ -131,16 +145,26 @@ def by_place(some: list[dict]) -> list[dict]:
     rows(),
     st.sampled_from([0, 1_795_000_000_123]),
     st.sampled_from([None, SETTLED]),
+    st.sampled_from([None, SETTLED - timedelta(seconds=20), SETTLED + timedelta(seconds=40.5)]),
     st.sets(st.sampled_from(sorted(GOOD))),
+    st.sets(st.integers(0, 5)),
     st.booleans(),
 )
 def test_a_page_staged_by_columns_is_what_its_rows_are_one_by_one(
-    some: list[dict[str, str]], reading: int, settled: datetime | None, unasked: set[str], is_partial: bool
+    some: list[dict[str, str]],
+    reading: int,
+    settled: datetime | None,
+    stands_at: datetime | None,
+    unasked: set[str],
+    erased: set[int],
+    is_partial: bool,
 ) -> None:
     if is_partial:
-        some = [row | {"IsDeleted": "false"} for row in some]
+        some = [row | {"IsDeleted": LIVE} for row in some if row["IsDeleted"] != GONE]
     page = protect_page(page_of_csv(as_csv(some), SPEC), SPEC, PROTECTOR).drop_columns(sorted(unasked))
-    facts = PageFacts("lane/1", "2", settled, reading, RECEIVED, is_partial=is_partial)
+    page = erase_page(page, SPEC, [f"a0T{number:012d}AAA" for number in erased]).raw
+    stands = None if is_partial else stands_at
+    facts = PageFacts("lane/1", "2", settled, reading, RECEIVED, stands, is_partial)
     typed, refused = one_by_one(page, facts)
     share = stage_rows(page, SPEC, CATALOGUE, facts)
     assert share.changes is not None
@@ -226,6 +250,6 @@ def test_rest_and_bulk_give_the_same_page() -> None:
 
 
 def test_every_type_that_is_cast_has_an_odd_value_among_the_examples() -> None:
-    tried = {SPEC.fields[name].type for name in ODD}
+    tried = {SPEC.fields[name].type for name in ODD.keys() & SPEC.fields.keys()}
     assert {FieldType.BOOLEAN, FieldType.INT, FieldType.CURRENCY, FieldType.DATE, FieldType.DATETIME} <= tried
     assert row_events.__doc__

@@ -1,5 +1,7 @@
 """A text diff gives the new text when it fits the stored one, and says so when it does not."""
 
+import hashlib
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -88,3 +90,19 @@ def test_the_example_of_the_guide_reads_as_it_should() -> None:
         apply_diff(base, text_diff(base, "First line\rNew line\rThird line"))
         == "First line\rNew line\rThird line"
     )
+
+
+def diff_of(base: str, *lines: str) -> str:
+    return "\n".join(("--- ", f"+++ {hashlib.sha256(base.encode()).hexdigest()}", *lines))
+
+
+def test_a_hunk_without_a_count_is_of_one_line() -> None:
+    diff = diff_of("a\nb\nc", "@@ -2 +2 @@", "-b", "+B", "@@ -3,0 +4 @@", "+d")
+    assert apply_diff("a\nb\nc", diff) == "a\nB\nc\nd"
+    assert holds_diff("a\nB\nc\nd", diff)
+    assert not holds_diff("a\nB\nc\nD", diff)
+
+
+def test_the_line_that_is_no_hunk_is_named_by_its_number() -> None:
+    with pytest.raises(DiffMismatchError, match="line 5 of the diff"):
+        apply_diff("a\nb", diff_of("a\nb", "@@ -1,0 +1,1 @@", "+x", "@@"))
