@@ -86,8 +86,6 @@ class Anchors:
                 head,
                 done,
             )
-        if head <= done:
-            return 0
         previous = "" if last is None else last.digest
         count = 0
         with log.walk(after=done) as rows:

@@ -16,6 +16,10 @@ from tests.mutants.rooms import ROOMS, Room, files_of, room_of
 
 _PATIENCE = 5
 """How often the usual processor time a test may take that judges in a patient room."""
+_MARKED = "not heavy and not model and not fuzz and not redshift_client"
+"""Tests that may judge. In place of the project's own choice, which leaves out those that are
+costly.
+"""
 
 
 def main() -> int:
@@ -62,7 +66,7 @@ def _judge(room: str, files: list[str], results: Results, waiting: list[Mutant])
     chosen = ROOMS.get(room, Room((), ("tests/unit",)))
     times = _PATIENCE if chosen.is_patient else 1
     pytest.main(
-        ["-q", "-s", "-p", "no:xdist", "-p", "no:cacheprovider", *chosen.judges],
+        ["-q", "-s", "-p", "no:xdist", "-p", "no:cacheprovider", "-m", _MARKED, *chosen.judges],
         plugins=[Judge(files, work, chosen.with_parts, times)],
     )
 

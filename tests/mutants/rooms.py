@@ -40,7 +40,7 @@ ROOMS = {
     "writeback": _room("transforms/writeback", "unit/writeback unit/salesforce/test_ingest_csv.py"),
     "audit": _room(
         "clients/audit clients/database/audit_log.py clients/database/audit_chain.py activities/audit.py",
-        "unit/audit service/access/test_audit_anchors.py laws/test_law_9_the_log_is_anchored.py laws/test_law_9_who_did_it.py "
+        "unit/audit service/access/test_audit_anchors.py service/access/test_audit_reads.py laws/test_law_9_the_log_is_anchored.py laws/test_law_9_who_did_it.py "
         "laws/test_law_9_every_act_is_on_record.py",
         with_parts=True,
     ),

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 
 from clients.audit.anchors import Anchors
+from clients.audit.verify import verify_log
 from clients.database.audit_log import AuditLog
-from clients.storage.objects import S3Address
-from schemas.security.ids import anchor_key
+from clients.storage.objects import S3Address, aws_client
+from sandbox.objectstore import AUDIT_BUCKET
+from schemas.security.ids import anchor_key, anchor_prefix
 from tests.support.builders.anchors import act, anchors_at
 
 pytestmark = pytest.mark.service
@@ -52,6 +55,28 @@ def test_the_last_anchored_row_is_found_near_the_head_and_far_from_it(
     assert [anchors.last_number(head) for head in (2, 3, 4, 900, 9_999_999)] == [3] * 5
 
 
+def test_an_anchor_of_the_first_row_alone_is_found_a_step_and_a_row_away(
+    log: AuditLog, anchors: Anchors
+) -> None:
+    append(log, 1)
+    anchors.write(log)
+    assert [anchors.last_number(head) for head in (0, 1, 1_000, 1_001, 1_002)] == [1] * 5
+
+
+def test_a_key_that_somebody_has_taken_holds_an_anchor_up_until_the_next_row(
+    log: AuditLog, anchors: Anchors
+) -> None:
+    append(log, 1, 2)
+    anchors.objects.create(anchor_key(anchors.org, 2), b"no anchor", days=1)
+    assert anchors.write(log) == 0
+    append(log, 3)
+    assert anchors.write(log) == 1
+    assert [each.anchor and (each.anchor.first, each.anchor.number) for each in anchors.read()] == [
+        None,
+        (1, 3),
+    ]
+
+
 def test_an_empty_log_is_not_anchored(log: AuditLog, anchors: Anchors) -> None:
     assert anchors.write(log) == 0
     assert list(anchors.read()) == []
@@ -84,3 +109,42 @@ def test_a_locked_object_has_one_first_version_and_is_locked(anchors: Anchors) -
     [found] = anchors.objects.versions(key)
     assert (found.key, found.is_overlaid, anchors.objects.get(found)) == (key, False, b"one")
     assert anchors.objects.is_locked(found)
+
+
+def test_only_what_nobody_may_delete_is_locked(anchors: Anchors, s3_address: S3Address) -> None:
+    """Governance mode can be lifted by who has the right to it."""
+    s3, key = aws_client("s3", s3_address), anchor_key(anchors.org, 1)
+    until = datetime.now(UTC) + timedelta(days=1)
+    for lock in ({}, {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": until}):
+        s3.put_object(Bucket=AUDIT_BUCKET, Key=f"{key}.{len(lock)}", Body=b"x", **lock)
+    found = list(anchors.objects.versions(key))
+    assert [anchors.objects.is_locked(each) for each in found] == [False, False]
+
+
+def test_the_first_version_of_a_key_counts_and_the_others_are_told(
+    anchors: Anchors, s3_address: S3Address
+) -> None:
+    s3, prefix = aws_client("s3", s3_address), anchor_prefix(anchors.org)
+    for body in (b"one", b"two", b"three"):
+        for name in "ab":
+            s3.put_object(Bucket=AUDIT_BUCKET, Key=f"{prefix}{name}", Body=body)
+    s3.delete_object(Bucket=AUDIT_BUCKET, Key=f"{prefix}a")
+    s3.put_object(Bucket=AUDIT_BUCKET, Key=f"{prefix}c", Body=b"one")
+    found = list(anchors.objects.versions(prefix))
+    assert [(each.key[-1], each.is_overlaid) for each in found] == [("a", True), ("b", True), ("c", False)]
+    assert {anchors.objects.get(each) for each in found} == {b"one"}
+    assert anchors.objects.keys_after(prefix, f"{prefix}a") == [f"{prefix}b", f"{prefix}c"]
+
+
+def test_a_log_that_has_no_anchor_yet_is_verified_as_one_without(log: AuditLog, anchors: Anchors) -> None:
+    append(log, 1, 2)
+    found = verify_log(log, anchors)
+    assert (found.problems, found.acts, found.unproven) == ((), 2, 2)
+    assert (found.anchors, found.anchored_to, found.anchored_at) == (0, 0, None)
+    alone = verify_log(log, None)
+    assert (alone.problems, alone.acts, alone.unproven, alone.anchors) == ((), 2, 2, None)
+    anchors.write(log)
+    append(log, 3)
+    anchored = verify_log(log, anchors)
+    assert (anchored.acts, anchored.anchors, anchored.anchored_to) == (3, 1, 2)
+    assert anchored.anchored_at is not None
