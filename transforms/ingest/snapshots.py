@@ -73,7 +73,7 @@ def update_event(
 
 def deletion_event(object_name: str, deletion: Deletion) -> dict[str, Any]:
     """The `data` of the event for a record of which only its deletion is known."""
-    return _deletion(object_name, deletion, 0, None, -1)
+    return _deletion(object_name, deletion, 0, None)
 
 
 def purge_event(
@@ -86,7 +86,7 @@ def purge_event(
 
 
 def _deletion(
-    object_name: str, deletion: Deletion, reading: int, origin: str | None, earliest_ms: int
+    object_name: str, deletion: Deletion, reading: int, origin: str | None, earliest_ms: int = -1
 ) -> dict[str, Any]:
     record_id, deleted_ms = deletion
     place_ms = max(deleted_ms + SECOND_MS - 1, earliest_ms)

@@ -373,6 +373,14 @@ def test_rounding_is_noted_once_a_batch() -> None:
     assert [found(row) for row in rows] == [[("Amount__c", Rule.ROUNDED)], [], []]
 
 
+def test_a_snapshot_keeps_every_digit_that_its_text_has_and_an_event_asks_for_them() -> None:
+    body = {"Title__c": "a", "Amount__c": 123_456_789_012_345.67}
+    row = change(body, changeType="SNAPSHOT")
+    assert (row["amount"], found(row)) == (Decimal("123456789012345.67"), [])
+    row = change(body, changeType="UPDATE")
+    assert (row["amount"], found(row)) == (None, [("Amount__c", Rule.DIGITS_LOST)])
+
+
 @pytest.mark.parametrize("name", ["entityName", "recordIds", "changeType", "commitTimestamp", "commitNumber"])
 def test_a_header_without_its_place_is_refused(name: str) -> None:
     header = {key: value for key, value in HEADER.items() if key != name}

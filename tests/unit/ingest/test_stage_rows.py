@@ -3,16 +3,20 @@
 import csv
 import io
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import orjson
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings, strategies as st
 
 from schemas.catalogue import Catalogue, FieldType
 from schemas.ingest.positions import Deletion
+from tests.support.builders.examples import examples
 from transforms.convert_values import converter
 from transforms.erasure.changes import erase_changes
 from transforms.erasure.pages import erase_page
+from transforms.ingest.change_header import BAD_HEADER
 from transforms.ingest.decode_events import RawEvent, decode_events
 from transforms.ingest.row_pages import (
     GONE,
@@ -29,6 +33,7 @@ from transforms.ingest.snapshots import purge_event, row_events
 from transforms.ingest.stage_events import refused_table, typed_table
 from transforms.ingest.stage_rows import PageFacts, stage_rows
 from transforms.pii import DataKey, Protector
+from transforms.quality import findings
 
 CATALOGUE = Catalogue.model_validate(
     {
@@ -140,7 +145,7 @@ def by_place(some: list[dict]) -> list[dict]:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     rows(),
     st.sampled_from([0, 1_795_000_000_123]),
@@ -199,6 +204,57 @@ def test_a_number_is_encrypted_alike_whether_it_comes_in_an_event_or_in_a_page()
     page = page_of_records([{"Id": "a0T000000000001AAA", "Score__c": 1.5}], spec)
     assert protect_page(page, spec, protector)["Score__c"].to_pylist() == [data["payload"]["Score__c"]]
     assert converter(spec.fields["Score__c"])(data["payload"]["Score__c"]) == data["payload"]["Score__c"]
+
+
+def staged(row: dict[str, str], *, erased: bool = False, **facts: Any) -> list[dict[str, Any]]:
+    """The changes of one row; none may be refused."""
+    row = {"Id": "a0T000000000001AAA", "IsDeleted": LIVE, "SystemModstamp": "2026-11-01T12:00:00.000Z"} | row
+    page = erase_page(page_of_csv(as_csv([row]), SPEC), SPEC, [row["Id"]] if erased else []).raw
+    share = stage_rows(page, SPEC, CATALOGUE, PageFacts("lane/1", "2", None, 0, RECEIVED)._replace(**facts))
+    assert share.refused.to_pylist() == []
+    assert share.changes is not None
+    return share.changes.to_pylist()
+
+
+@pytest.mark.parametrize("count", ["7", "many"])
+def test_a_row_stands_at_the_end_of_the_second_of_the_last_change_that_it_has_seen(count: str) -> None:
+    row, stands_at = {"Name": "n", "Count__c": count}, SETTLED + timedelta(seconds=7.25)
+    (change,) = staged(row, stands_at=stands_at)
+    assert change["changed_at"] == SETTLED + timedelta(seconds=7.999)
+    (change,) = staged(row, stands_at=stands_at - timedelta(seconds=9))
+    assert change["changed_at"] == SETTLED + timedelta(seconds=0.999)
+    (change,) = staged(row)
+    assert change["changed_at"] == SETTLED + timedelta(seconds=0.999)
+
+
+@pytest.mark.parametrize("count", ["7", "many"])
+def test_the_first_second_of_1970_is_a_place_and_the_one_before_is_none(count: str) -> None:
+    row = {"Name": "n", "Count__c": count, "SystemModstamp": "1970-01-01T00:00:00.000Z"}
+    (change,) = staged(row, settled_before=datetime(1970, 1, 1, tzinfo=UTC))
+    assert change["change_order"].startswith(13 * "0" + ".")
+    row |= {"Id": "a0T000000000001AAA", "IsDeleted": LIVE, "SystemModstamp": "1969-12-31T23:59:59.000Z"}
+    facts = PageFacts("lane/1", "2", None, 0, RECEIVED, stands_at=SETTLED)
+    share = stage_rows(page_of_csv(as_csv([row]), SPEC), SPEC, CATALOGUE, facts)
+    assert (share.landed, share.refused["reason"].to_pylist()) == (1, [BAD_HEADER])
+
+
+@pytest.mark.parametrize("count", ["7", "many"])
+def test_an_erased_row_misses_nothing_that_the_erasure_took(count: str) -> None:
+    (change,) = staged({"Name": "n", "Count__c": count}, erased=True)
+    found = findings.read(change["field_findings"] or "[]")
+    assert {each.field for each in found} == ({"Count__c"} if count == "many" else set())
+    assert change["name"] is None
+    assert "name" in change["isolated_fields"].split(",")
+
+
+@pytest.mark.parametrize("count", ["7", "many"])
+@pytest.mark.parametrize(
+    ("state", "kinds"),
+    [(LIVE, ["snapshot"]), ("", ["snapshot"]), ("yes", ["snapshot"]), (IN_BIN, ["snapshot", "delete"])],
+)
+def test_only_a_row_that_says_so_is_deleted(state: str, kinds: list[str], count: str) -> None:
+    changes = staged({"Name": "n", "Count__c": count, "IsDeleted": state})
+    assert sorted(each["change_type"] for each in changes) == sorted(kinds)
 
 
 def test_a_record_that_is_gone_is_a_deletion_and_nothing_else() -> None:
