@@ -30,12 +30,14 @@ class AuditActivities:
         # The workflow that ran this, and not the one that the act names, must be in the proof.
         info = activity.info()
         workflow_id, run_id = info.workflow_id or "", info.workflow_run_id or ""
-        origin = act.origin or Origin()
+        origin, principal = act.origin or Origin(), ""
         if origin.proof is None and self.client is not None and workflow_id:
             found = await asker(self.client, workflow_id, run_id, origin.operation, act.by)
-            origin = origin.model_copy(update=found)
-        settled = act.model_copy(update={"origin": origin})
-        return await asyncio.to_thread(self.log.append, settled, asked_of=workflow_id or "no workflow")
+            origin, principal = origin.model_copy(update={"identity": found["identity"]}), found["principal"]
+        asked = act.model_copy(update={"origin": origin})
+        return await asyncio.to_thread(
+            self.log.append, asked, asked_of=workflow_id or "no workflow", principal=principal
+        )
 
 
 def activities(clients: Clients) -> list[Callable[..., Any]]:

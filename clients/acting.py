@@ -145,11 +145,18 @@ def origin_of(by: str, target: str, operation: str, content: str) -> Origin | No
     return origin if keys is None else signed(origin, by, keys, datetime.now(UTC))
 
 
-def settled(origin: Origin, by: str, target: str) -> Origin:
-    """The origin with a judgement: whether it proves that `by` acted on `target`. Blocks."""
+def settled(origin: Origin, by: str, target: str, *, principal: str = "") -> Origin:
+    """The origin with a judgement: whether it proves that `by` acted on `target`. Blocks.
+
+    Args:
+        origin: As it came. A principal that it names is a claim, and is left out.
+        by: The author's name.
+        target: That was asked for the act.
+        principal: The client as Temporal's server told it to this process; "" = it was not asked.
+    """
     keys = act_keys()
-    if keys is not None and origin.door is Door.TEMPORAL and origin.principal == by != "":
-        # Temporal's server has said who it is, and this process has asked it.
+    origin = origin.model_copy(update={"principal": principal})
+    if keys is not None and origin.door is Door.TEMPORAL and principal == by != "":
         origin = signed(origin.model_copy(update={"target": target}), by, keys, datetime.now(UTC))
     doubt = doubt_of(origin, by, target, keys)
     return origin.model_copy(update={"verified": not doubt, "doubt": doubt})

@@ -59,12 +59,12 @@ class AuditLog:
             ensure_schema(self._engine)
             self._is_ready = True
 
-    def append(self, act: Act, *, asked_of: str = "") -> int:
+    def append(self, act: Act, *, asked_of: str = "", principal: str = "") -> int:
         """Write an act; returns its number. An act that is tried again is found and written
-        once. `asked_of`: as of `append_act`.
+        once. `asked_of`, `principal`: as of `append_act`.
         """
         with translated_database(), self._engine.begin() as connection:
-            return append_act(connection, act, asked_of=asked_of)
+            return append_act(connection, act, asked_of=asked_of, principal=principal)
 
     def rows(self) -> list[tuple[int, Act]]:
         """Every act in order."""
@@ -168,7 +168,7 @@ def row_breaks(row: ChainRow, expected: int, previous: str) -> Iterator[str]:
         yield f"row {row.number} was altered"
 
 
-def append_act(connection: sa.Connection, act: Act, *, asked_of: str = "") -> int:
+def append_act(connection: sa.Connection, act: Act, *, asked_of: str = "", principal: str = "") -> int:
     """As `AuditLog.append`, within a transaction of the same store: the act is on record when its
     effect is. The table must be there.
 
@@ -178,8 +178,9 @@ def append_act(connection: sa.Connection, act: Act, *, asked_of: str = "") -> in
             acts in this process.
         asked_of: The workflow that was asked for the act, to which a proof must belong; "" = the
             act's target.
+        principal: The client as Temporal's server told it to this process; "" = it was not asked.
     """
-    said = _said(act, asked_of)
+    said = _said(act, asked_of, principal)
     connection.execute(_LOCK)
     written = _number_of(connection, said)
     return _insert(connection, said) if written is None else written
@@ -187,7 +188,7 @@ def append_act(connection: sa.Connection, act: Act, *, asked_of: str = "") -> in
 
 def append_new_act(connection: sa.Connection, act: Act, *, asked_of: str = "") -> bool:
     """As `append_act`; False for an act that is on record already."""
-    said = _said(act, asked_of)
+    said = _said(act, asked_of, "")
     connection.execute(_LOCK)
     if _number_of(connection, said) is not None:
         return False
@@ -202,7 +203,7 @@ def act_digest(act: Act) -> str:
     return content_digest([act.act, act.by, act.target, act.detail, act.at.astimezone(UTC).isoformat()])
 
 
-def _said(act: Act, asked_of: str) -> Act:
+def _said(act: Act, asked_of: str, principal: str) -> Act:
     """The act as it is stored: one line a field, no longer than its column, its origin judged. A
     text that a column refused would be tried forever.
     """
@@ -217,7 +218,7 @@ def _said(act: Act, asked_of: str) -> Act:
         origin = origin_of(said.by, said.target, said.act, act_digest(said))
         judged = None if origin is None else settled(origin, said.by, said.target)
     else:
-        judged = settled(act.origin, said.by, asked_of or said.target)
+        judged = settled(act.origin, said.by, asked_of or said.target, principal=principal)
     return said.model_copy(update={"origin": judged})
 
 

@@ -41,6 +41,7 @@ ROOMS = {
     "audit": _room(
         "clients/audit clients/database/audit_log.py clients/database/audit_chain.py activities/audit.py",
         "unit/audit service/access/test_audit_anchors.py service/access/test_audit_reads.py laws/test_law_9_the_log_is_anchored.py laws/test_law_9_who_did_it.py "
+        "laws/test_law_9_what_a_proof_is_worth.py "
         "laws/test_law_9_every_act_is_on_record.py",
         with_parts=True,
     ),
