@@ -44,6 +44,7 @@ ROOMS = {
         "laws/test_law_9_what_a_proof_is_worth.py "
         "laws/test_law_9_every_act_is_on_record.py",
         with_parts=True,
+        is_patient=True,
     ),
     "planner": _room("transforms/planner", "unit/planner"),
     "reconcile": _room("transforms/reconcile", "unit/reconcile"),

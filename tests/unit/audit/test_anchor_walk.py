@@ -188,6 +188,8 @@ def test_hashes_that_were_computed_again_are_named() -> None:
         row = replace(row, previous_hash=rows[-1].hash)
         rows.append(replace(row, hash=row.own_hash()))
     again = "the hashes up to row {} were computed again: they are not those that were anchored"
+    first_anchor, _, last_anchor = anchored(4, 7, 10)
+    assert problems(rows, [first_anchor, last_anchor])[-1] == again.format(10)
     assert problems(rows, anchored(4, 7)) == [
         "row 1 does not follow the row before it", again.format(4), again.format(7)
     ]  # fmt: skip

@@ -254,6 +254,12 @@ def test_what_does_not_fit_is_refused_with_the_reason(data: dict[str, Any], reas
     assert says in refused[0].detail
 
 
+def test_a_time_as_far_ahead_as_clocks_may_differ_is_no_time_to_come() -> None:
+    assert change(commitTimestamp=RECEIVED_MS + 300_000)["changed_at"] == RECEIVED_MS + 300_000
+    (refusal,) = refusals(event(commitTimestamp=RECEIVED_MS + 300_001))
+    assert refusal.reason == AHEAD_OF_CLOCK
+
+
 def test_every_reason_that_is_no_rule_has_an_example_here() -> None:
     assert {row.values[1] for row in REFUSED} == set(REASONS) - set(Rule) - {MISSING_REQUIRED}
 
