@@ -49,6 +49,10 @@ Facts = NDArray[Any]
 """An array of `FACTS`."""
 
 _LONG = frozenset({FieldType.TEXTAREA})
+_BETWEEN, _ESCAPE = b"\x1f", b"\x1e"
+"""What stands between two values of a row, and before a character that stands for one of both in a
+text.
+"""
 
 
 def compared_fields(spec: ObjectSpec, *, long_texts: bool) -> tuple[str, ...]:
@@ -95,8 +99,14 @@ def field_digests(values: Sequence[Any]) -> list[int]:
 
 
 def row_digest(values: Sequence[Any]) -> int:
-    """One digest of all of them."""
-    return _digest(b"\x1f".join(_bytes(value) for value in values))
+    """One digest of all of them: the same for the same values alone."""
+    parts = [_bytes(value) for value in values]
+    row = _BETWEEN.join(parts)
+    if row.count(_BETWEEN) >= len(parts) or _ESCAPE in row:
+        row = _BETWEEN.join(
+            part.replace(_ESCAPE, _ESCAPE + b"0").replace(_BETWEEN, _ESCAPE + b"1") for part in parts
+        )
+    return _digest(row)
 
 
 def _digest(data: bytes) -> int:
@@ -119,7 +129,8 @@ def _bytes(value: Any) -> bytes:
         case float():
             return b"f" + repr(value + 0.0).encode()
         case Decimal():
-            return b"d" + f"{value.normalize():f}".encode()
+            # Less than nothing that is rounded to nothing has a sign, and no database keeps it.
+            return b"d" + f"{value.normalize() + 0:f}".encode()
         case datetime():
             return b"t%d" % round(value.timestamp() * 1_000)
         case date():

@@ -65,7 +65,7 @@ def check_log(
         if is_like and spec.history:
             kept = versions.get(record_id, [])
             if stored := bases.get(record_id):
-                kept = [row for row in kept if row[-4] >= stored.order]
+                kept = [row for row in kept if row[_PLACE] >= stored.order]
             is_like = _same(kept, [history_row(version) for version in expected])
         if not is_like:
             altered.append(Altered(record_id, _differing(names, found, wanted), len(found) > 1))
@@ -89,6 +89,8 @@ def _state(version: Version) -> tuple[Any, ...]:
 
 _UNKNOWN = 2
 """Where `_state` has the unknown fields."""
+_PLACE = -4
+"""Where a row of history has its change order: `_stamps` comes last."""
 
 
 def _stamps(version: Version) -> tuple[Any, ...]:
@@ -122,10 +124,7 @@ def _by_record(rows: Rows, spec: ObjectSpec) -> dict[str, list[tuple[Any, ...]]]
 
 def _same(found: list[tuple[Any, ...]], expected: list[tuple[Any, ...]]) -> bool:
     # A record has one version a place, so the places order both.
-    if len(found) != len(expected):
-        return False
-    place = len(expected[0]) - 4 if expected else 0
-    return sorted(found, key=itemgetter(place)) == expected
+    return sorted(found, key=itemgetter(_PLACE)) == expected
 
 
 def _differing(

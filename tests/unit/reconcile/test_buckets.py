@@ -129,3 +129,53 @@ def test_a_sum_that_the_warehouse_cannot_know_is_not_compared_and_the_others_are
             answer, {1: Bucket(3, DAY_MS, ours)}, Moving(), from_ms=ASKED, to_ms=ASKED, unknown=unknown
         )
         assert found.differing == differing
+
+
+def test_a_record_that_moved_on_between_the_bounds_differs_in_no_bucket() -> None:
+    one, other = BucketPlace(1, DAY_MS, (1.0,)), BucketPlace(2, 2 * DAY_MS, (3.0,))
+    for at_ms in (ASKED - 5_000, ASKED, ASKED + 5_000):
+        moving = Moving({"a": one}, [BucketStep(at_ms, "a", other)])
+        for answer in ({1: Bucket(1, DAY_MS, (1.0,))}, {2: Bucket(1, 2 * DAY_MS, (3.0,))}):
+            found = explain(answer, {}, moving, from_ms=ASKED - 5_000, to_ms=ASKED + 5_000)
+            assert found == ((), 1, 1, 1, 0)
+
+
+def test_what_was_committed_after_the_answer_cannot_be_in_it() -> None:
+    late = Moving({"a": None}, [BucketStep(ASKED + 5_001, "a", BucketPlace(2, 2 * DAY_MS, (1.0,)))])
+    answer = {2: Bucket(1, 2 * DAY_MS, (1.0,))}
+    found = explain(answer, {}, late, from_ms=ASKED - 5_000, to_ms=ASKED + 5_000)
+    assert (found.differing, found.in_flight, found.records, found.rows) == ((2,), 0, 0, 1)
+
+
+def test_of_moments_that_explain_as_much_the_first_is_taken() -> None:
+    steps = [BucketStep(ASKED + n, f"r{n}", BucketPlace(n, n * DAY_MS, (1.0,))) for n in (1, 2)]
+    moving = Moving({"r1": None, "r2": None}, steps)
+    found = explain({3: Bucket(1, 3 * DAY_MS, (1.0,))}, {}, moving, from_ms=ASKED, to_ms=ASKED + 9)
+    assert (found.differing, found.records) == ((3,), 0)
+
+
+def test_the_newest_change_of_a_bucket_is_compared_by_the_second() -> None:
+    ours = {1: Bucket(1, DAY_MS + 999, (1.0,))}
+    for newest, differing in ((DAY_MS, ()), (DAY_MS + 1_000, (1,)), (DAY_MS - 1, (1,))):
+        answer = {1: Bucket(1, newest, (1.0,))}
+        assert explain(answer, ours, Moving(), from_ms=ASKED, to_ms=ASKED).differing == differing
+
+
+def test_the_rows_of_a_bucket_that_differs_are_those_of_the_side_that_has_more() -> None:
+    ours, theirs = {1: Bucket(5), 2: Bucket(2), 4: Bucket(1)}, {1: Bucket(3), 2: Bucket(7), 4: Bucket(1)}
+    found = explain(theirs, ours, Moving(), from_ms=ASKED, to_ms=ASKED)
+    assert found == ((1, 2), 3, 0, 8, 12)
+
+
+def test_sums_are_close_to_a_part_in_ten_thousand_millions_or_a_millionth() -> None:
+    for one, other, differing in (
+        (1e12, 1e12 + 90, ()),
+        (1e12, 1e12 + 110, (1,)),
+        (0.0, 9e-7, ()),
+        (0.0, 1.2e-6, (1,)),
+        (-1e12, -1e12 - 90, ()),
+        (1e3, -1e3, (1,)),
+    ):
+        sides = {1: Bucket(1, 0, (one,))}, {1: Bucket(1, 0, (other,))}
+        for ours, theirs in (sides, sides[::-1]):
+            assert explain(theirs, ours, Moving(), from_ms=0, to_ms=0).differing == differing

@@ -1,11 +1,13 @@
 """Which records differ, when the org was asked first and the warehouse later."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
 from schemas.reconcile import DifferenceKind
-from transforms.reconcile.compare_rows import RowComparison, compare_rows
+from transforms.reconcile.compare_rows import COMMIT_LAG_MS, RowComparison, compare_rows, undecided
 from transforms.reconcile.row_digests import FACTS, Facts, partition
 
 ASKED = 1_000_000_000
@@ -125,6 +127,73 @@ def test_a_record_that_changes_within_the_second_of_the_look_is_looked_at_again(
         )
         == "unsettled"
     )
+
+
+@pytest.mark.parametrize("other", [{"digest": 8}, {"lmd": OLD - 60_000}, {"complete": False}, {"lmd": -1}])
+def test_a_record_that_is_deleted_on_one_side_alone_is_of_that_kind_whatever_else_differs(
+    other: dict[str, Any],
+) -> None:
+    assert kind_of(array(fact()), array(fact(deleted=True, **other))) == DifferenceKind.DELETED
+    assert kind_of(array(fact(deleted=True)), array(fact(**other))) == DifferenceKind.EXTRA
+    assert kind_of(array(fact(deleted=True)), array(fact(deleted=True, **other))) == "equal"
+
+
+def test_the_last_moment_before_the_clock_is_not_ahead_of_it() -> None:
+    later = {"lmd": AHEAD, "stamp": AHEAD}
+    assert judged(array(fact()), array(fact(**later))).kinds == {}
+    assert judged(array(), array(fact(**later))).kinds == {}
+
+
+def test_a_change_of_the_moment_of_the_question_need_not_be_in_the_answer() -> None:
+    assert kind_of(array(), array(fact(stamp=ASKED))) == "unsettled"
+    assert kind_of(array(), array(fact(stamp=ASKED - 1))) == DifferenceKind.GONE
+    assert kind_of(array(fact()), array(fact(stamp=ASKED, deleted=True))) == "unsettled"
+    assert kind_of(array(fact()), array(fact(stamp=ASKED - 1, deleted=True))) == DifferenceKind.DELETED
+    changed = array(fact(stamp=ASKED - 1, digest=8))
+    assert kind_of(array(fact(stamp=ASKED)), array(fact(stamp=ASKED, digest=8))) == "unsettled"
+    assert kind_of(array(fact(stamp=ASKED - 1)), changed) == DifferenceKind.FIELDS
+
+
+def test_a_record_that_the_org_deleted_may_live_here_by_a_commit_that_came_late_and_no_longer() -> None:
+    org = array(fact(deleted=True, stamp=ASKED - 2_000))
+    late = ASKED - 2_000 + COMMIT_LAG_MS
+    assert kind_of(org, array(fact(stamp=late))) == DifferenceKind.EXTRA
+    assert kind_of(org, array(fact(stamp=late + 1))) == "unsettled"
+
+
+def test_without_digests_no_field_is_compared() -> None:
+    found = compare_rows(
+        array(fact()), array(fact(digest=8)), asked_from_ms=ASKED, ahead_from_ms=AHEAD, has_digests=False
+    )
+    assert (found.kinds, found.unsettled) == ({}, [])
+
+
+def test_a_record_with_two_rows_is_judged_by_nothing_else() -> None:
+    org = array(fact(), fact("B"))
+    twice = array(fact(deleted=True), fact(digest=8), fact("B", digest=8))
+    assert judged(org, twice).kinds == {
+        DifferenceKind.DUPLICATE: [NAME],
+        DifferenceKind.FIELDS: ["B" + NAME[1:]],
+    }
+
+
+def test_records_of_either_side_are_counted_once() -> None:
+    found = judged(array(fact(), fact("B")), array(fact("B"), fact("C"), fact("D")))
+    assert found.records == 4
+    assert found.kinds == {
+        DifferenceKind.MISSING: [NAME],
+        DifferenceKind.GONE: ["C" + NAME[1:], "D" + NAME[1:]],
+    }
+
+
+def test_fields_of_undecided_records_are_no_difference_yet_and_all_else_stays() -> None:
+    kinds = {DifferenceKind.FIELDS: ["b", "a", "c"], DifferenceKind.STALE: ["d"]}
+    found = RowComparison(kinds, ["u"], 9, ["a", "c", "d"], ["m"])
+    assert undecided(found, {"a", "b", "d"}) == RowComparison(
+        {DifferenceKind.FIELDS: ["c"], DifferenceKind.STALE: ["d"]}, ["u", "a", "b"], 9, ["c", "d"], ["m"]
+    )
+    assert undecided(found, {"a", "b", "c"}).kinds == {DifferenceKind.STALE: ["d"]}
+    assert undecided(found, {"d", "u"}) == found
 
 
 RECORD = st.tuples(

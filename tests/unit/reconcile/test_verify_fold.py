@@ -11,7 +11,8 @@ from hypothesis import given, strategies as st
 
 from schemas.catalogue import Catalogue
 from schemas.reconcile import Grain, Range
-from transforms.apply.fold import HEAD, LoggedChange, fold
+from transforms.apply.base_rows import StoredBase
+from transforms.apply.fold import HEAD, LoggedChange, fold, sum_up
 from transforms.reconcile.bucket_moves import add_moves
 from transforms.reconcile.buckets import BucketPlace, Moving
 from transforms.reconcile.verify_fold import check_log, current_row, history_row
@@ -153,3 +154,32 @@ def test_a_row_that_names_a_field_which_the_catalogue_has_no_more_follows_from_t
         assert found[0][place] is None
         tables[name] = [(*row[:place], "gone_col", *row[place + 1 :]) for row in found]
     assert check_log(rows, tables["current"], tables["history"], SPEC).altered == []
+
+
+@given(CHANGES, st.integers(1, 24))
+def test_versions_before_a_base_are_not_compared_and_all_later_ones_are(
+    changes: list[tuple[int, str, int, bool]], cut: int
+) -> None:
+    rows = logged(changes)
+    old, left = rows[:cut], rows[cut:]
+    bases = {}
+    for record in {row[0] for row in old}:
+        logged_before = [LoggedChange(*(*row[:HEAD], row[HEAD:])) for row in old if row[0] == record]
+        base = sum_up(logged_before, SPEC)
+        assert base is not None
+        bases[record] = StoredBase(base, frozenset())
+    tables = curated(rows)
+    checked = check_log(left, tables["current"], tables["history"], SPEC, bases)
+    assert (checked.records, checked.altered) == (len({row[0] for row in rows}), [])
+    if left:
+        newest = max(range(len(tables["history"])), key=lambda place: tables["history"][place][-4])
+        record = tables["history"].pop(newest)[0]
+        [found] = check_log(left, tables["current"], tables["history"], SPEC, bases).altered
+        assert (found.record_id, found.columns) == (record, ())
+
+
+def test_of_an_object_without_history_none_is_compared() -> None:
+    spec = SPEC.model_copy(update={"history": False})
+    rows = logged([(0, "create", 5, True)])
+    assert check_log(rows, curated(rows)["current"], [], spec).altered == []
+    assert check_log(rows, curated(rows)["current"], [], SPEC).altered == [("r0", (), False)]
