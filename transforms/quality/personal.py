@@ -72,7 +72,7 @@ _PATTERNS: dict[Looks, _Pattern] = {
     Looks.CARD: _Pattern(r"\b[2-6]\d{3}[ -]?\d{4}[ -]?\d{4}[ -]?\d{1,7}\b", _is_card),
 }
 _ANY = (
-    r"[A-Za-z0-9]@[A-Za-z0-9-]+\.[A-Za-z0-9]{2}|\d{3}-\d\d-\d{4}|\+\d[\d ()./-]{6}|\d{3}\)? ?[-. ]?\d{3}[-. ]\d{4}"
+    r"[A-Za-z0-9._%+-]@[A-Za-z0-9-]+\.[A-Za-z0-9.-]{2}|\d{3}-\d\d-\d{4}|\+\d[\d ()./-]{6}|\d{3}\)? ?[-. ]?\d{3}[-. ]\d{4}"
     r"|\d{4}[ -]?\d{4}[ -]?\d{4}[ -]?\d"
 )
 """Whatever fits a pattern fits this, for RE2. It is short, since it is compiled once a batch."""

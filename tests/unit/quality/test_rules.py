@@ -1,5 +1,6 @@
 """A declared rule says the same of a value by itself and of a column of them."""
 
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -69,3 +70,79 @@ def test_what_follows_is_what_the_severity_says() -> None:
 def test_a_rule_that_is_off_is_not_asked() -> None:
     off = FieldSpec.model_validate(FIELDS["currency"] | {"severity": {"min": "off", "max": "off"}})
     assert checks_of(off, {}) == ()
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.sampled_from([*Severity][1:])), min_size=1, max_size=4),
+    st.integers(0, 9),
+)
+def test_a_value_is_told_of_by_each_rule_that_it_breaks_up_to_the_first_that_keeps_it_out(
+    bounds: list[tuple[int, Severity]], value: int
+) -> None:
+    checks = [
+        Check(Rule.MAX, severity, str(place), lambda found, most=most: found > most)
+        for place, (most, severity) in enumerate(bounds)
+    ]
+    broken = [check for check in checks if check.fails(value)]
+    keeping = [check for check in broken if check.severity in (Severity.ISOLATE, Severity.REJECT)]
+    judge = ruled(lambda given: given, checks)
+    if keeping:
+        with pytest.raises(MisfitError) as misfit:
+            judge(value)
+        assert (str(misfit.value), misfit.value.severity) == (keeping[0].detail, keeping[0].severity)
+    elif broken:
+        with pytest.raises(NotedError) as noted:
+            judge(value)
+        assert noted.value.value == value
+        assert [note.detail for note in noted.value.notes] == [check.detail for check in broken]
+    else:
+        assert judge(value) == value
+
+
+def test_what_a_converter_notes_stays_beside_what_a_rule_says() -> None:
+    entry = FieldSpec.model_validate({"type": "currency", "max": 1})
+    with pytest.raises(NotedError) as noted:
+        ruled(converter(entry), checks_of(entry, {}))(0.994001)
+    assert [note.rule for note in noted.value.notes] == [Rule.ROUNDED]
+    with pytest.raises(NotedError) as noted:
+        ruled(converter(entry), checks_of(entry, {}))(2.005)
+    assert [note.rule for note in noted.value.notes] == [Rule.ROUNDED, Rule.MAX]
+
+
+def test_without_rules_a_converter_stays_as_it_is() -> None:
+    convert = converter(field("text"))
+    assert ruled(convert, ()) is convert
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        ("text", "a", "c"),
+        ("text", "b", "x"),
+        ("choices", "a;b", "a;x"),
+        ("reference", "001000000000001AAA", "003000000000001AAA"),
+        ("reference", "005000000000001AAA", "00G000000000001AAA"),
+        ("moment", datetime(1999, 1, 1, tzinfo=UTC), datetime(3999, 1, 1, tzinfo=UTC)),
+        ("day", date(1999, 1, 1), date(3999, 1, 1)),
+        ("day", datetime.now(UTC).date(), datetime.now(UTC).date() + timedelta(days=2)),
+        ("long", 0, -1),
+        ("long", 9_007_199_254_740_992, 9_007_199_254_740_993),
+    ],
+)
+def test_a_good_value_breaks_no_rule_and_a_bad_one_breaks_one(kind: str, good: Any, bad: Any) -> None:
+    checks = checks_of(field(kind), PREFIXES)
+    assert not any(check.fails(good) for check in checks)
+    assert any(check.fails(bad) for check in checks)
+
+
+def test_a_text_must_fit_the_whole_pattern() -> None:
+    (check,) = checks_of(FieldSpec.model_validate({"type": "string", "pattern": "[a-c]"}), {})
+    assert [check.fails(text) for text in ("a", "d", "ab", "")] == [False, True, True, True]
+
+
+@pytest.mark.parametrize("more", [{"references": ["Account", "Nobody__c"]}, {"pii": "personal"}])
+def test_a_reference_is_not_judged_whose_object_is_unknown_or_which_is_encrypted(
+    more: dict[str, Any],
+) -> None:
+    entry = FieldSpec.model_validate({"type": "reference", "references": ["Account"], **more})
+    assert checks_of(entry, PREFIXES) == ()
