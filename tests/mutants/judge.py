@@ -27,6 +27,8 @@ from tests.mutants.apart import apart
 from tests.mutants.mutate import Mutant
 from tests.mutants.rooms import NOT_JUDGES, ROOT
 
+MOST_EXAMPLES = 20
+"""Random examples of a property, also of one that asks for more."""
 MOST_SECONDS = 2.0
 """Processor time of the tests that judge one mutant, as they took without it."""
 MOST_OF_A_TEST = 0.6
@@ -85,7 +87,7 @@ class Judge:
 
         hypothesis.settings.register_profile(
             "mutants",
-            max_examples=20,
+            max_examples=MOST_EXAMPLES,
             deadline=None,
             derandomize=True,
             database=None,
@@ -97,6 +99,8 @@ class Judge:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Leave tests that start processes of their own."""
         items[:] = [item for item in items if item.path.name not in NOT_JUDGES and self._may_judge(item)]
+        for item in items:
+            _take_fewer_examples(item)
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """In place of running them all."""
@@ -246,6 +250,19 @@ class Judge:
                 function.__code__ = code
 
         return exchange
+
+
+def _take_fewer_examples(item: pytest.Item) -> None:
+    """What a test says itself of its examples goes before the profile; the bounds of time would leave
+    it out.
+    """
+    import hypothesis
+
+    test: Any = getattr(item, "obj", None)
+    own = getattr(test, "_hypothesis_internal_use_settings", None)
+    if own is not None and own.max_examples > MOST_EXAMPLES:
+        few = hypothesis.settings(own, max_examples=MOST_EXAMPLES)
+        test._hypothesis_internal_use_settings = few
 
 
 def _functions_of(files: set[str]) -> dict[tuple[str, str, int], list[FunctionType]]:

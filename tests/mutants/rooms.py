@@ -33,9 +33,17 @@ ROOMS = {
         with_parts=True,
     ),
     "apply": _room(
-        "transforms/apply activities/apply",
+        "transforms/apply",
         "unit/apply unit/reconcile laws/test_law_3_gaps.py laws/test_law_3_backfill.py "
         "laws/test_law_3_hand_over.py laws/test_law_3_unsettled_rows.py",
+    ),
+    "applied": _room(
+        "activities/apply",
+        "unit/apply laws/test_law_3_a_change_counts_once.py laws/test_law_3_archived_months.py "
+        "laws/test_law_3_whole_transactions.py laws/test_law_4_applied_whole.py laws/test_law_4_turns.py "
+        "laws/test_law_10_one_fields_fault_is_one_fields.py laws/test_law_12_erasure.py "
+        "service/quality/test_quality.py",
+        with_parts=True,
     ),
     "writeback": _room("transforms/writeback", "unit/writeback unit/salesforce/test_ingest_csv.py"),
     "audit": _room(
@@ -46,8 +54,8 @@ ROOMS = {
         with_parts=True,
         is_patient=True,
     ),
-    "planner": _room("transforms/planner", "unit/planner"),
-    "reconcile": _room("transforms/reconcile", "unit/reconcile"),
+    "planner": _room("transforms/planner", "unit/planner", is_patient=True),
+    "reconcile": _room("transforms/reconcile", "unit/reconcile", is_patient=True),
     "replay": _room(
         "transforms/replay transforms/repair.py transforms/backfill.py",
         "unit/replay unit/ingest unit/test_parts.py",
@@ -66,7 +74,7 @@ ROOMS = {
     "drift": _room("transforms/drift", "unit/drift unit/catalogue"),
     "catalogue": _room("transforms/catalogue", "unit/catalogue unit/test_catalogue.py"),
     "quality": _room("transforms/quality", "unit/quality unit/ingest"),
-    "erasure": _room("transforms/erasure", "unit/erasure unit/quality"),
+    "erasure": _room("transforms/erasure", "unit/erasure unit/quality", is_patient=True),
     "retention": _room("transforms/retention", "unit/retention"),
     "status": _room("transforms/status transforms/proof.py", "unit/status unit/cli"),
     "model": _room("transforms/model", "unit/model"),

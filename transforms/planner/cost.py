@@ -107,10 +107,11 @@ def longest_bulk(load: ObjectLoad, freshness: float) -> Option | None:
     """Bulk at the longest interval that keeps `freshness` (seconds); None when no interval does."""
     slope = load.changes_per_minute / 60 / BULK_ROWS_PER_SECOND
     upper = (freshness - VISIBILITY_DELAY - LANDING - BULK_SECONDS) / (1 + slope)
-    # A job must be read before the next window is due.
-    if slope >= 1 or upper < BULK_SECONDS / (1 - slope):
+    found = _longest(lambda every: bulk_option(load, every), upper, freshness)
+    # A job must be read before the next window is due; a shorter interval helps less.
+    if found is None or BULK_SECONDS + slope * found.every > found.every:
         return None
-    return _longest(lambda every: bulk_option(load, every), upper, freshness)
+    return found
 
 
 def _longest(option: Callable[[int], Option], upper: float, freshness: float) -> Option | None:

@@ -8,8 +8,15 @@ import pytest
 from hypothesis import given, strategies as st
 
 from schemas.governor import Budget, Exchange, GovernorConfig, LeaseClass, LeaseLine, Reading
+from transforms.governor.budget import BudgetBook
 from transforms.governor.ledger import BudgetLedger
-from transforms.planner.allocations import PLANNED, allocations, following_may_spend, may_spend_by_books
+from transforms.planner.allocations import (
+    FOLLOWING_ALONE,
+    PLANNED,
+    allocations,
+    following_may_spend,
+    may_spend_by_books,
+)
 
 NOW = datetime(2026, 9, 21, 14, tzinfo=UTC)
 
@@ -91,3 +98,35 @@ def test_numbers_of_any_size_are_carried() -> None:
     may = may_spend_by_books(books, 0)
     assert may is not None
     assert may[Budget.BULK_QUERY_BYTES] > 10**14
+
+
+BY_ALL = st.sampled_from(sorted(set(PLANNED) - FOLLOWING_ALONE))
+
+
+@given(BY_ALL, st.integers(10_000, 10**9), st.floats(0, 0.8), st.floats(0, 1))
+def test_following_has_what_the_governor_would_grant_it_beside_quiet_classes(
+    budget: Budget, maximum: int, others: float, lent: float
+) -> None:
+    terms = GovernorConfig(lent=lent)
+    used = int(others * maximum)
+    book = BudgetBook(budget=budget, maximum=maximum)
+    book.read(Reading(budget=budget, maximum=maximum, used=used, at=NOW, lag=timedelta(0)))
+    granted, _ = book.allowed(LeaseClass.POLLING, terms, NOW.timestamp())
+    # The governor rounds each class's floor.
+    assert following_may_spend(budget, maximum, used, terms) == pytest.approx(granted, abs=8)
+
+
+@pytest.mark.parametrize("budget", sorted(FOLLOWING_ALONE))
+def test_nothing_is_kept_for_others_of_what_following_alone_needs(budget: Budget) -> None:
+    assert following_may_spend(budget, 1_000, 200, GovernorConfig()) == pytest.approx(0.9 * 750)
+
+
+def test_a_budget_that_the_org_has_not_told_is_left_out_and_those_behind_it_are_not() -> None:
+    books = told()
+    may = may_spend_by_books(books, 0)
+    assert may is not None
+    clients = books.books[Budget.STREAMING_CLIENTS].maximum
+    assert clients is not None
+    assert may.keys() == {Budget.API_CALLS, Budget.DELIVERED_EVENTS, Budget.STREAMING_CLIENTS}
+    assert may[Budget.STREAMING_CLIENTS] == pytest.approx(0.9 * 0.95 * clients)
+    assert may[Budget.DELIVERED_EVENTS] == pytest.approx(0.9 * 0.95 * 50_000)
