@@ -149,13 +149,12 @@ class _Problems:
         return f"an entitlement of delivered events that is higher by {more:,} a day"
 
     def _movable(self) -> list[ObjectLoad]:
-        return [
-            load
-            for load in self._task.loads
-            if load.object in self._draft.polls
-            and load.can_stream
-            and self._task.pins.get(load.object) is not Way.POLL
-        ]
+        return [load for load in self._task.loads if self._is_movable(load)]
+
+    def _is_movable(self, load: ObjectLoad) -> bool:
+        """It is polled, and may be streamed."""
+        is_polled = load.object in self._draft.polls
+        return is_polled and load.can_stream and self._task.pins.get(load.object) is not Way.POLL
 
     def _looser_goal(self, budget: Budget) -> str:
         return "" if budget in self._draft.over else f"a goal of {math.ceil(self._draft.freshness)} s"
@@ -171,9 +170,10 @@ class _Problems:
                     f"set a goal of at least {STREAM_FRESHNESS} s."
                 )
                 continue
+            stream = f"{load.changes_per_day / FRESH:,.0f} delivered events a day to stream it, or "
             found.append(
                 f"{load.object}: with {load.changes_per_minute:,.0f} changes a minute no polling keeps it fresh within "
                 f"{self._goal:.0f} s; {self._draft.polls[load.object].freshness:,.0f} s can be had. What would help: "
-                f"{load.changes_per_day / FRESH:,.0f} delivered events a day to stream it, or that goal."
+                f"{stream if self._is_movable(load) else ''}that goal."
             )
         return found
