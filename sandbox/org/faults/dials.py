@@ -60,6 +60,11 @@ class EventDials(_Dials):
     """False moves the children of a merged record without events of their own, as merges fire no
     triggers for them; Salesforce's pages do not say whether change events tell of them.
     """
+    first_kind: bool = False
+    """True gives the one event of a record that a transaction changes several times the kind of the
+    first change, even when the record is gone at the end (the guide's sentence, taken literally;
+    its example is a create and an update). False tells such a record's delete or undelete.
+    """
     keepalive_seconds: float = Field(default=270, gt=0)
     """The longest a Pub/Sub stream with demand stays silent."""
     no_demand_seconds: float = Field(default=70, gt=0)

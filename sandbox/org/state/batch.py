@@ -13,7 +13,7 @@ from typing import Protocol
 from sandbox.org.channels.bus import Bus
 from sandbox.org.channels.registry import Channels
 from sandbox.org.data.identity import Identity
-from sandbox.org.data.operations import Operation, merged, within_threshold
+from sandbox.org.data.operations import Operation, merged, one_a_record, within_threshold
 from sandbox.org.data.records import Records
 from sandbox.org.data.store import Store
 from sandbox.org.events.changes import Change, EventShape, Header, event_json
@@ -52,7 +52,7 @@ class BatchOrg(Protocol):
 
     def reset_counters(self, commit_number: int) -> None: ...
 
-    def count(self, operations: Sequence[Operation]) -> None: ...
+    def count(self, operations: Sequence[Operation], changes: int) -> None: ...
 
     def uncount(self, object_name: str, *, binned: bool) -> None: ...
 
@@ -66,6 +66,7 @@ class Batch:
         self._first_commit_number = org.commit_number
         self.rows: list[tuple[int, str, int, bytes]] = []
         self._operations: list[Operation] = []
+        self._changes = 0
         self.gone: list[tuple[str, bool]] = []
         """Object and whether it was binned, of each record that is forgotten for good."""
         self.is_spoilt = False
@@ -74,17 +75,20 @@ class Batch:
         """
         org.store.connection.execute("BEGIN IMMEDIATE")
 
-    def add(self, operations: Sequence[Operation], user: str, origin: str) -> None:
-        """Number a finished transaction of a user and write its events down."""
+    def add(self, operations: Sequence[Operation], user: str, origin: str) -> int:
+        """Number a finished transaction of a user and write its events down; returns how many
+        records it has changed.
+        """
         if not operations:
-            return
+            return 0
         org = self._org
         org.commit_number += 1
         header = Header(origin, _transaction_key(), self.moment.second_ms, org.commit_number, user)
-        told: Sequence[Operation] = operations
+        told = one_a_record(operations, first_kind=org.dials.events.first_kind)
+        changes = len(told)
         untold: Sequence[Operation] = ()
-        if len(told) > org.overflow_changes / _MOST_FIELDS:
-            told, untold = within_threshold(operations, org.overflow_changes)
+        if changes > org.overflow_changes / _MOST_FIELDS:
+            told, untold = within_threshold(told, org.overflow_changes)
         sequence = 0
         for sequence, (operation, record_ids) in enumerate(merged(told), 1):
             self._event(header, operation, record_ids, sequence)
@@ -93,8 +97,10 @@ class Batch:
             overflow = Operation(shape, "GAP_OVERFLOW", OVERFLOW_RECORD_ID, b"{}", ())
             self._event(header, overflow, (OVERFLOW_RECORD_ID,), sequence)
         self._operations += operations
+        self._changes += changes
         if org.commit_number % _HOLE_EVERY == 0:
             org.skip_replay_id()
+        return changes
 
     def gap(self, shape: EventShape, change: str, record_ids: Sequence[str]) -> int:
         """Write a gap event down; returns its replay id."""
@@ -153,7 +159,7 @@ class Batch:
         except sqlite3.Error:
             self.roll_back()
             raise
-        org.count(self._operations)
+        org.count(self._operations, self._changes)
         for object_name, binned in self.gone:
             org.uncount(object_name, binned=binned)
         if self.rows:

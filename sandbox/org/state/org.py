@@ -368,9 +368,11 @@ class Org:
         self.commit_number = commit_number
         self._next_replay_id = self.bus.newest + 1
 
-    def count(self, operations: Sequence[Operation]) -> None:
-        """Keep the counts that nobody should have to scan a table for."""
-        self.changes_committed += len(operations)
+    def count(self, operations: Sequence[Operation], changes: int) -> None:
+        """Keep the counts that nobody should have to scan a table for. `changes`: those that events
+        tell, one a record and transaction.
+        """
+        self.changes_committed += changes
         for operation in operations:
             name = operation.shape.entity
             if operation.change == "CREATE":

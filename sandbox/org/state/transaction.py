@@ -66,6 +66,8 @@ class Transaction:
         self.user = user
         self._origin = origin
         self.operations: list[Operation] = []
+        self.changes = 0
+        """Records that the transaction has changed; known at its end."""
 
     def __enter__(self) -> "Transaction":
         return self
@@ -74,7 +76,7 @@ class Transaction:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None:
-            self._batch.add(self.operations, self.user, self._origin)
+            self.changes = self._batch.add(self.operations, self.user, self._origin)
         elif self.operations:
             self._batch.is_spoilt = True
         if self._owns_batch:
@@ -128,7 +130,7 @@ class Transaction:
         if modified_by != self.user:
             values["LastModifiedById"] = self.user
         shape = records.shape
-        if self._org.dials.events.calculated_fields and (calculated := self._calculated(records)):
+        if calculated := self._calculated(records):
             shape = calculated.shape
             before = calculated.of(record_id)
             records.write(row, values, now)
@@ -137,7 +139,7 @@ class Transaction:
         else:
             records.write(row, values, now)
         body = shape.changed(values, old)
-        self.operations.append(Operation(shape, "UPDATE", record_id, body, tuple(values)))
+        self.operations.append(Operation(shape, "UPDATE", record_id, body, tuple(values), values, old))
         if contact is not None:
             self.update(CONTACT, *contact)
 
@@ -152,8 +154,10 @@ class Transaction:
         if modified_by != self.user:
             changed["LastModifiedById"] = self.user
         records.write(row, changed, now)
-        body = records.shape.changed(changed, {})
-        self.operations.append(Operation(records.shape, "UPDATE", record_id, body, tuple(changed)))
+        calculated = self._calculated(records)
+        shape = calculated.shape if calculated else records.shape
+        body = shape.changed(changed, {})
+        self.operations.append(Operation(shape, "UPDATE", record_id, body, tuple(changed), changed, {}))
 
     def move(self, object_name: str, record_id: str, fields: Mapping[str, Value]) -> None:
         """Store values of a record without an event: SystemModstamp moves, LastModifiedDate
@@ -318,12 +322,14 @@ class Transaction:
 
     def _emit(self, records: Records, change: str, record_id: str, values: Mapping[str, Value]) -> None:
         shape = records.shape
-        if self._org.dials.events.calculated_fields and (calculated := self._calculated(records)):
+        if calculated := self._calculated(records):
             shape, values = calculated.shape, {**values, **calculated.of(record_id)}
-        self.operations.append(Operation(shape, change, record_id, shape.whole(values), ()))
+        self.operations.append(Operation(shape, change, record_id, shape.whole(values), (), values))
 
     def _calculated(self, records: Records) -> CalculatedFields | None:
-        return self._org.calculated.get(records.spec.name)
+        """The calculated fields that events of the object carry; None: none."""
+        told = self._org.dials.events.calculated_fields
+        return self._org.calculated.get(records.spec.name) if told else None
 
     @contextmanager
     def _whole(self, object_name: str) -> Iterator[None]:

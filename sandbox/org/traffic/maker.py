@@ -127,5 +127,5 @@ class _Run:
                     except SalesforceError as error:
                         # Somebody else may have deleted the record meanwhile; the scene ends there.
                         _log.info("a scene ended early: %s", error)
-                made += len(tx.operations)
+                made += tx.changes
         self.sent += made

@@ -119,6 +119,21 @@ class Users:
         name, record_id = self._any()
         self._org.update(name, record_id, {_TEXTS[name]: self._chance.choice([None, self._word()])})
 
+    def automate(self) -> None:
+        """A record changes several times in one transaction, as triggers do it, and is there at the
+        end: the event of one that is gone tells no values.
+        """
+        with self._org.transaction(self._user()) as tx:
+            made = self._chance.random() < 0.4
+            name, record_id = (
+                ("Account", tx.create("Account", {"Name": self._word()})) if made else self._any()
+            )
+            for _ in range(self._chance.randint(1, 3)):
+                tx.update(name, record_id, {_TEXTS[name]: self._chance.choice([None, self._word()])})
+                if self._chance.random() < 0.3:
+                    tx.delete(name, record_id)
+                    tx.undelete(name, record_id)
+
     def delete(self) -> None:
         """A record goes to the recycle bin, and its details with it."""
         self._org.delete(*self._any())
@@ -201,5 +216,15 @@ class Users:
         return f"{self._chance.getrandbits(32):08x}"
 
 
-OPERATIONS = ("arrive", "edit", "delete", "undelete", "merge", "convert", "transfer", "change_type")
+OPERATIONS = (
+    "arrive",
+    "edit",
+    "delete",
+    "undelete",
+    "merge",
+    "convert",
+    "transfer",
+    "change_type",
+    "automate",
+)
 """Names of the operations of `Users`."""
