@@ -7,6 +7,7 @@ Events Developer Guide, "Status Code Returned for Asynchronous Publishing").
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from string import ascii_letters, digits
 from typing import Any
 
 from sandbox.org.data.store import Store
@@ -17,6 +18,8 @@ from schemas.catalogue import FieldType
 
 _TABLE = "CREATE TABLE IF NOT EXISTS sandbox_platform_events (name TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID"
 _EPOCH_MS = 1_000
+_KEY_PREFIXES = tuple(f"e{high}{low}" for high in digits for low in (*digits, *ascii_letters))
+"""Of custom platform events (REST API Developer Guide's samples: ids that begin with e00 and e01)."""
 
 
 class PlatformEvents:
@@ -43,8 +46,10 @@ class PlatformEvents:
     def reload(self) -> None:
         """Read the definitions again."""
         rows = self._store.connection.execute("SELECT body FROM sandbox_platform_events").fetchall()
-        found = [PlatformEvent.model_validate_json(body) for (body,) in rows]
-        self._defined = {each.name.lower(): each for each in found}
+        self._defined = {}
+        for (body,) in rows:
+            event = self._prefixed(PlatformEvent.model_validate_json(body))
+            self._defined[event.name.lower()] = event
 
     def __iter__(self) -> Iterator[PlatformEvent]:
         return iter(self._defined.values())
@@ -57,6 +62,7 @@ class PlatformEvents:
         """Define an event, or another form of it; returns the id of its schema. Messages that are
         held keep the schema that they were published with.
         """
+        event = self._prefixed(event)
         execute = self._store.connection.execute
         execute(
             "INSERT OR REPLACE INTO sandbox_platform_events VALUES (?, ?)",
@@ -67,6 +73,15 @@ class PlatformEvents:
         execute("INSERT OR IGNORE INTO sandbox_event_schemas VALUES (?, ?, ?)", (found, event.name, schema))
         self._defined[event.name.lower()] = event
         return found
+
+    def _prefixed(self, event: PlatformEvent) -> PlatformEvent:
+        """The event with the key prefix that it had, or with the first that no other event has."""
+        if event.key_prefix:
+            return event
+        known = self.find(event.name)
+        taken = {each.key_prefix for each in self}
+        chosen = known.key_prefix if known else next(each for each in _KEY_PREFIXES if each not in taken)
+        return event.model_copy(update={"key_prefix": chosen})
 
     def publish(self, event: PlatformEvent, values: Mapping[str, Any], user: str) -> tuple[int, str]:
         """Publish a message in a user's name; returns its replay id and its UUID. Raises

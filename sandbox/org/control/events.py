@@ -24,5 +24,6 @@ class EventHandles:
             event = parsed(PlatformEvent, await request.body())
             found = org.platform_events.define(event)
             org.channels.reload()
+            org.look_again()
             return JsonResponse({"name": event.name, "channel": event.channel, "schema": found})
         return JsonResponse({"events": [each.model_dump(mode="json") for each in org.platform_events]})

@@ -46,7 +46,7 @@ class PlatformEventField(BaseModel):
     required: bool = False
 
     def spec(self) -> OrgField:
-        return OrgField(type=_KINDS[self.type], length=self.length, scale=0)
+        return OrgField(type=_KINDS[self.type], length=self.length, scale=0, required=self.required)
 
 
 class PlatformEvent(BaseModel):
@@ -57,6 +57,8 @@ class PlatformEvent(BaseModel):
     name: str = Field(pattern=r"^[A-Za-z](?:_?[A-Za-z0-9]){0,39}__e$")
     label: str = ""
     fields: tuple[PlatformEventField, ...] = ()
+    key_prefix: str = Field(default="", pattern=r"^(e[0-9a-zA-Z]{2})?$")
+    """Of the ids of its messages; empty: the org chooses one when the event is defined."""
 
     @property
     def channel(self) -> str:

@@ -155,4 +155,7 @@ BEHAVIOURS = (
     Behaviour("Platform events have their own channels on the same bus, and count when published and when delivered",
               "Platform Events Developer Guide, Platform Event Allocations",
               "test_messages_count_when_published_and_when_delivered"),
+    Behaviour("Platform events can be described and published, and neither queried nor changed",
+              "Object Reference, Supported Calls of platform events; Platform Events Developer Guide, Platform Event Fields",
+              "test_an_event_is_described_by_any_spelling_of_its_name"),
 )  # fmt: skip

@@ -7,13 +7,18 @@ from starlette.responses import Response
 
 from sandbox.org.rest.call import Call, json_response
 from sandbox.org.rest.conditional import http_date, not_modified
-from sandbox.org.rest.describe_events import describe_event_fields, event_entity
+from sandbox.org.rest.describe_events import (
+    describe_event_fields,
+    event_entities,
+    event_entity,
+    is_message,
+)
 from sandbox.org.rest.describe_fields import describe_field
+from sandbox.org.rest.service import RestService
 from sandbox.org.schema.setup import load_setup
 from sandbox.org.soql.entities import Entities, Entity
 from sandbox.org.soql.filter_scopes import DELEGATED, EVERYTHING, MINE, TEAM, supported_scopes
 from sandbox.org.state.merges import MERGEABLE
-from sandbox.org.state.org import Org
 from sandbox.org.state.record_types import RecordType, RecordTypes
 from schemas.salesforce.limits import QUERY_PAGE_MIN
 
@@ -32,12 +37,12 @@ _MASTER_RECORD_TYPE = "012000000000000AAA"
 
 
 async def describe_global(call: Call) -> Response:
-    """`GET /sobjects`: every object, change events as not queryable, which clients skip (REST API
+    """`GET /sobjects`: every object, events as not queryable, which clients skip (REST API
     Developer Guide, "Describe Global").
     """
     tracked = call.org.store.tracked
     found = [summary(entity, call.base, writable=entity.name in tracked) for entity in call.service.entities]
-    events = event_summaries(call.org, call.base)
+    events = event_summaries(call.service, call.base)
     body = {
         "encoding": "UTF-8",
         "maxBatchSize": MAX_BATCH_SIZE,
@@ -51,14 +56,14 @@ async def basic_information(call: Call) -> Response:
     Information").
     """
     if (event := event_entity(call.service, call.path("object"))) is not None:
-        return json_response({"objectDescribe": _event_object(event.name, call.base), "recentItems": []})
+        return json_response({"objectDescribe": _event_object(event, call.base), "recentItems": []})
     entity = call.service.entity(call.path("object"))
     writable = entity.name in call.org.store.tracked
     return json_response({"objectDescribe": summary(entity, call.base, writable=writable), "recentItems": []})
 
 
 async def describe(call: Call) -> Response:
-    """`GET /sobjects/X/describe`: an object, or a change event object, and its fields (REST API
+    """`GET /sobjects/X/describe`: an object, or an event object, and its fields (REST API
     Developer Guide, "sObject Describe").
     """
     if (event := event_entity(call.service, call.path("object"))) is not None:
@@ -166,12 +171,11 @@ def _record_types(base: str, entity: Entity, types: Sequence[RecordType]) -> lis
 
 
 def describe_event(event: Entity, base: str) -> dict[str, Any]:
-    """The whole describe of a change event object."""
-    whole = _event_object(event.name, base) | {
+    """The whole describe of an event object."""
+    whole = _event_object(event, base) | {
         "childRelationships": [],
         "compactLayoutable": False,
         "fields": describe_event_fields(event),
-        "label": event.label,
         "recordTypeInfos": [],
         "searchLayoutable": False,
         "supportedScopes": [],
@@ -180,15 +184,19 @@ def describe_event(event: Entity, base: str) -> dict[str, Any]:
     return dict(sorted(whole.items()))
 
 
-def event_summaries(org: Org, base: str) -> list[dict[str, Any]]:
-    """The change event objects as describe global lists them."""
-    return [_event_object(org.store.objects[name].event_name, base) for name in sorted(org.store.tracked)]
+def event_summaries(service: RestService, base: str) -> list[dict[str, Any]]:
+    """The event objects that the user sees, as describe global lists them."""
+    return [_event_object(event, base) for event in event_entities(service)]
 
 
-def _event_object(name: str, base: str) -> dict[str, Any]:
-    """The change event object of a tracked object: it is known, and nothing can be done with it
-    over REST.
+def _event_object(event: Entity, base: str) -> dict[str, Any]:
+    """An event object in short: it is known, and nothing can be done with it over REST but, with a
+    platform event, publish it.
     """
-    entity = Entity(name, name, "", {})
     refused = dict.fromkeys(("queryable", "replicateable", "retrieveable", "searchable", "mruEnabled"), False)
-    return summary(entity, base, writable=False) | refused | {"keyPrefix": None}
+    own = {
+        "custom": is_message(event),
+        "createable": is_message(event),
+        "keyPrefix": event.key_prefix or None,
+    }
+    return summary(event, base, writable=False) | refused | own

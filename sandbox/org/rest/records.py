@@ -24,6 +24,7 @@ from sandbox.org.rest.conditional import (
     not_modified,
     refuse_conditions,
 )
+from sandbox.org.schema.ids import eighteen
 from sandbox.org.soql.compiled import CompiledQuery
 from sandbox.org.soql.compiler import compile_query
 from sandbox.org.soql.entities import Entities, Entity
@@ -31,8 +32,8 @@ from sandbox.org.soql.errors import PlacedSoqlError
 from sandbox.org.soql.nodes import FieldPath, Query, SelectItem
 from sandbox.org.state.dml import Outcome, Write
 
-_EVENT_ID = "e00xx0000000001AAA"
-"""Of every published message: it stands for none."""
+_EVENT_NUMBER = "xx0000000001"
+"""Of every published message, behind its event's key prefix: the id stands for none."""
 
 
 async def create(call: Call) -> Response:
@@ -52,7 +53,8 @@ async def _published(call: Call, event: PlatformEvent) -> Response:
     """
     _, message_id = call.org.platform_events.publish(event, await call.json_object(), call.user_id)
     told = {"statusCode": "OPERATION_ENQUEUED", "message": message_id, "fields": []}
-    return json_response({"id": _EVENT_ID, "success": True, "errors": [told]}, 201)
+    event_id = eighteen(event.key_prefix + _EVENT_NUMBER)
+    return json_response({"id": event_id, "success": True, "errors": [told]}, 201)
 
 
 async def retrieve(call: Call) -> Response:

@@ -81,6 +81,7 @@ class RestService:
         described: dict[str, object] = {
             name: spec.model_dump(mode="json") for name, spec in store.objects.items()
         }
+        described["events"] = [each.model_dump(mode="json") for each in self.org.platform_events]
         described["permissions"] = self.org.permissions.everything()
         described["types"] = {
             name: [each.id for each in RecordTypes(self.org).of(name)] for name in store.tracked

@@ -208,7 +208,7 @@ _GAPS = """## Known gaps
 - A user's rights are those of one profile, which stands for permission sets, too. Roles, queues and teams share nothing.
 - Tooling queries answer as for the integration user. A merge and a conversion ask for no permission beyond the session.
 - By SOAP, `search` is refused; the metadata, Apex and Tooling APIs refuse everything.
-- Platform events are published by `/sobjects/X__e` and by Pub/Sub alone, are not described, and ask for no permission.
+- Platform events are published by `/sobjects/X__e` and by Pub/Sub alone, and ask for no permission.
 - Of a record that a transaction changes and then deletes or brings back, Salesforce's guide shows no event. By its sentence the event
   has the kind of the first change (dial `first_kind`); here it is a DELETE or an UNDELETE, as a replica could not follow else. What changed before the delete is in no event.
 - Formulas are of three kinds (a parent's field, days since, a roll-up), set up in `sandbox/org/schema/setup.yaml`, and stay out of events.

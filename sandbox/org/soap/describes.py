@@ -17,7 +17,7 @@ async def describe_global(call: SoapCall) -> Results:
     """Lists every object (SOAP API Developer Guide, "describeGlobal()")."""
     tracked = call.org.store.tracked
     found = [summary(entity, call.base, writable=entity.name in tracked) for entity in call.service.entities]
-    found = sorted([*found, *event_summaries(call.org, call.base)], key=lambda each: str(each["name"]))
+    found = sorted([*found, *event_summaries(call.service, call.base)], key=lambda each: str(each["name"]))
     pairs: list[tuple[str, object]] = [("encoding", "UTF-8"), ("maxBatchSize", QUERY_PAGE_MIN)]
     return [element("result", [*pairs, *(("sobjects", of_mapping(each, _OF_REST)) for each in found)])]
 

@@ -286,7 +286,7 @@ class Org:
         self.look_again()
 
     def look_again(self) -> None:
-        """Go by the rights, the profiles and the sharing as they are now."""
+        """Go by the rights, the profiles, the sharing and the platform events as they are now."""
         self._views.clear()
         self.schema_revision += 1
 

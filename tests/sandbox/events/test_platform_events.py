@@ -13,10 +13,12 @@ import pytest
 
 from sandbox.org.data.identity import IDENTITY_FILE
 from sandbox.org.events.platform_events import PlatformEvent, decoded, encoded
+from sandbox.org.permissions.rights import Rights
 from sandbox.org.state.org import Org
 from schemas.eventbus import pubsub_api_pb2 as wire
 from tests.sandbox.org_in_process import client_of
 from tests.sandbox.pubsub_client import Client, running
+from tests.sandbox.rest.test_soap import call
 from tests.sandbox.rest_client import V, error
 
 TOPIC = "/event/Order__e"
@@ -128,6 +130,73 @@ async def test_a_reset_forgets_the_definitions(client, org):
     org.reset()
     assert org.channels.find("/event/Order__e") is None
     assert (await client.post(f"{V}/sobjects/Order__e", json=BODY)).status_code == 404
+
+
+async def test_an_event_is_described_by_any_spelling_of_its_name(client):
+    """Object Reference, "Supported Calls" of platform events: create(), describeSObjects()."""
+    told = (await client.get(f"{V}/sobjects/order__E/describe/")).json()
+    allowed = {
+        "createable",
+        "queryable",
+        "updateable",
+        "deletable",
+        "retrieveable",
+        "custom",
+        "customSetting",
+    }
+    assert {name for name in allowed if told[name]} == {"createable", "custom"}
+    assert (told["name"], told["label"], told["keyPrefix"]) == ("Order__e", "Order", "e00")
+    fields = {each["name"]: each for each in told["fields"]}
+    given = ["ReplayId", "CreatedDate", "CreatedById", "EventUuid"]
+    assert list(fields) == [*given, "Number__c", "Paid__c", "Total__c", "At__c"]
+    kinds = [(each["type"], each["length"]) for each in fields.values()]
+    assert kinds[:5] == [
+        ("string", 1_000), ("datetime", 0), ("reference", 18), ("string", 36), ("string", 10),
+    ]  # fmt: skip
+    assert [name for name in fields if not fields[name]["createable"]] == given
+    assert not any(each["filterable"] or each["updateable"] for each in fields.values())
+    assert [name for name in fields if not fields[name]["nillable"]] == [
+        "CreatedDate", "CreatedById", "Number__c", "Paid__c",
+    ]  # fmt: skip
+
+
+async def test_events_are_listed_each_with_a_key_prefix_of_its_own_that_ids_begin_with(client, org):
+    for name in ("Another__e", "Order__e"):
+        await client.post("/sandbox/platform-events", json={**ORDER, "name": name})
+    listed = {each["name"]: each for each in (await client.get(f"{V}/sobjects")).json()["sobjects"]}
+    assert [listed[name]["keyPrefix"] for name in ("Order__e", "Another__e")] == ["e00", "e01"]
+    assert listed["Order__e"]["urls"]["describe"] == f"{V}/sobjects/Order__e/describe"
+    assert (await client.get(f"{V}/sobjects/Another__e")).json()["objectDescribe"] == listed["Another__e"]
+    made = (await client.post(f"{V}/sobjects/Another__e", json=BODY)).json()["id"]
+    assert (made[:3], len(made)) == ("e01", 18)
+
+
+async def test_describe_says_that_it_has_changed_when_an_event_has(client):
+    before = (await client.get(f"{V}/sobjects/Order__e/describe")).headers["last-modified"]
+    unchanged = {"If-Modified-Since": before}
+    path = f"{V}/sobjects/Order__e/describe"
+    assert (await client.get(path, headers=unchanged)).status_code == 304
+    more = {**ORDER, "fields": [*ORDER["fields"], {"name": "Note__c", "type": "LongTextArea"}]}
+    await client.post("/sandbox/platform-events", json=more)
+    answer = await client.get(path, headers=unchanged)
+    assert (answer.status_code, answer.json()["fields"][-1]["name"]) == (200, "Note__c")
+
+
+async def test_an_event_cannot_be_queried(client):
+    answer = await client.get(f"{V}/query", params={"q": "SELECT Id FROM Order__e"})
+    assert error(answer)["errorCode"] == "INVALID_TYPE"
+
+
+async def test_soap_describes_an_event(client):
+    answer = await call(client, "describeSObject", "<sObjectType>ORDER__e</sObjectType>")
+    assert (answer.status_code, "<keyPrefix>e00</keyPrefix>" in answer.text) == (200, True), answer.text
+
+
+async def test_the_event_of_an_object_that_a_user_may_not_read_is_neither_listed_nor_described(client, org):
+    org.give_rights(Rights(objects={"Case": "none"}))
+    listed = {each["name"] for each in (await client.get(f"{V}/sobjects")).json()["sobjects"]}
+    assert listed.isdisjoint({"Case", "CaseChangeEvent"})
+    assert (await client.get(f"{V}/sobjects/CaseChangeEvent/describe")).status_code == 404
 
 
 @pytest.fixture
