@@ -13,8 +13,10 @@ USER_PERMISSION_ACCESS = "UserPermissionAccess"
 PERMISSION_SET_ASSIGNMENT = "PermissionSetAssignment"
 OBJECT_PERMISSIONS = "ObjectPermissions"
 PERMISSION_SET = "PermissionSet"
-NEEDS_VIEW_SETUP = frozenset({OBJECT_PERMISSIONS, PERMISSION_SET_ASSIGNMENT})
-"""Since Summer '20 (Object Reference, "ObjectPermissions", "Special Access Rules")."""
+NEEDS_VIEW_SETUP = frozenset({OBJECT_PERMISSIONS, PERMISSION_SET_ASSIGNMENT, PERMISSION_SET})
+"""Since Summer '20 (Object Reference, "ObjectPermissions", "PermissionSet", "Special Access
+Rules").
+"""
 _PERMISSION_SET = "0PSTg0000000001AAA"
 
 _FLAG = {"type": "boolean"}
@@ -57,12 +59,12 @@ FIELDS: Mapping[str, tuple[str, Mapping[str, Mapping[str, object]]]] = {
 
 
 def providers(
-    permissions: Permissions, identity: Identity, objects: Callable[[], Sequence[str]]
+    permissions: Permissions, identity: Identity, objects: Callable[[], Sequence[str]], user: str
 ) -> dict[str, Callable[[], Sequence[Mapping[str, object]]]]:
-    """Object -> its rows. `objects` names those that permissions are for."""
+    """Object -> its rows. `objects` names those that permissions are for; `user` is who asks."""
 
     def user_permissions() -> list[dict[str, object]]:
-        rights = permissions.rights
+        rights = permissions.of(user)
         row = {
             "PermissionsApiEnabled": rights.api_enabled,
             "PermissionsViewSetup": rights.view_setup,

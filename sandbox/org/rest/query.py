@@ -83,7 +83,7 @@ async def _first_page(call: Call, *, include_deleted: bool) -> Response:
     size = _held_to_dial(call, _asked_page_size(call) or QUERY_PAGE_DEFAULT)
     # A quick look first: to parse a long query here would hold up the event loop.
     if ROWS_ASKED.search(soql) and call.service.tooling.is_asked(soql):
-        return json_response(call.service.tooling.query(soql, call.base))
+        return json_response(call.service.tooling.in_rest(call.user_id).query(soql, call.base))
 
     def read(connection: sqlite3.Connection) -> Response:
         # Compiled here and not on the event loop: a list of 4,000 ids takes 0.2 s to parse.
@@ -104,7 +104,7 @@ def _entities_asked(call: Call, soql: str) -> Entities:
     them.
     """
     asks_tooling = ROWS_ASKED.search(soql) and call.service.tooling.is_asked(soql)
-    return call.service.tooling.entities if asks_tooling else call.service.entities
+    return call.service.tooling.in_rest(call.user_id).entities if asks_tooling else call.service.entities
 
 
 def _answer(call: Call, body: dict[str, object]) -> Response:

@@ -47,12 +47,12 @@ async def delete(call: Call) -> Response:
 
 
 def _object(call: Call) -> str:
-    name = call.path("object")
-    if name in call.org.event_metadata:
-        return name
-    if call.service.tooling.entities.find(name) is None:
+    found = call.service.tooling.in_setup(call.user_id).entities.find(call.path("object"))
+    if found is None:
         raise not_found()
-    message = f"entity type {name} does not support this operation"
+    if found.name in call.org.event_metadata:
+        return found.name
+    message = f"entity type {found.name} does not support this operation"
     raise SalesforceError("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message)
 
 

@@ -7,6 +7,7 @@ from sandbox.org.rest.call import Call, json_response
 from sandbox.org.rest.describe import describe_entity, summary
 from sandbox.org.rest.query_columns import columns_of, wants_columns
 from sandbox.org.soql.entities import Entity
+from sandbox.org.tooling.model import Room
 from schemas.salesforce.limits import QUERY_PAGE_MIN
 
 
@@ -21,13 +22,13 @@ async def query(call: Call) -> Response:
     """
     soql = call.request.query_params.get("q", "")
     if wants_columns(call):
-        return json_response(columns_of(soql, call.service.tooling.entities, call.user_id))
-    return json_response(call.service.tooling.query(soql, f"{call.base}/tooling"))
+        return json_response(columns_of(soql, _room(call).entities, call.user_id))
+    return json_response(_room(call).query(soql, _base(call)))
 
 
 async def describe_global(call: Call) -> Response:
     """`GET /tooling/sobjects`: the Tooling API's objects (Tooling API, "REST Resources")."""
-    found = [summary(entity, _base(call), writable=False) for entity in call.service.tooling.entities]
+    found = [summary(entity, _base(call), writable=False) for entity in _room(call).entities]
     return json_response({"encoding": "UTF-8", "maxBatchSize": QUERY_PAGE_MIN, "sobjects": found})
 
 
@@ -41,16 +42,19 @@ async def describe(call: Call) -> Response:
     """`GET /tooling/sobjects/X/describe`: an object and its fields (Tooling API, "REST
     Resources").
     """
-    entities = call.service.tooling.entities
-    return json_response(describe_entity(_entity(call), entities, _base(call), writable=False))
+    return json_response(describe_entity(_entity(call), _room(call).entities, _base(call), writable=False))
 
 
 def _base(call: Call) -> str:
     return f"{call.base}/tooling"
 
 
+def _room(call: Call) -> Room:
+    return call.service.tooling.in_setup(call.user_id)
+
+
 def _entity(call: Call) -> Entity:
-    found = call.service.tooling.entities.find(call.path("object"))
+    found = _room(call).entities.find(call.path("object"))
     if found is None:
         raise not_found()
     return found

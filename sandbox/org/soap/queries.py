@@ -96,7 +96,7 @@ async def _first_page(call: SoapCall, *, include_deleted: bool) -> Results:
     soql, size = text(call.request.body, "queryString"), call.batch_size
     user = call.session().user_id
     if call.service.tooling.is_asked(soql):
-        return [query_result(call, call.service.tooling.query(soql, call.base))]
+        return [query_result(call, call.service.tooling.in_rest(user).query(soql, call.base))]
 
     def read(connection: sqlite3.Connection) -> Result:
         compiled = compile_soql(

@@ -297,6 +297,11 @@ class Org:
         """
         return self.view().entities
 
+    @property
+    def everything(self) -> Entities:
+        """Every object and field, whoever may see them."""
+        return self._everything
+
     def view(self, user: str | None = None) -> View:
         """The org as a user sees it, None: the integration user."""
         name = user or self.identity.user_id

@@ -4,6 +4,7 @@ is served once it has rows to show.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from sandbox.org.permissions import rows as permission_rows
 from sandbox.org.soql.entities import Entities, Entity, build_entities
@@ -113,6 +114,7 @@ SPECS: Mapping[str, ObjectSpec] = {
 }
 
 
+@lru_cache
 def tooling_entities(names: frozenset[str]) -> Entities:
     """These objects as queries see them."""
     built = build_entities({name: spec for name, spec in SPECS.items() if name in names})

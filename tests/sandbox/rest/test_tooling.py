@@ -68,7 +68,7 @@ async def test_another_family_adds_an_object_by_adding_its_rows(org):
     tooling = Tooling(org)
     row = {"Id": "0YL000000000001AAA", "DeveloperName": "Orders", "ChannelType": "data"}
     tooling.providers["PlatformEventChannel"] = lambda: [row]
-    result = tooling.query("SELECT DeveloperName, ChannelType FROM PlatformEventChannel", "")
+    result = tooling.in_setup().query("SELECT DeveloperName, ChannelType FROM PlatformEventChannel", "")
     assert result["totalSize"] == 1
 
 
