@@ -143,7 +143,7 @@ class CheckDrift:
         with self.warehouse.transaction() as transaction:
             for name, known_as, _ in transaction.fetch(quality_sql.find_unknown_fields(), [rule]):
                 spec = self.catalogue.objects.get(name)
-                if spec is not None and known_as in spec.ignored:
+                if spec is not None and known_as in spec.ignored_in_events:
                     told = [datetime.now(UTC), "ignored", name, known_as, rule]
                     transaction.execute(quality_sql.close_field(), told)
 

@@ -138,6 +138,15 @@ class ObjectSpec(BaseModel):
                 found.setdefault(spec.part_of, {})[spec.part or name] = name
         return found
 
+    @cached_property
+    def ignored_in_events(self) -> frozenset[str]:
+        """The names by which changes carry what is ignored: a field's, `Compound.Part` for a part,
+        and the compound's own when all of its parts are ignored.
+        """
+        parts = [(spec.part_of, spec.part or name) for name, spec in self.ignored.items() if spec.part_of]
+        whole = {compound for compound, _ in parts} - self.compounds.keys() - self.fields.keys()
+        return frozenset({*self.ignored, *(f"{compound}.{part}" for compound, part in parts), *whole})
+
 
 def check_api_name(name: str) -> None:
     """Raises `ValueError` for a name that is no API name of Salesforce."""

@@ -61,7 +61,7 @@ class PayloadReader:
             convert = ruled(converter(field_spec, spec.most_bytes), checks_of(field_spec, prefixes))
             self._places[name] = (place, spec.columns[name], convert)
         self._compounds = spec.compounds
-        self._skipped = frozenset({HEADER, *spec.ignored})
+        self._skipped = frozenset({HEADER, *spec.ignored_in_events})
         long_texts = {name: f for name, f in spec.fields.items() if f.type in _LONG_TEXTS}
         self._takes_diffs = {name: most_diff_bytes(f, spec.most_bytes) for name, f in long_texts.items()}
         """Field -> most bytes of a diff, or of its token; None: any number."""
