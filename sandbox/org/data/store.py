@@ -17,6 +17,7 @@ import orjson
 from sandbox.org.data.identity import Identity
 from sandbox.org.data.setup_objects import PRICE_BOOK, SETUP_OBJECTS, seed_price_book, seed_setup_rows
 from sandbox.org.data.standard import STANDARD_OBJECTS, seed_standard_rows
+from sandbox.org.schema.compounds import with_geocodes
 from sandbox.org.schema.exact import dumps, loads
 from sandbox.org.schema.fields import Value
 from sandbox.org.schema.objects import OrgField, OrgObject, as_stored, org_object
@@ -96,7 +97,9 @@ class Store:
         self.folder = folder
         self._path = folder / DATABASE_FILE
         shipped = {**STANDARD_OBJECTS, **standard_objects(), **catalogue.objects}
-        self._shipped: Mapping[str, OrgObject] = {name: org_object(spec) for name, spec in shipped.items()}
+        self._shipped: Mapping[str, OrgObject] = {
+            name: with_geocodes(org_object(spec)) for name, spec in shipped.items()
+        }
         self.objects: dict[str, OrgObject] = dict(self._shipped)
         """Every object that can be read, by API name, as an administrator has left it."""
         self.defaults: dict[str, dict[str, Value]] = {}

@@ -10,7 +10,7 @@ Capture Developer Guide, "Get Compound Fields in Change Events").
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.org.schema.objects import OrgField
+from sandbox.org.schema.objects import OrgField, OrgObject, with_fields
 from schemas.catalogue import FieldType
 
 _PLACE = FieldType.DOUBLE
@@ -39,6 +39,8 @@ _STANDARD: Mapping[str, dict[str, Any]] = {
     "StateCode": {"type": FieldType.PICKLIST, "length": 10},
     "CountryCode": {"type": FieldType.PICKLIST, "length": 10},
 }
+_GEOCODE = frozenset({"Latitude", "Longitude", "GeocodeAccuracy"})
+_SET_UP = ("scale", "precision", "length", "picklist", "restricted")
 _OWN = ("Street", "City", "PostalCode", "StateCode", "CountryCode")
 """An address of one's own has codes of states and countries only."""
 
@@ -46,6 +48,24 @@ _OWN = ("Street", "City", "PostalCode", "StateCode", "CountryCode")
 def standard_address(name: str) -> dict[str, OrgField]:
     """The fields of a standard address, such as `BillingAddress`, or `Address` of a lead."""
     return compound_parts("address", name, _DEGREES_SCALE, {})
+
+
+def with_geocodes(spec: OrgObject) -> OrgObject:
+    """The object with the geocodes of its standard addresses set up as every org has them: 15
+    decimal places, and a restricted picklist of accuracies (Object Reference, "Address Compound
+    Fields").
+    """
+    fields = {name: _as_set_up(name, field) for name, field in spec.fields.items()}
+    return spec if fields == spec.fields else with_fields(spec, fields)
+
+
+def _as_set_up(name: str, field: OrgField) -> OrgField:
+    if field.part not in _GEOCODE or not (field.part_of or "").endswith("Address"):
+        return field
+    known = standard_address(str(field.part_of)).get(name)
+    if known is None or known.type is not field.type:
+        return field
+    return field.model_copy(update={each: getattr(known, each) for each in _SET_UP})
 
 
 def compound_parts(kind: str, name: str, scale: int, set_up: Mapping[str, Any]) -> dict[str, OrgField]:

@@ -76,10 +76,16 @@ def scale_of(spec: FieldSpec | None) -> int:
     return DEFAULT_SCALE if decimals is None else decimals
 
 
+_MOST_DEGREES = {"Latitude": 90.0, "Longitude": 180.0}
+
+
 def number_limit(spec: FieldSpec) -> float:
     """The bound of a number, whatever its sign: 18 digits in all, as many behind the point as
-    describe says.
+    describe says; 90 and 180 degrees of a latitude and a longitude (Object Reference, "Geolocation
+    Compound Field").
     """
+    if spec.part_of is not None and spec.part in _MOST_DEGREES:
+        return math.nextafter(_MOST_DEGREES[spec.part], math.inf)
     digits = spec.precision if isinstance(spec, OrgField) else DIGITS
     return float(10 ** max(digits - scale_of(spec), 0))
 
