@@ -62,11 +62,6 @@ _SCALED = {
     "ServiceRequest__c": ["Score__c"],
 }
 """Numbers with decimal places in the org, and without in the catalogue that ships."""
-_WORKED_OUT = {
-    "Case": {"AccountRegion__c": "string"},
-    "ServiceRequest__c": {"DaysOpen__c": "double", "PaidTotal__c": "currency", "SettledCount__c": "double"},
-}
-"""Formulas and roll-ups of the org that nobody asks for here."""
 _TRAFFIC = {"rate_per_minute": 60, "seconds": 86_400, "diffs": 0.0, "seed": 15}
 
 
@@ -391,9 +386,6 @@ def fitting_catalogue() -> dict[str, Any]:
     for name, scaled in _SCALED.items():
         for each in scaled:
             objects[name]["fields"][each]["scale"] = 2
-    for name, worked_out in _WORKED_OUT.items():
-        for each, kind in worked_out.items():
-            objects[name]["fields"][each] = {"type": kind, "ignore": True}
     rule = {"pattern": "(?!Forbidden).*", "severity": {"pattern": "reject"}}
     objects["Case"]["fields"]["Subject"] |= rule
     objects["Account"]["fields"]["BillingCity"] |= rule

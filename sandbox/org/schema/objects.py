@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from sandbox.org.schema.exact import DIGITS
+from sandbox.org.schema.setup import load_setup
 from schemas.catalogue import FieldSpec, FieldType, ObjectSpec
 
 _TAKEN = ("type", "length", "scale", "required", "references", "external_id", "pii", "part_of", "part")
@@ -74,16 +75,23 @@ class OrgObject(ObjectSpec):
 
 
 def org_object(spec: ObjectSpec) -> OrgObject:
-    """The catalogue's object as an org has it; the org's own object as it is."""
+    """The catalogue's object as an org has it, without the fields that the org works out; the org's
+    own object as it is.
+    """
     if isinstance(spec, OrgObject):
         return spec
     fields = {**spec.fields, **spec.ignored}
+    worked_out = load_setup().calculated.get(spec.name, {})
     return OrgObject(
         name=spec.name,
         label=spec.label,
         key_prefix=spec.key_prefix,
         history=spec.history,
-        fields={name: _org_field(field) for name, field in fields.items() if name not in SYSTEM_FIELDS},
+        fields={
+            name: _org_field(field)
+            for name, field in fields.items()
+            if name not in SYSTEM_FIELDS and name not in worked_out
+        },
     )
 
 
