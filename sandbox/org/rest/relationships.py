@@ -1,5 +1,6 @@
 """Related records by an address that people can read: `/sobjects/X/{id}/Account` leads to a parent,
-`/sobjects/X/{id}/Contacts` to children (REST API Developer Guide, "sObject Relationships").
+`/sobjects/X/{id}/Contacts` to children, `/sobjects/X/{id}/Account/Parent` over several (REST API
+Developer Guide, "sObject Relationships", "Traverse Relationships with Friendly URLs").
 """
 
 import sqlite3
@@ -11,8 +12,9 @@ from sandbox.org.queries.results import ResultReader
 from sandbox.org.rest.call import Call, json_response
 from sandbox.org.rest.records import delete_record, record_response, update_record
 from sandbox.org.soql.compiler import compile_soql
-from sandbox.org.soql.entities import Entity, Field
+from sandbox.org.soql.entities import Entity
 from sandbox.org.soql.literals import full_id
+from sandbox.org.soql.scope import MAX_LEVELS_UP
 from schemas.salesforce.limits import QUERY_PAGE_DEFAULT
 
 
@@ -22,10 +24,13 @@ async def related(call: Call) -> Response | None:
     if not _is_id(entity, call.path("field")):
         return None
     record_id = call.service.dml.live_id(entity, call.path("field"))
-    name = call.path("value").lower()
-    reference = entity.by_relationship.get(name)
-    if reference is not None:
-        return await _parent(call, *_parent_of(call, entity, record_id, reference))
+    *parents, name = call.path("value").lower().split("/")
+    for step in parents:
+        entity, record_id = _parent_of(call, entity, record_id, step)
+    if name in entity.by_relationship:
+        if len(parents) >= MAX_LEVELS_UP:
+            raise not_found()  # no page tells how too long a way is refused
+        return await _parent(call, *_parent_of(call, entity, record_id, name))
     for child in call.service.entities.children(entity):
         if (child.name or "").lower() == name and call.request.method in ("GET", "HEAD"):
             return await _children(call, child.child, child.field, record_id)
@@ -36,8 +41,13 @@ def _is_id(entity: Entity, text: str) -> bool:
     return full_id(text) is not None and text.startswith(entity.key_prefix)
 
 
-def _parent_of(call: Call, entity: Entity, record_id: str, reference: Field) -> tuple[Entity, str]:
-    """The object and Id of the parent; raises NOT_FOUND when there is none."""
+def _parent_of(call: Call, entity: Entity, record_id: str, name: str) -> tuple[Entity, str]:
+    """The object and Id of the parent by that relationship, in small letters; raises NOT_FOUND when
+    there is none.
+    """
+    reference = entity.by_relationship.get(name)
+    if reference is None:
+        raise not_found()
     statement = f'SELECT "{reference.name}" FROM "{entity.name}" WHERE Id = ?'
     [parent_id] = call.org.store.connection.execute(statement, (record_id,)).fetchone()
     targets = (call.service.entities.find(name) for name in reference.references)

@@ -25,6 +25,26 @@ async def test_a_parent_is_reached_by_its_relationship(client, org, family):
     assert org.deleted_counts["Account"] == 1
 
 
+async def test_several_relationships_are_traversed_by_one_address(client, org):
+    """REST API Developer Guide, "Traverse Relationships with Friendly URLs": up to five parents, or
+    children at the end.
+    """
+    accounts = [org.create("Account", {"Name": "A0"})]
+    for number in range(1, 6):
+        accounts.append(org.create("Account", {"Name": f"A{number}", "ParentId": accounts[-1]}))
+    contact = org.create("Contact", {"LastName": "C", "AccountId": accounts[-1]})
+    path = f"{V}/sobjects/contact/{contact}"
+    found = await client.get(f"{path}/account/PARENT/Parent", params={"fields": "name"})
+    assert (found.status_code, found.json()["Name"]) == (200, "A3")
+    assert (await client.get(f"{path}/Account{'/Parent' * 4}")).json()["Name"] == "A1"
+    assert (await client.get(f"{path}/Account{'/Parent' * 5}")).status_code == 404
+    below = (await client.get(f"{path}/Account/Parent/ChildAccounts", params={"fields": "Name"})).json()
+    assert [each["Name"] for each in below["records"]] == ["A5"]
+    assert (await client.get(f"{path}/Account/Nothing/Parent")).status_code == 404
+    assert (await client.patch(f"{path}/Account/Parent", json={"Name": "Changed"})).status_code == 204
+    assert (await client.get(f"{path}/Account/Parent")).json()["Name"] == "Changed"
+
+
 async def test_children_are_the_result_of_a_query(client, family):
     parent, contacts = family
     found = (
