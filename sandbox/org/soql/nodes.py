@@ -164,11 +164,20 @@ class OrderItem:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """`c.Account a` of `FROM Contact c, c.Account a`: another name for the record of a parent."""
+
+    alias: str
+    path: FieldPath
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     select: tuple[SelectItem | ChildQuery | TypeOf, ...]
     object_name: str
     object_at: int = field(compare=False)
     alias: str | None = None
+    ways: tuple[Way, ...] = ()
     where: Condition | None = None
     group_by: tuple[Expression, ...] = ()
     subtotals: Subtotals | None = None

@@ -30,6 +30,7 @@ from sandbox.org.soql.nodes import (
     Subtotals,
     TypeCase,
     TypeOf,
+    Way,
 )
 from schemas.salesforce.limits import SOQL_MAX_CHARACTERS
 
@@ -99,6 +100,12 @@ class _TreeBuilder(Transformer[Token, Query]):
 
     def alias(self, name: Token) -> str:
         return str(name)
+
+    def way(self, path: Token, name: Token) -> Way:
+        return Way(str(name), FieldPath(tuple(path.split(".")), _at(path)))
+
+    def ways(self, *ways: Way) -> tuple[Way, ...]:
+        return ways
 
     def scope(self, name: Token) -> str:
         return name.lower()
@@ -189,6 +196,7 @@ class _TreeBuilder(Transformer[Token, Query]):
             select,
             name,
             alias,
+            ways,
             scope,
             where,
             _with,
@@ -208,6 +216,7 @@ class _TreeBuilder(Transformer[Token, Query]):
             object_name=str(name),
             object_at=_at(name),
             alias=alias,
+            ways=ways or (),
             where=where,
             group_by=grouped,
             subtotals=subtotals,

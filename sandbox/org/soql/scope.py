@@ -92,6 +92,12 @@ class Scope:
         self.subtotalled: frozenset[str] = frozenset()
         """The SQL of the fields of a ROLLUP or a CUBE."""
         self._own_names = {name.lower() for name in (query.alias, query.object_name) if name}
+        self._ways: dict[str, list[str]] = {}
+        """Relationships by the alias that the FROM gives the record at their end."""
+        for way in query.ways:
+            steps = self._steps(list(way.path.parts))
+            self._walk(Parent(entity, self.source, ""), (), steps, way.path)
+            self._ways[way.alias.lower()] = steps
 
     @property
     def from_sql(self) -> str:
@@ -100,10 +106,8 @@ class Scope:
 
     def resolve(self, path: FieldPath) -> ResolvedField:
         """The field at the end of `path`; raises INVALID_FIELD when a step of it does not exist."""
-        relationships = list(path.parts[:-1])
-        if relationships and self._is_own_name(relationships[0]):
-            relationships = relationships[1:]
-        return self._resolve(Parent(self.entity, self.source, ""), (), relationships, path)
+        steps = self._steps(list(path.parts[:-1]))
+        return self._resolve(Parent(self.entity, self.source, ""), (), steps, path)
 
     def resolve_in(self, variant: "Variant", path: FieldPath) -> ResolvedField:
         """The field at the end of a path that begins at the record of a polymorphic reference."""
@@ -114,8 +118,7 @@ class Scope:
         to one object only.
         """
         *steps, last = path.parts
-        if steps and self._is_own_name(steps[0]):
-            steps = steps[1:]
+        steps = self._steps(steps)
         crossed, at = self._walk(Parent(self.entity, self.source, ""), (), steps, path)
         reference = at.entity.by_relationship.get(last.lower())
         if reference is None:
@@ -172,6 +175,16 @@ class Scope:
         targets = [found for name in reference.references if (found := self.entities.find(name))]
         cases = " ".join(f"WHEN '{target.key_prefix}' THEN '{target.name}'" for target in targets)
         return f"CASE substr({reference.sql(source)}, 1, 3) {cases} END" if targets else None
+
+    def _steps(self, names: list[str]) -> list[str]:
+        """The relationships that lead from the query's own record: without its name, and with the
+        way that an alias stands for (SOQL and SOSL Reference, "Alias Notation").
+        """
+        if not names or names[0].lower() in self.entity.by_relationship:
+            return names
+        if (way := self._ways.get(names[0].lower())) is not None:
+            return [*way, *names[1:]]
+        return names[1:] if self._is_own_name(names[0]) else names
 
     def _is_own_name(self, step: str) -> bool:
         """`a` in `SELECT a.Name FROM Account a`; a relationship of that name wins."""

@@ -1,7 +1,7 @@
 """Forms of SOQL beyond fields and conditions: subtotals, distances, polymorphic fields, scopes.
 
 Pages: SOQL and SOSL Reference, "GROUP BY ROLLUP", "GROUP BY CUBE", "Identify Subtotals with GROUP
-BY", "Location-Based SOQL Queries", "TYPEOF", "USING SCOPE".
+BY", "Location-Based SOQL Queries", "TYPEOF", "USING SCOPE", "Alias Notation".
 """
 
 import pytest
@@ -222,7 +222,9 @@ async def test_describe_says_by_which_fields_distances_are_queried(client):
     fields = (await client.get(f"{V}/sobjects/Lead/describe")).json()["fields"]
     assert {field["name"] for field in fields if field["queryByDistance"]} == {"Address"}
     fields = (await client.get(f"{V}/sobjects/Account/describe")).json()["fields"]
-    assert not any(field["queryByDistance"] for field in fields)
+    assert {field["name"] for field in fields if field["queryByDistance"]} == {
+        "BillingAddress", "ShippingAddress",
+    }  # fmt: skip
 
 
 # --- TYPEOF
@@ -354,3 +356,44 @@ async def test_a_scope_is_explained_and_its_columns_are_described(client):
     soql = "SELECT Id FROM Account USING SCOPE mine"
     assert (await client.get(f"{V}/query", params={"explain": soql})).status_code == 200
     assert (await client.get(f"{V}/query", params={"q": soql, "columns": "true"})).status_code == 200
+
+
+# --- names for the records of parents
+
+
+@pytest.fixture
+def people(org):
+    parent = org.create("Account", {"Name": "Parent"})
+    for name, above in (("MyriadPubs", parent), ("Other", None)):
+        account = org.create("Account", {"Name": name, "ParentId": above})
+        org.create("Contact", {"LastName": f"of {name}", "AccountId": account})
+    org.create("Contact", {"LastName": "of none"})
+
+
+@pytest.mark.parametrize(
+    ("soql", "found"),
+    [
+        ("SELECT c.LastName FROM Contact c, c.Account a WHERE a.name = 'MyriadPubs'", [("of MyriadPubs", None)]),
+        ("SELECT LastName, a.Name FROM Contact AS c, C.account AS A WHERE a.Parent.Name = 'Parent'",
+         [("of MyriadPubs", "MyriadPubs")]),
+        ("SELECT LastName, a.Name FROM Contact c, c.Account a, a.Parent p WHERE p.Name = 'Parent' ORDER BY p.Name",
+         [("of MyriadPubs", "MyriadPubs")]),
+        ("SELECT LastName FROM Contact, Contact.Account a ORDER BY a.Name NULLS LAST",
+         [("of MyriadPubs", None), ("of Other", None), ("of none", None)]),
+    ],
+)  # fmt: skip
+async def test_a_parents_record_gets_a_name_in_the_from(client, people, soql, found):
+    told = await rows(client, soql)
+    assert [(each["LastName"], (each.get("Account") or {}).get("Name")) for each in told] == found
+
+
+async def test_records_are_counted_by_a_parents_name_as_in_the_reference(client, people):
+    soql = "SELECT count() FROM Contact c, c.Account a WHERE a.name = 'MyriadPubs'"
+    answer = await client.get(f"{V}/query", params={"q": soql})
+    assert answer.json() == {"totalSize": 1, "done": True, "records": []}
+
+
+async def test_a_name_for_no_relationship_is_refused(client):
+    code, words = await refused(client, "SELECT Id FROM Contact c, c.Nothing n")
+    assert code == "INVALID_FIELD"
+    assert "Nothing" in words
