@@ -239,9 +239,7 @@ class Leases:
             self._ask.clear()
 
     def _next_due(self) -> float:
-        """When the next exchange is needed; in the past for now, infinite when nothing is held or
-        wished.
-        """
+        """When the next exchange is needed; in the past for now, infinite for never."""
         if self._told.refusals:
             return -math.inf
         due = [self._account_due(account, budget) for (budget, _), account in self._accounts.items()]

@@ -87,32 +87,34 @@ def open_engine(world: "World", process: EngineProcess) -> list[Any]:
     log = StormAudit(database, fate)
     clients = Clients(process.client, store, warehouse, catalogue, log, guard)
     org = _way(world, process)
-    writebacks = StormStore(database, fate)
     process.background += [
         partial(_repeat, catalogue.follow, RELOAD_EVERY),
         partial(_repeat, erased.follow, HEARD_EVERY),
         partial(_repeat, ring.refresh, _KEYS_EVERY),
-        partial(_keep_queues, WritebackQueues(process.client, process.org_id), writebacks),
+        partial(_keep_queues, WritebackQueues(process.client, process.org_id), StormStore(database, fate)),
     ]
     return [
-        *apply.activities(clients),
-        *audit.activities(clients),
-        *repair.activities(clients),
+        *_batch_activities(world, clients),
+        *key_steps.activities(clients, keys, register),
         *repair.org_activities(clients, org),
         *backfill.activities(clients, org, visibility_delay=VISIBLE_AFTER),
         *governor.activities(org),
         *drift.activities(clients, org, live=catalogue, policy=DriftPolicy(), visibility_delay=VISIBLE_AFTER),
-        *key_steps.activities(clients, keys, register),
-        *replay.activities(clients, _no_shadow),
-        *erasure.activities(
-            clients,
-            writebacks,
-            StormErasures(database),
-            StormSubjects(database, process.org_id),
-            _no_shadow,
-        ),
-        *_writeback_activities(clients, org, writebacks),
+        *_writeback_activities(clients, org, StormStore(database, fate)),
         *_lane_activities(world, clients, org),
+    ]
+
+
+def _batch_activities(world: "World", clients: Clients) -> list[Any]:
+    database = world.parts.database
+    subjects = StormSubjects(database, world.org.org_id)
+    writebacks = StormStore(database, world.fate)
+    return [
+        *apply.activities(clients),
+        *audit.activities(clients),
+        *repair.activities(clients),
+        *replay.activities(clients, _no_shadow),
+        *erasure.activities(clients, writebacks, StormErasures(database), subjects, _no_shadow),
     ]
 
 
