@@ -6,9 +6,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from schemas.catalogue import FieldSpec, FieldType
-from tests.support.builders.things import SPEC
+from schemas.catalogue import Catalogue, FieldSpec, FieldType, Pii
+from tests.support.builders.bus import protector
+from tests.support.builders.things import SPEC, THING
 from transforms import exact_json
+from transforms.drift.compare_schema import with_fields
 from transforms.ingest.row_pages import (
     count_changes,
     exact_json_value,
@@ -16,10 +18,13 @@ from transforms.ingest.row_pages import (
     page_of_csv,
     page_of_gone,
     page_of_records,
+    protect_page,
     read_csv_texts,
     row_value,
     text_of_json,
 )
+from transforms.pii import Seal, key_of
+from transforms.pii.tokens import has_form
 
 
 @pytest.mark.parametrize(
@@ -105,3 +110,31 @@ def test_columns_of_a_csv_are_found_by_name_and_those_that_it_lacks_are_left_out
     ]
     with pytest.raises(KeyError):
         page_of_csv(b'Id,IsDeleted\n"1","false"\n', SPEC)
+
+
+BIRTHS = [{"Id": f"a0x{number:012d}AAA", "Birth__c": "1990-01-02", "Pin__c": 7.5} for number in range(2)]
+
+
+def sealed(fields: list[str]) -> dict[str, list[str]]:
+    """A page of two records with the same sensitive values, encrypted; columns of tokens."""
+    pin = FieldSpec(type=FieldType.DOUBLE, pii=Pii.SENSITIVE)
+    spec = with_fields(SPEC, {**SPEC.fields, "Pin__c": pin})
+    page = page_of_records(BIRTHS, spec, fields)
+    found = protect_page(
+        page, spec, protector(Catalogue.model_construct(every_object={}, objects={THING: spec}))
+    )
+    return {name: found[name].to_pylist() for name in ("Birth__c", "Pin__c")}
+
+
+def test_a_sensitive_value_of_a_page_is_bound_to_the_record_of_its_row() -> None:
+    for name, tokens in sealed(["Id", "Birth__c", "Pin__c"]).items():
+        seal = Seal(f"{THING}.{name}", is_bound=True)
+        for token, record in zip(tokens, BIRTHS, strict=True):
+            assert has_form(token, seal, key_of(token), str(record["Id"]))
+
+
+def test_sensitive_values_of_a_page_without_ids_have_nothing_in_common() -> None:
+    for tokens in sealed(["Birth__c", "Pin__c"]).values():
+        first, second = (token.rpartition(".")[2] for token in tokens)
+        assert first[:20] != second[:20]
+        assert first != second
