@@ -13,7 +13,7 @@ from hypothesis import given, settings, strategies as st
 
 from activities.ingest.landing_buffer import protected_event, protected_events
 from schemas.catalogue import Catalogue
-from schemas.ingest.raw import RAW_SCHEMA, Form, Manifest
+from schemas.ingest.raw import ERASED_MARK, RAW_SCHEMA, Form, Manifest
 from tests.support.builders.bus import event, protector, stamps
 from transforms.erasure.changes import erase_changes
 from transforms.erasure.events import DETAIL, erase_events, erase_quarantined
@@ -179,7 +179,9 @@ def test_what_nobody_can_read_goes_when_it_names_the_record(strange: dict[str, A
     erased = erase_events(raw, CATALOGUE.objects, [IDS[0]], opens)
     assert (erased.changes, erased.rewritten) == (1, 1)
     assert "tg1" not in erased.raw["event"][0].as_py()
-    assert erase_events(erased.raw, CATALOGUE.objects, [IDS[0]], opens).rewritten == 0
+    again = erase_events(erased.raw, CATALOGUE.objects, [IDS[0]], opens)
+    assert (again.changes, again.rewritten) == (1, 0)
+    assert erase_events(erased.raw, CATALOGUE.objects, [IDS[3]], opens).changes == 0
     assert erase_events(raw, CATALOGUE.objects, [IDS[3]], opens).changes == 0
 
 
@@ -213,8 +215,11 @@ def test_an_event_whose_record_ids_are_none_goes_with_a_record_that_they_name(id
     erased = erase_events(raw, CATALOGUE.objects, [IDS[0]], opens)
     mine, other = erased.raw["event"].to_pylist()
     assert (erased.rewritten, MARK in mine, "hidden" in mine, MARK in other) == (1, False, False, True)
-    assert orjson.loads(mine)["payload"]["ChangeEventHeader"]["more"] is None
-    assert erase_events(erased.raw, CATALOGUE.objects, [IDS[0]], opens).rewritten == 0
+    header = orjson.loads(mine)["payload"]["ChangeEventHeader"]
+    assert header["more"] is None
+    assert header[ERASED_MARK] is True
+    again = erase_events(erased.raw, CATALOGUE.objects, [IDS[0]], opens)
+    assert (again.changes, again.rewritten, again.raw.equals(erased.raw)) == (1, 0, True)
 
 
 def test_landing_leaves_an_erased_records_values_out() -> None:
