@@ -13,11 +13,12 @@ from sandbox.org.bulk.listing import listing
 from sandbox.org.bulk.model import Job
 from sandbox.org.bulk.multipart import form_parts
 from sandbox.org.bulk.outcomes import outcome_file
-from sandbox.org.bulk.pages import PageResponse, wants_gzip
+from sandbox.org.bulk.pages import PageResponse
 from sandbox.org.bulk.query_handlers import abort, bulk_of, remove
 from sandbox.org.bulk.requests import chosen, csv_dialect, known_only, text
 from sandbox.org.bulk.service import Bulk
 from sandbox.org.errors import SalesforceError, not_found
+from sandbox.org.negotiation import wants_gzip
 from sandbox.org.rest.call import Call, json_response
 from sandbox.org.schema.jackson import parse_problem
 from sandbox.org.soql.entities import Entity

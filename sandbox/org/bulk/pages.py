@@ -17,15 +17,6 @@ _GZIP_WINDOW = 31
 CSV = "text/csv"
 
 
-def wants_gzip(accept_encoding: str) -> bool:
-    """Whether the client's Accept-Encoding allows gzip; Salesforce then always compresses."""
-    for part in accept_encoding.lower().split(","):
-        name, _, options = part.partition(";")
-        if name.strip() in ("gzip", "*"):
-            return options.replace(" ", "") not in ("q=0", "q=0.0")
-    return False
-
-
 class PageResponse(Response):
     """`before`, then the bytes `start` … `end` of `file` (None: nothing more).
 

@@ -15,11 +15,12 @@ from sandbox.org.bulk.errors import (
 )
 from sandbox.org.bulk.listing import listing
 from sandbox.org.bulk.model import Job
-from sandbox.org.bulk.pages import PageResponse, wants_gzip
+from sandbox.org.bulk.pages import PageResponse
 from sandbox.org.bulk.requests import chosen, csv_dialect, known_only, text
 from sandbox.org.bulk.rules import bulk_query, can_be_chunked
 from sandbox.org.bulk.service import Bulk
 from sandbox.org.errors import SalesforceError, not_found
+from sandbox.org.negotiation import wants_gzip
 from sandbox.org.rest.call import Call, json_response
 from schemas.salesforce.limits import BULK_RESULT_PAGES
 

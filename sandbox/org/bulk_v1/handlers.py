@@ -9,7 +9,7 @@ import orjson
 from starlette.responses import Response
 
 from sandbox.org.bulk.ingest_handlers import upsert_key
-from sandbox.org.bulk.pages import PageResponse, wants_gzip
+from sandbox.org.bulk.pages import PageResponse
 from sandbox.org.bulk.result_file import ResultFile
 from sandbox.org.bulk_v1.call import AsyncCall
 from sandbox.org.bulk_v1.errors import AsyncApiError, invalid_batch, invalid_job
@@ -19,6 +19,7 @@ from sandbox.org.bulk_v1.rows import outcomes_in
 from sandbox.org.bulk_v1.runner import OUTCOMES
 from sandbox.org.bulk_v1.wire import NAMESPACE, answer, request_object, speaks_json, xml_response
 from sandbox.org.errors import SalesforceError
+from sandbox.org.negotiation import wants_gzip
 from sandbox.org.schema.jackson import told
 from sandbox.org.soql.literals import full_id
 from schemas.salesforce.limits import BULK_V1_BATCH_BYTES, PK_CHUNK_DEFAULT, PK_CHUNK_MAX

@@ -109,6 +109,8 @@ BEHAVIOURS = (
     Behaviour("One address leads over up to five relationships to a parent, or to children at the end",
               "REST API Developer Guide, Traverse Relationships with Friendly URLs",
               "test_several_relationships_are_traversed_by_one_address"),
+    Behaviour("Media types and encodings are the same in any case, and a weight of 0 refuses one",
+              "RFC 9110, Media Type; Quality Values", "test_an_answer_is_packed_for_whoever_accepts_that"),
     Behaviour("A doubled slash before an address and one behind it change nothing", "seen in client libraries",
               "test_a_slash_too_many_changes_nothing"),
     Behaviour("ALL ROWS is for Apex alone, and a semi-join has none inside", "SOQL and SOSL Reference, SELECT; Comparison Operators",

@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from sandbox.org.auth.sessions import authenticate
 from sandbox.org.errors import SalesforceError
+from sandbox.org.negotiation import accepted_types, is_xml
 from sandbox.org.rest.versions import NEWEST_VERSION, checked_version
 from sandbox.org.schema.exact import dumps, loads
 from sandbox.org.schema.jackson import parse_problem
@@ -91,7 +92,7 @@ class Call:
 
     async def json_object(self) -> dict[str, Any]:
         """The body as a JSON object; raises JSON_PARSER_ERROR for anything else, 415 for XML."""
-        if "xml" in self.request.headers.get("content-type", ""):
+        if is_xml(self.request.headers.get("content-type", "")):
             message = "XML bodies are not built in this sandbox; send application/json"
             raise SalesforceError("UNSUPPORTED_MEDIA_TYPE", message, 415)
         sent = await self.request.body()
@@ -192,7 +193,7 @@ def _version(request: Request) -> float:
 
 def _check_accept(request: Request) -> None:
     """Answers are JSON only; a caller that accepts only XML gets an error that says so."""
-    accepted = [part.partition(";")[0].strip() for part in request.headers.get("accept", "").split(",")]
+    accepted = accepted_types(request.headers.get("accept", ""))
     if accepted and all(each.endswith("/xml") for each in accepted):
         message = "XML answers are not built in this sandbox; accept application/json"
         raise SalesforceError("NOT_ACCEPTABLE", message, 406)

@@ -31,7 +31,8 @@ async def by_name(call: Call) -> Response:
     channels = call.org.channels
     if (event := call.org.platform_events.find(call.path("object"))) is not None:
         return _schema(call, schema_id(event.avro_schema()))
-    entity = channels.by_event_name.get(call.path("object"))
+    wanted = call.path("object").lower()
+    entity = next((each for name, each in channels.by_event_name.items() if name.lower() == wanted), None)
     if entity is None:
         raise not_found()
     return _schema(call, channels.schema_ids[entity])

@@ -8,6 +8,7 @@ import sqlite3
 
 from starlette.responses import Response
 
+from sandbox.org.negotiation import wants_gzip
 from sandbox.org.queries.results import ResultReader
 from sandbox.org.rest.call import GZIP_LEVEL, JSON, Call, json_response
 from sandbox.org.rest.query_columns import columns_of, wants_columns
@@ -112,9 +113,8 @@ def _answer(call: Call, body: dict[str, object]) -> Response:
     the event loop.
     """
     response = json_response(body)
-    if len(response.body) < MIN_COMPRESSED_BYTES or "gzip" not in call.request.headers.get(
-        "accept-encoding", ""
-    ):
+    accepted = call.request.headers.get("accept-encoding", "")
+    if len(response.body) < MIN_COMPRESSED_BYTES or not wants_gzip(accepted):
         return response
     packed = gzip.compress(bytes(response.body), GZIP_LEVEL)
     return Response(packed, headers={"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}, media_type=JSON)

@@ -85,6 +85,8 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
         middleware=[Middleware(CrossOrigin, dials=org.dials), Middleware(UnpackedBodies)],
         exception_handlers={SalesforceError: _refused, 404: _nothing_there},
     )
+    # A slash too many is taken away before; to send the caller there again would never end.
+    app.router.redirect_slashes = False
     parts.outermost = app.state.outermost = HttpFaults(SpelledHeaders(app), org, sessions)
     """The application behind the scripted faults, as a server runs it."""
     app.state.org = org

@@ -4,15 +4,18 @@ loudly.
 
 from collections.abc import Awaitable, Callable, Mapping
 
+from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, compile_path
+from starlette.types import Receive, Scope, Send
 
 from sandbox.org.auth.routes import own_url
 from sandbox.org.composite.routes import HANDLERS as COMPOSITE
 from sandbox.org.errors import SalesforceError, not_found
+from sandbox.org.negotiation import wants_gzip
 from sandbox.org.rest import (
     describe,
     event_schemas as schemas,
@@ -29,7 +32,21 @@ from sandbox.org.rest.tooling_routes import HANDLERS as TOOLING
 from sandbox.org.rest.versions import resource_map, version_list
 
 _ROOT = "/services/data"
-_COMPRESSED = (Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=GZIP_LEVEL),)
+
+
+class _Compressed(GZipMiddleware):
+    """Starlette's, for which a header that has `gzip` in it asks for that."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            accepted = ",".join(Headers(scope=scope).getlist("accept-encoding"))
+            others = [pair for pair in scope["headers"] if pair[0].lower() != b"accept-encoding"]
+            plain = (b"accept-encoding", b"gzip" if wants_gzip(accepted) else b"identity")
+            scope = {**scope, "headers": [*others, plain]}
+        await super().__call__(scope, receive, send)
+
+
+_COMPRESSED = (Middleware(_Compressed, minimum_size=1_000, compresslevel=GZIP_LEVEL),)
 METHODS = ("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS")
 
 HANDLERS: Mapping[str, Mapping[str, Handler]] = {
@@ -75,7 +92,8 @@ def routes(service: RestService) -> list[BaseRoute]:
     unknown = endpoint(service, dict.fromkeys(METHODS, _unknown))
     found += [_route("/v{version}/{rest:path}", unknown), _route("/{rest:path}", unknown)]
     no_class = endpoint(service, dict.fromkeys(METHODS, _no_class))
-    return [*found, Route("/services/apexrest/{rest:path}", no_class, methods=METHODS)]
+    apex = ("/services/apexrest", "/services/apexrest/{rest:path}")
+    return [*found, *(Route(path, no_class, methods=METHODS) for path in apex)]
 
 
 def _route(path: str, serve: Callable[[Request], Awaitable[Response]]) -> Route:
