@@ -1,6 +1,6 @@
-"""What a caller accepts and sends, by its headers: names of media types and encodings are the same
-in any case, and a weight of 0 refuses what it is said of (RFC 9110, sections 8.3.1, 8.4.1, 12.4.2;
-REST API Developer Guide, "Use Compression").
+"""The headers by which a caller describes bodies: names of media types and encodings are the same
+in any case, and a weight of 0 refuses the name that it stands behind (RFC 9110, sections 8.3.1,
+8.4.1, 12.4.2; REST API Developer Guide, "Use Compression").
 """
 
 from collections.abc import Iterator

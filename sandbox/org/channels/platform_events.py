@@ -19,7 +19,9 @@ from schemas.catalogue import FieldType
 _TABLE = "CREATE TABLE IF NOT EXISTS sandbox_platform_events (name TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID"
 _EPOCH_MS = 1_000
 _KEY_PREFIXES = tuple(f"e{high}{low}" for high in digits for low in (*digits, *ascii_letters))
-"""Of custom platform events (REST API Developer Guide's samples: ids that begin with e00 and e01)."""
+"""Of custom platform events; those in samples of the REST API Developer Guide begin with e00,
+e01.
+"""
 
 
 class PlatformEvents:

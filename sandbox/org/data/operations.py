@@ -69,7 +69,7 @@ def _one(found: Sequence[Operation], *, first_kind: bool) -> Operation:
     if kind != "UPDATE":
         return Operation(shape, kind, found[0].record_id, shape.whole(values), ())
     changed = {name: values[name] for name in names}
-    # A text that ends as it began is told as it is: no diff leads to it.
+    # A text that ends as it began comes whole: no diff leads to it.
     before = {name: value for name, value in old.items() if value != changed.get(name)}
     return Operation(shape, kind, found[0].record_id, shape.changed(changed, before), tuple(changed))
 

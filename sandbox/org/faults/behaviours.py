@@ -98,7 +98,7 @@ BEHAVIOURS = (
               "test_what_avro_cannot_say_is_a_gap_to_pubsub_and_never_missing"),
     Behaviour("What field-level security hides is in no describe, query, write or event", "Salesforce Help, Field-Level Security",
               "test_a_hidden_field_is_in_no_describe_query_write_or_event"),
-    Behaviour("The Tooling API shows every field to whoever has View Setup and nothing of the schema to others; /query follows field-level security",
+    Behaviour("With View Setup the Tooling API shows every field, and without it nothing of the schema; /query follows field-level security",
               "SOAP API Developer Guide, Tooling API Objects in the Enterprise and Partner WSDL; Tooling API, FieldDefinition",
               "test_definitions_are_shown_by_the_rights_of_who_asks"),
     Behaviour("A subscription needs View All Data, or View All Records of every object of its channel",

@@ -57,7 +57,7 @@ def describe_event_fields(entity: Entity) -> list[dict[str, Any]]:
 
 
 def _message_fields(event: PlatformEvent) -> dict[str, Field]:
-    """What the org fills in, which nobody writes, then the event's own fields."""
+    """The fields that the org fills in and nobody writes, then the event's own."""
     given = (
         Field("ReplayId", "string", {"ReplayId": "ReplayId"}, _REPLAY_ID_CHARACTERS, read_only=True),
         Field(CREATED_AT, "datetime", {CREATED_AT: CREATED_AT}),

@@ -299,7 +299,7 @@ class Org:
 
     @property
     def everything(self) -> Entities:
-        """Every object and field, whoever may see them."""
+        """Every object and field, hidden ones too."""
         return self._everything
 
     def view(self, user: str | None = None) -> View:

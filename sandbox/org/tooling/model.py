@@ -85,7 +85,7 @@ class Tooling:
 
     def in_setup(self, user: str | None = None) -> Room:
         """The Tooling API of a user (None: the integration user): every field, field-level security
-        or not, for whoever may view the setup, and next to nothing for others (SOAP API Developer
+        or not, with View Setup and Configuration, and next to nothing without (SOAP API Developer
         Guide, "Tooling API Objects in the Enterprise and Partner WSDL"; Tooling API,
         "FieldDefinition": it is exposed to profiles with ViewSetup).
         """
