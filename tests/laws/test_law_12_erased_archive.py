@@ -29,6 +29,7 @@ from schemas.security.retention import MonthState, Work
 from tests.support.builders.batches import Road
 from tests.support.builders.bus import event, protector, stamps
 from tests.support.builders.catalogues import with_fields
+from tests.support.builders.laid_open import laid_open
 from tests.support.builders.retention import run_at, within
 from tests.support.builders.tokens import TOKEN
 from tests.support.engines.erasing import Erasures
@@ -46,7 +47,6 @@ from tests.support.engines.keeping import (
     states,
     thirteen_months,
 )
-from tests.support.engines.people import laid_open
 from transforms.erasure.fields import erased_columns
 from transforms.pii import is_any_token
 from transforms.retention.seal import is_sealed

@@ -123,12 +123,12 @@ class StormAudit(AuditLog):
         self._is_ready = True
         self._fate = fate
 
-    def append(self, act: Act, *, asked_of: str = "") -> int:
+    def append(self, act: Act, *, asked_of: str = "", principal: str = "") -> int:
         """Append as the real log does. It may fail, or succeed and not say so."""
         fault = self._fate.strike("audit")
         if fault == "refused":
             raise UnavailableError(system="the store", detail="the storm takes the connection")
-        number = super().append(act, asked_of=asked_of)
+        number = super().append(act, asked_of=asked_of, principal=principal)
         if fault == "dies":
             die()
         if fault in ("lost", "dies"):

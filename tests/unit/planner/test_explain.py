@@ -54,8 +54,8 @@ def test_a_reason_says_why_an_object_is_streamed() -> None:
     )
     assert reason(streams="A") == "Kept: its 1,440 events a day still fit."
     assert reason(streams="A", usual="A", pins={"A": Way.STREAM}) == "Pinned to stream by an operator."
-    goal = {"freshness_goal": timedelta(seconds=12)}
-    assert reason(streams="A", usual="A", **goal) == "Polling could not keep it fresh enough."
+    goal = timedelta(seconds=12)
+    assert reason(streams="A", usual="A", freshness_goal=goal) == "Polling could not keep it fresh enough."
 
 
 def test_a_reason_says_why_an_object_is_polled() -> None:
@@ -131,13 +131,13 @@ def test_no_goal_is_named_that_would_not_be_kept() -> None:
 
 
 def test_an_object_that_nothing_keeps_fresh_says_what_can_be_had() -> None:
-    goal = {"freshness_goal": timedelta(seconds=20)}
-    assert plan(load("A", 770), at=20, **goal).problems == (
+    goal = timedelta(seconds=20)
+    assert plan(load("A", 770), at=20, freshness_goal=goal).problems == (
         "A: with 1 changes a minute no polling keeps it fresh within 20 s; 30 s can be had. "
         "What would help: 1,000 delivered events a day to stream it, or that goal.",
     )
-    short = {"freshness_goal": timedelta(seconds=9)}
-    assert plan(load("A"), streams="A", at=9, **short).problems == (
+    short = timedelta(seconds=9)
+    assert plan(load("A"), streams="A", at=9, freshness_goal=short).problems == (
         "A: a stream is 10 s behind, and the goal is 9 s: set a goal of at least 10 s.",
     )
 

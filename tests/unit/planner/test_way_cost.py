@@ -46,7 +46,7 @@ def test_a_poll_by_rest_costs_the_pages_of_its_windows(
 
 def test_a_poll_by_bulk_costs_jobs_their_calls_and_the_bytes_of_all_rows() -> None:
     option = bulk_option(load(100_000, 4_000), 3_600)
-    spends = {
+    spends: dict[Budget, float] = {
         Budget.API_CALLS: 24 * 5 + 24 + 2,
         Budget.BULK_QUERY_JOBS: 24,
         Budget.BULK_QUERY_BYTES: 10_000_000,

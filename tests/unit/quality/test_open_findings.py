@@ -134,8 +134,9 @@ def test_an_open_finding_is_settled_by_a_group_that_ends_well(
     row = ("r1", finding.field, str(finding.rule), order, str(finding.severity))
     last = max([order, *(each.order for each in broken(made, "r1", finding))])
     batch = answer(made, "r1", finding, last)
-    wanted = [] if batch is None else [dict(zip(("record_id", "field", "rule"), row, strict=False))]
-    assert list(settled([row], places, SPEC)) == [each | {"batch": batch} for each in wanted]
+    named = dict(zip(("record_id", "field", "rule"), row, strict=False))
+    wanted = [] if batch is None else [{**named, "batch": batch}]
+    assert list(settled([row], places, SPEC)) == wanted
 
 
 def test_only_records_that_are_asked_for_have_places() -> None:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -80,7 +81,7 @@ def test_a_value_is_told_of_by_each_rule_that_it_breaks_up_to_the_first_that_kee
     bounds: list[tuple[int, Severity]], value: int
 ) -> None:
     checks = [
-        Check(Rule.MAX, severity, str(place), lambda found, most=most: found > most)
+        Check(Rule.MAX, severity, str(place), partial(int.__lt__, most))
         for place, (most, severity) in enumerate(bounds)
     ]
     broken = [check for check in checks if check.fails(value)]

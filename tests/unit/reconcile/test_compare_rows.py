@@ -139,9 +139,9 @@ def test_a_record_that_is_deleted_on_one_side_alone_is_of_that_kind_whatever_els
 
 
 def test_the_last_moment_before_the_clock_is_not_ahead_of_it() -> None:
-    later = {"lmd": AHEAD, "stamp": AHEAD}
-    assert judged(array(fact()), array(fact(**later))).kinds == {}
-    assert judged(array(), array(fact(**later))).kinds == {}
+    later = fact(lmd=AHEAD, stamp=AHEAD)
+    assert judged(array(fact()), array(later)).kinds == {}
+    assert judged(array(), array(later)).kinds == {}
 
 
 def test_a_change_of_the_moment_of_the_question_need_not_be_in_the_answer() -> None:
