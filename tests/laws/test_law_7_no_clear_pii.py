@@ -7,14 +7,11 @@ stream, and then every place where anything is kept is searched for the marks.
 
 import asyncio
 import base64
-import io
 import logging
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from prometheus_client import generate_latest
 from temporalio.client import Client, WorkflowHandle
@@ -33,6 +30,7 @@ from schemas import names
 from schemas.catalogue import default_catalogue
 from schemas.ingest.messages import LaneInput
 from tests.support.builders.bus import Bus, event, protector, stamps, whole_case
+from tests.support.builders.laid_open import laid_open
 from tests.support.builders.waiting import until
 from tests.support.engines.following import groups_settle_at_once  # noqa: F401
 from transforms.ingest.decode_events import BROKEN
@@ -202,13 +200,6 @@ class Travelled:
                 table: repr(transaction.fetch(f"SELECT t::text FROM {table} AS t")).encode()
                 for table in tables
             }
-
-
-def laid_open(body: bytes) -> bytes:
-    if body[:4] != b"PAR1":
-        return body
-    table: pa.Table = pq.read_table(io.BytesIO(body))
-    return body + repr(table.to_pylist()).encode()
 
 
 def holds(kept: bytes, mark: str) -> bool:

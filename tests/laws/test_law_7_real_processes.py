@@ -13,7 +13,8 @@ import psycopg
 import pytest
 
 from clients.writeback.refusal_words import CONTEXT as WORDS
-from tests.laws.test_law_7_no_clear_pii import holds, laid_open
+from tests.laws.test_law_7_no_clear_pii import holds
+from tests.support.builders.laid_open import laid_open
 from tests.support.engines.marks_travelled import MARK, REFUSED, SEALED, Travelled, marks_travelled
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
