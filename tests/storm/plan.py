@@ -15,8 +15,8 @@ class Act(NamedTuple):
     number: int
     """Which record, process or size: taken modulo what there is."""
     detail: float = 0.0
-    """A freeze and an outage last so many seconds, a lack of calls three times as long; a clock is so
-    many seconds ahead or behind.
+    """A freeze and an outage last so many seconds, a lack of calls three times as long; a clock is
+    so many seconds ahead or behind.
     """
 
     def __str__(self) -> str:

@@ -1,4 +1,6 @@
-"""Whatever the engine keeps, laid open for a search: texts of Parquet files, values behind tokens."""
+"""Whatever the engine keeps, laid open for a search: texts of Parquet files, values behind
+tokens.
+"""
 
 from collections.abc import Iterator
 from typing import Any
