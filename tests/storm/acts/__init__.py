@@ -1,1 +1,1 @@
-"""What happens in a schedule beside the acts of users: to the quota, the schema, persons, keys."""
+"""Acts beside those of users: on the quota, the schema, persons and keys."""

@@ -46,7 +46,7 @@ class Quota:
         self._meter = meter
         self._usual = meter.maximum
         self._taken = 0
-        """What others have used up, while it is gone; 0 = it is not."""
+        """Calls that others have used up, while it is gone; 0 = it is not."""
         self._left = 0
         self._refusals: list[Refusal] = []
         self.unexcused = 0
