@@ -10,10 +10,11 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from schemas.catalogue import Catalogue, FieldType
+from schemas.catalogue import Catalogue, FieldSpec, FieldType
 from schemas.ingest.positions import Deletion
 from tests.support.builders.examples import examples
 from transforms.convert_values import converter
+from transforms.drift.compare_schema import with_fields
 from transforms.erasure.changes import erase_changes
 from transforms.erasure.pages import erase_page
 from transforms.ingest.change_header import BAD_HEADER
@@ -245,6 +246,18 @@ def test_an_erased_row_misses_nothing_that_the_erasure_took(count: str) -> None:
     assert {each.field for each in found} == ({"Count__c"} if count == "many" else set())
     assert change["name"] is None
     assert "name" in change["isolated_fields"].split(",")
+
+
+@pytest.mark.parametrize("count", ["7", "many"])
+def test_an_erased_row_is_not_refused_for_what_the_erasure_took(count: str) -> None:
+    name = SPEC.fields["Name"].model_dump() | {"severity": {"required": "reject"}}
+    spec = with_fields(SPEC, {**SPEC.fields, "Name": FieldSpec.model_validate(name)})
+    row = {"Id": "a0T000000000001AAA", "IsDeleted": LIVE, "SystemModstamp": "2026-11-01T12:00:00.000Z"}
+    page = page_of_csv(as_csv([row | {"Count__c": count}]), spec)
+    catalogue = Catalogue.model_construct(every_object={}, objects={"Thing__c": spec})
+    facts = PageFacts("lane/1", "2", None, 0, RECEIVED)
+    for raw, refused in ((page, 1), (erase_page(page, spec, [row["Id"]]).raw, 0)):
+        assert len(stage_rows(raw, spec, catalogue, facts).refused) == refused
 
 
 @pytest.mark.parametrize("count", ["7", "many"])
