@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from schemas.catalogue import FRACTIONS, FieldSpec, FieldType
 from schemas.quality import Rule, Severity
 from schemas.salesforce.record_ids import KEY_PREFIX_CHARACTERS
-from transforms.convert_values import INT64_DIGITS
 from transforms.misfits import Converter, MisfitError, Note, NotedError
 
 _STANDARD_PREFIXES = {"User": "005", "Group": "00G"}
@@ -136,7 +135,7 @@ def _bounded(field: FieldSpec) -> Iterator[Check]:
             field.severity_of(Rule.MIN),
             f"the number is less than {field.min:g}",
             lambda value: value < least,
-            lambda column: pc.less(_comparable(column), pa.scalar(least)),
+            lambda column: pc.less(column, pa.scalar(least)),
         )
     if field.max is not None:
         most = _bound(field, field.max)
@@ -145,7 +144,7 @@ def _bounded(field: FieldSpec) -> Iterator[Check]:
             field.severity_of(Rule.MAX),
             f"the number is more than {field.max:g}",
             lambda value: value > most,
-            lambda column: pc.greater(_comparable(column), pa.scalar(most)),
+            lambda column: pc.greater(column, pa.scalar(most)),
         )
 
 
@@ -155,10 +154,6 @@ def _bound(field: FieldSpec, given: float) -> Decimal | float:
     """
     is_binary = field.type in FRACTIONS and field.decimals is None
     return given if is_binary else Decimal(format(Decimal(repr(given)), "f"))
-
-
-def _comparable(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return column.cast(pa.decimal128(INT64_DIGITS, 0)) if pa.types.is_integer(column.type) else column
 
 
 def _patterned(field: FieldSpec) -> Iterator[Check]:

@@ -19,6 +19,8 @@ from transforms.quality.rules import Check, checks_of, ruled
 PREFIXES = {"Account": "001"}
 FIELDS: dict[str, dict[str, Any]] = {
     "long": {"type": "long", "min": 0, "max": 9_007_199_254_740_992},
+    "half": {"type": "long", "min": 0.5, "max": 1e15},
+    "int": {"type": "int", "min": -0.001, "max": 1e15},
     "currency": {"type": "currency", "min": 0.01, "max": 0.3},
     "double": {"type": "double", "min": 0.01, "max": 0.3},
     "decimal": {"type": "double", "scale": 3, "min": -0.001, "max": 1e15},
@@ -147,3 +149,9 @@ def test_a_reference_is_not_judged_whose_object_is_unknown_or_which_is_encrypted
 ) -> None:
     entry = FieldSpec.model_validate({"type": "reference", "references": ["Account"], **more})
     assert checks_of(entry, PREFIXES) == ()
+
+
+def test_a_reference_to_every_object_that_is_known_is_judged() -> None:
+    entry = FieldSpec.model_validate({"type": "reference", "references": ["Account", "Group", "User"]})
+    (check,) = checks_of(entry, PREFIXES)
+    assert [check.fails(value) for value in ("00G000000000001AAA", "003000000000001AAA")] == [False, True]
