@@ -92,13 +92,13 @@ def calls_needed(
     differing = min(days, 2 * differences)  # a lost update leaves one day and is missing in another
     drilled = ceil(rows * differing / days)
     if differences and drilled <= terms.few_rows:
-        record_calls += _records(drilled, terms)
+        record_calls = _records(drilled, terms)
     elif differences and drilled <= rows / 2:
         bucket_calls += _groups(24 * differing)
         hours = min(24 * differing, 2 * differences)
-        record_calls += _records(ceil(rows * hours / (24 * days)), terms)
+        record_calls = _records(ceil(rows * hours / (24 * days)), terms)
     elif differences and depth is Depth.BUCKETS:
-        record_calls += _records(rows, terms)
+        record_calls = _records(rows, terms)
     if depth is not Depth.BUCKETS:
         record_calls += _records(rows, terms)
     by_id = ceil(differences / COLLECTION_RETRIEVE_MAX) + ceil(differences / _BINNED_A_CALL)

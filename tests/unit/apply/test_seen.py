@@ -112,7 +112,9 @@ def without(table: pa.Table, *names: str) -> pa.Table:
 
 
 def test_staged_changes_have_the_columns_of_today() -> None:
-    """A reading names what it carried, since a later field is unknown in it; an event names its own."""
+    """A reading names what it carried, since a later field is unknown in it; an event names its
+    own.
+    """
     whole, partial = change(1, SNAPSHOT, (1, 2, "x")), change(2, SNAPSHOT, (1, 2, "x"), changed="a")
     table = staged([whole, partial, change(3, CREATE, (1, 2, "x")), change(4, UPDATE, changed="a")])
     assert with_columns(table, SPEC).to_pydict() == table.to_pydict()

@@ -1,4 +1,6 @@
-"""A plan says in a sentence why each object goes its way, and what would help where it does not fit."""
+"""A plan says in a sentence why each object goes its way, and what would help where it does not
+fit.
+"""
 
 import re
 from datetime import timedelta

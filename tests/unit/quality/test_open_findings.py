@@ -139,6 +139,13 @@ def test_an_open_finding_is_settled_by_a_group_that_ends_well(
     assert list(settled([row], places, SPEC)) == wanted
 
 
+def test_a_finding_is_not_answered_by_a_change_of_its_own_place() -> None:
+    row = ("r1", "A__c", "values", "002", "isolate")
+    for number, answers in ((1, 0), (2, 0), (3, 1)):
+        places = change_places(table([Made(number)]), {"r1"})
+        assert len(list(settled([row], places, SPEC))) == answers
+
+
 def test_only_records_that_are_asked_for_have_places() -> None:
     made = [Made(2), Made(1), Made(3, "r2")]
     assert [each.order for each in change_places(table(made), {"r1"})["r1"]] == ["001", "002"]

@@ -104,7 +104,9 @@ def test_whatever_fits_a_pattern_fits_the_one_that_is_asked_first(looks: Looks, 
 
 @given(st.integers(10**12, 10**19 - 1))
 def test_a_card_is_a_number_whose_last_digit_is_its_check_digit(number: int) -> None:
-    """ISO/IEC 7812-1, Annex B: every second digit from the right is doubled, and its digits added."""
+    """ISO/IEC 7812-1, Annex B: every second digit from the right is doubled, and its digits
+    added.
+    """
     digits = [int(each) for each in reversed(str(number))]
     doubled = [sum(divmod(2 * digit, 10)) if place % 2 else digit for place, digit in enumerate(digits)]
     assert _PATTERNS[Looks.CARD].is_real(str(number)) is (sum(doubled) % 10 == 0)
@@ -128,6 +130,8 @@ def test_what_was_found_before_stays_beside_it() -> None:
     assert second == other
     assert [each.rule for each in read(first)] == [Rule.VALUES, Rule.LOOKS_PERSONAL]
     assert read(first)[0] == known
+    alone = table(notes=["x", "a@example.org"], field_findings=[written((known,)), None])
+    assert marked(alone, SPEC, 10)["field_findings"].to_pylist() == [first, None]
 
 
 @pytest.mark.parametrize(("rows", "most"), [(0, 10), (3, 0)])

@@ -154,6 +154,13 @@ def test_a_change_of_the_moment_of_the_question_need_not_be_in_the_answer() -> N
     assert kind_of(array(fact(stamp=ASKED - 1)), changed) == DifferenceKind.FIELDS
 
 
+def test_a_record_that_the_org_changed_at_the_moment_of_the_question_may_still_move() -> None:
+    org, warehouse = array(fact(stamp=ASKED + 500)), array(fact(stamp=ASKED + 100, digest=8))
+    for asked, unsettled in ((ASKED + 500, [NAME]), (ASKED + 501, [])):
+        found = compare_rows(org, warehouse, asked_from_ms=asked, ahead_from_ms=AHEAD, has_digests=True)
+        assert found.unsettled == unsettled
+
+
 def test_a_record_that_the_org_deleted_may_live_here_by_a_commit_that_came_late_and_no_longer() -> None:
     org = array(fact(deleted=True, stamp=ASKED - 2_000))
     late = ASKED - 2_000 + COMMIT_LAG_MS
