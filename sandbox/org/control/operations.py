@@ -104,13 +104,20 @@ class OperationHandles:
         """
         try:
             wanted = _ADAPTER.validate_python(loads(await request.body() or b"{}"))
-            return JsonResponse(self._done(wanted))
+            return JsonResponse(self._done(self._named(wanted)))
         except ValidationError as error:
             raise ControlError(
                 "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
             ) from error
         except SalesforceError as error:
             raise ControlError(f"{error.code}: {error.message}") from error
+
+    def _named(
+        self, wanted: MergeRecords | TransferRecords | MakeRecordType | ConvertLead
+    ) -> MergeRecords | TransferRecords | MakeRecordType | ConvertLead:
+        """The operation with its object's name as the org spells it; an unknown one stays."""
+        found = None if isinstance(wanted, ConvertLead) else self._org.entities.find(wanted.object)
+        return wanted if found is None else wanted.model_copy(update={"object": found.name})
 
     def _done(self, wanted: MergeRecords | TransferRecords | MakeRecordType | ConvertLead) -> dict[str, Any]:
         match wanted:

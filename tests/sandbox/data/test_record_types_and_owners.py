@@ -31,6 +31,20 @@ def last_event(org):
     return orjson.loads(rows[-1][3])["payload"]
 
 
+async def test_an_operation_takes_its_objects_name_in_any_case_and_short_ids(client, org):
+    """Object Reference, "Naming Conventions": names of objects are the same in any case."""
+    winner, loser = org.create("Account", {"Name": "A"}), org.create("Account", {"Name": "B"})
+    merged = await operate(
+        client, operation="merge", object="account", winner=winner[:15], losers=[loser[:15]]
+    )
+    assert (merged.status_code, merged.json()["losers"]) == (200, [loser]), merged.text
+    case = org.create("Case", {"Status": "New"})
+    moved = await operate(client, operation="transfer", object="CASE", owner=NEW, record_ids=[case])
+    assert moved.json() == {"transferred": 1}
+    made = await operate(client, operation="record_type", object="case", name="T", developer_name="T")
+    assert made.status_code == 200, made.text
+
+
 async def test_a_change_of_the_record_type_is_an_update_like_any_other(client, org):
     intake, appeal = await make(client, "Intake"), await make(client, "Appeal")
     case = org.create("Case", {"Status": "New", "RecordTypeId": intake})
