@@ -168,10 +168,11 @@ async def test_all_with_cdc_is_what_is_selected_behind_what_is_named(
 async def test_without_the_right_to_view_setup_nobody_can_say_what_is_selected(
     admin: httpx.AsyncClient, settings: Settings, tmp_path: Path
 ) -> None:
-    await done(await admin.patch("/sandbox/permissions", json={"view_setup": False}))
-    assert "View Setup and Configuration" in await refused(settings, Wanted(["Case"]))
     file = tmp_path / "catalogue.yaml"
     file.write_text((await generate_catalogue(settings, Wanted(["Case"], polled=True))).generated.text)
+    await done(await admin.patch("/sandbox/permissions", json={"view_setup": False}))
+    for wanted in (Wanted(["Case"]), Wanted(["Case"], polled=True)):
+        assert "View Setup and Configuration" in await refused(settings, wanted)
     (blind,) = (await check_catalogue(settings, file)).differences
     assert (blind.what, blind.costs) == ("cdc", Costs.UNKNOWN)
 

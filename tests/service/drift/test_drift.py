@@ -218,7 +218,9 @@ def catalogue() -> Catalogue:
         name: {**entry, "name": name} for name, entry in described["objects"].items() if name in wanted
     }
     for name, fields in CALCULATED.items():
-        described["objects"][name]["fields"] |= fields
+        entry = described["objects"][name]
+        entry["fields"] |= fields
+        entry["ignored"] = {each: kept for each, kept in entry["ignored"].items() if each not in fields}
     return Catalogue.model_validate(described)
 
 
