@@ -158,6 +158,25 @@ def test_a_message_that_nobody_can_read_goes_whole_when_it_names_the_record(payl
     assert quarantined(data, None, frozenset({IDS[3]})) == text(data)
 
 
+def test_of_a_message_that_nobody_can_read_the_header_stays() -> None:
+    header = {"recordIds": None, "entityName": "Person__c"}
+    data = {"payload": {"ChangeEventHeader": header, "a": token(f"of {IDS[0]}"), "b": 1}}
+    assert orjson.loads(quarantined(data, None))["payload"] == {
+        "ChangeEventHeader": header,
+        "a": None,
+        "b": None,
+    }
+
+
+def test_an_event_is_as_many_changes_as_it_landed_with_and_all_that_went_are_counted() -> None:
+    odd = person(1)
+    odd["payload"]["ChangeEventHeader"]["recordIds"] = [{"Id": IDS[0]}, {"Id": IDS[2]}]
+    raw = raw_of(odd, person(2), person(3, record_ids=IDS[:1] * 2))
+    found = erase_events(raw, CATALOGUE.objects, [IDS[0]], opens)
+    assert found.raw["changes"].to_pylist() == raw["changes"].to_pylist() == [2, 1, 2]
+    assert (found.changes, found.rewritten) == (4, 4)
+
+
 def test_a_token_that_cannot_be_opened_names_nobody() -> None:
     data = {"payload": token("x")[:-4] + "AAAA"}
     assert quarantined(data, None) == text(data)
