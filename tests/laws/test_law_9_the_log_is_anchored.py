@@ -64,8 +64,11 @@ def test_an_untouched_log_is_whole(ten: AuditLog, anchors: Anchors) -> None:
     assert (verdict.problems, verdict.acts, verdict.anchors, verdict.anchored_to) == ((), 10, 3, 10)
 
 
-def test_nothing_new_is_not_anchored_again(ten: AuditLog, anchors: Anchors) -> None:
+def test_nothing_new_is_not_anchored_again_and_nothing_is_missing(
+    ten: AuditLog, anchors: Anchors, caplog: pytest.LogCaptureFixture
+) -> None:
     assert anchors.write(ten) == 0
+    assert "rows are missing" not in caplog.text
 
 
 def test_acts_cut_off_the_end_are_named(ten: AuditLog, anchors: Anchors, database: str) -> None:
