@@ -80,7 +80,7 @@ def table_of_facts(facts: Facts, digests: Sequence[Sequence[int]] | None = None)
 def facts_of_table(table: pa.Table) -> Facts:
     """The way back; the org's records are complete."""
     facts = np.empty(len(table), FACTS)
-    facts["id"] = np.array(table["id"].to_pylist(), "S18") if len(table) else []
+    facts["id"] = np.array(table["id"].to_pylist(), "S18")
     for name in ("lmd", "stamp", "deleted", "digest"):
         facts[name] = table[name].to_numpy()
     facts["complete"] = True

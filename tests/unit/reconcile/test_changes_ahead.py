@@ -75,3 +75,11 @@ def test_changes_and_their_isolated_fields_are_counted_by_batch() -> None:
     some = [logged(), logged(isolated_fields="a"), logged("other", isolated_fields="a,b")]
     assert moved_counts(some) == {"lane/7": (2, 1), "other": (1, 2)}
     assert moved_counts([]) == {}
+
+
+def test_changes_and_isolated_fields_of_a_batch_add_up() -> None:
+    logged = [
+        {"batch": name, "isolated_fields": fields}
+        for name, fields in (("b", "a,c"), ("b", None), ("b", "a"), ("d", ""))
+    ]
+    assert moved_counts(logged) == {"b": (3, 3), "d": (1, 0)}
