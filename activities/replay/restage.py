@@ -1,6 +1,7 @@
 """A landed batch as the shares that the present code makes of it."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -87,15 +88,18 @@ class Restager:
         """
         if manifest.form is Form.ROWS:
             (name,) = manifest.landed
-            return stage_batch(self.reprotector.page(raw, name), manifest, self.catalogue)
+            return self._judged(self.reprotector.page(raw, name), manifest)
         raw = self.reprotector.opened(raw)
-        staged = stage_batch(raw, manifest, self.catalogue)
+        staged = self._judged(raw, manifest)
         refused = {event for share in staged.values() for event in share.refused["event"].to_pylist()}
         doubtful = {name for name, share in staged.items() if self._lacks_protected(name, share)}
         if not refused and not doubtful:
             return staged
         closed = self.reprotector.closed(raw, refused, doubtful)
-        return staged if closed is raw else stage_batch(closed, manifest, self.catalogue)
+        return staged if closed is raw else self._judged(closed, manifest)
+
+    def _judged(self, raw: pa.Table, manifest: Manifest) -> dict[str, ObjectSlice]:
+        return stage_batch(raw, manifest, self.catalogue, judged_at=datetime.now(UTC))
 
     def _lacks_protected(self, name: str, share: ObjectSlice) -> bool:
         """True when a value of a protected field did not fit: it may have landed in plaintext,

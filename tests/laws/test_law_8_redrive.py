@@ -15,10 +15,15 @@ from schemas.quality import Rule
 from schemas.replay import QuarantineChoice, ReplaySelection
 from tests.laws.test_law_4_applied_whole import FailingWarehouse, PowerCut, as_warehouse, cut_power
 from tests.support.builders.batches import Road
-from tests.support.builders.bus import event, stamps
+from tests.support.builders.bus import BASE_MS, event, stamps
 from tests.support.builders.catalogues import lenient, strict
 from tests.support.engines.replaying import ORG, Replays, checksum
-from transforms.ingest.decode_events import MISSING_REQUIRED, UNKNOWN_FIELD, UNKNOWN_OBJECT
+from transforms.ingest.decode_events import (
+    AHEAD_OF_CLOCK,
+    MISSING_REQUIRED,
+    UNKNOWN_FIELD,
+    UNKNOWN_OBJECT,
+)
 
 pytestmark = pytest.mark.service
 
@@ -80,6 +85,17 @@ def isolated(dsn: str) -> dict[tuple[str, str], int]:
 def reasons(dsn: str) -> list[tuple[str, str | None]]:
     with psycopg.connect(dsn) as connection:
         return connection.execute(b"SELECT reason, record_id FROM ops.quarantine ORDER BY 1, 2").fetchall()
+
+
+async def test_what_a_clock_that_was_behind_took_for_a_time_to_come_is_applied_by_a_redrive(
+    road: Road, database: str
+):
+    await road.send([event(1, record_ids=[CASES[0]])], received_ms=BASE_MS - 3_600_000)
+    assert reasons(database) == [(AHEAD_OF_CLOCK, CASES[0])]
+    counts = await Replays(road, database, strict()).run(selection=ANY)
+    assert (counts.applied, counts.quarantined, counts.released) == (1, 0, 1)
+    assert ledger(database) == {("origin", "Case"): (1, 1, 0, 0)}
+    assert reasons(database) == []
 
 
 async def test_changes_that_fit_after_a_catalogue_change_are_applied_and_accounted_for(

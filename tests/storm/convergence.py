@@ -11,27 +11,15 @@ from schemas.catalogue import ObjectSpec
 from schemas.quality import Rule
 from tests.storm.world import World
 from transforms.drift.compare_schema import with_fields
-from transforms.ingest.decode_events import AHEAD_OF_CLOCK
-
-
-def ahead_of_clock(world: World) -> frozenset[str]:
-    """Records with a change in quarantine that lay far ahead of the clock that received it.
-
-    It is put there on purpose (docs/decisions/0028-ahead-of-the-clock.md), and somebody has to look
-    at it. A process whose clock is more than five minutes behind receives only such changes.
-    """
-    query = f"SELECT record_id FROM ops.quarantine WHERE reason = '{AHEAD_OF_CLOCK}'"
-    return frozenset(record_id for (record_id,) in world.parts.database.rows(query))
 
 
 def not_converged(world: World) -> Iterator[str]:
-    """Every record of the org is in the warehouse as it is, and no other. Records with a change
-    ahead of the clock are left out: nobody has looked at it yet. Erased ones are, too: their values
-    are in the org alone. A field that the org has no more
-    keeps what the warehouse has, so there is nothing to be equal to.
+    """Every record of the org is in the warehouse as it is, and no other. Erased ones are left out:
+    their values are in the org alone. A field that the org has no more keeps what the warehouse
+    has, so there is nothing to be equal to.
     """
     compared = Comparison()
-    full, left_out = set(world.parts.database.full_tables()), ahead_of_clock(world) | world.erased
+    full, left_out = set(world.parts.database.full_tables()), world.erased
     decided = world.decided
     guard = world.guard(decided)
     with world.parts.database.reading() as connection:

@@ -16,6 +16,7 @@ from clients.temporal.writeback_queues import WritebackQueues
 from schemas.ingest.messages import LaneInput
 from schemas.planner import Way
 from tests.storm.acts.person import Persons
+from tests.storm.acts.redrive import redrive_ahead
 from tests.storm.acts.rotation import rotate
 from tests.storm.death import DiedError
 from tests.storm.fate import Fate, Strike, Weather
@@ -161,7 +162,7 @@ class _Schedule:
                 return self._failure
             is_late = self.loop.time() > deadline
             is_at_rest = is_settled(self.world) and all(each.done() for each in self._checks)
-            if is_at_rest and self._persons.change_again():
+            if is_at_rest and (self._persons.change_again() or await redrive_ahead(self.world)):
                 continue
             if is_at_rest or is_late:
                 found = broken_laws(self.world)

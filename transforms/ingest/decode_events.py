@@ -94,9 +94,21 @@ class DecodedObject:
 
 
 def decode_events(
-    events: Iterable[RawEvent], catalogue: Catalogue, *, loads: Callable[[bytes], Any] = orjson.loads
+    events: Iterable[RawEvent],
+    catalogue: Catalogue,
+    *,
+    loads: Callable[[bytes], Any] = orjson.loads,
+    judged_ms: int = 0,
 ) -> dict[str, DecodedObject]:
-    """Every event of a batch, by the object's name as received. `loads` reads an event's JSON."""
+    """Every event of a batch, by the object's name as received.
+
+    Args:
+        events: As they were landed.
+        catalogue: Of the objects.
+        loads: Reads an event's JSON.
+        judged_ms: When they are judged, in epoch milliseconds, if later than their receipt: what
+            was ahead of a clock that was behind may be in the past by now. 0 = at their receipt.
+    """
     prefixes = {name: spec.key_prefix for name, spec in catalogue.objects.items()}
     plans = {name: PayloadReader(spec, prefixes) for name, spec in catalogue.objects.items()}
     decoded: dict[str, DecodedObject] = {}
@@ -106,7 +118,8 @@ def decode_events(
         share = decoded.setdefault(event.object, DecodedObject())
         share.landed += event.changes
         try:
-            share.rows.extend(_changes(event, loads(event.event), plans, share.erased))
+            latest_ms = max(event.received_ms, judged_ms) + _AHEAD_MS
+            share.rows.extend(_changes(event, loads(event.event), plans, share.erased, latest_ms))
         except EventRefusedError as refused:
             for ordinal, record_id in enumerate(refused.record_ids or (None,) * event.changes, place):
                 share.refusals.append(_refusal(event, refused, record_id, ordinal))
@@ -132,7 +145,11 @@ def _refusal(
 
 
 def _changes(
-    event: RawEvent, data: dict[str, Any], plans: dict[str, "PayloadReader"], erased: set[str]
+    event: RawEvent,
+    data: dict[str, Any],
+    plans: dict[str, "PayloadReader"],
+    erased: set[str],
+    latest_ms: int,
 ) -> Iterator[tuple[Any, ...]]:
     if BROKEN in data:
         raise EventRefusedError(
@@ -144,7 +161,7 @@ def _changes(
     if plan is None:
         detail = f"{header.object} is not in the catalogue; add it, or take it out of the channel"
         raise EventRefusedError(UNKNOWN_OBJECT, detail, header.record_ids)
-    if header.changed_ms > event.received_ms + _AHEAD_MS:
+    if header.changed_ms > latest_ms:
         raise EventRefusedError(AHEAD_OF_CLOCK, _ahead_detail(header.changed_ms), header.record_ids)
     if header.change_type is None:
         detail = f"{header.raw_type} carries no values; the records must be read again"

@@ -45,10 +45,14 @@ class ObjectSlice(NamedTuple):
     """Refused changes in the columns of `REFUSED_SCHEMA`."""
 
 
-def stage_objects(raw: pa.Table, catalogue: Catalogue, *, batch: str) -> dict[str, ObjectSlice]:
-    """The shares of a raw file (columns of `RAW_SCHEMA`) by the object's name as received."""
+def stage_objects(
+    raw: pa.Table, catalogue: Catalogue, *, batch: str, judged_ms: int = 0
+) -> dict[str, ObjectSlice]:
+    """The shares of a raw file (columns of `RAW_SCHEMA`) by the object's name as received;
+    `judged_ms` as of `decode_events`.
+    """
     staged = {}
-    for name, decoded in decode_events(_events(raw), catalogue).items():
+    for name, decoded in decode_events(_events(raw), catalogue, judged_ms=judged_ms).items():
         spec = catalogue.objects.get(name)
         changes = None
         if spec is not None:

@@ -58,6 +58,13 @@ class PageFacts(NamedTuple):
     """As of `Manifest`."""
     is_partial: bool = False
     """As of `Manifest`."""
+    judged_at: datetime | None = None
+    """As of `stage_batch`."""
+
+    @property
+    def now(self) -> datetime:
+        """The time that no row may lie ahead of."""
+        return self.received_at if self.judged_at is None else max(self.received_at, self.judged_at)
 
     @property
     def earliest_ms(self) -> int:
@@ -91,7 +98,7 @@ def _has_place(page: pa.Table, facts: PageFacts) -> np.ndarray:
     """
     stamps, _ = cast_column(page[MODSTAMP], lambda column: column.cast(MILLISECONDS))
     # The place is the end of the second, so a row within its last second is asked one by one.
-    latest = facts.received_at + CLOCK_ALLOWANCE - timedelta(seconds=1)
+    latest = facts.now + CLOCK_ALLOWANCE - timedelta(seconds=1)
     is_late_enough = pc.greater_equal(stamps, pa.scalar(_EPOCH, MILLISECONDS))
     is_past = pc.less(stamps, pa.scalar(latest, MILLISECONDS))
     is_named = flags_of(pc.match_substring_regex(page[ID], r"^[0-9A-Za-z]{1,18}$"))
@@ -190,7 +197,8 @@ def _orders(place_ms: np.ndarray, reading: int, sequence: int) -> pa.Array:
 
 def _decoded(odd: pa.Table, spec: ObjectSpec, catalogue: Catalogue, facts: PageFacts) -> DecodedObject:
     """The rows that do not fit, one by one."""
-    decoded = decode_events(_events(odd, spec, facts), catalogue, loads=exact_json.loads)
+    events, judged_ms = _events(odd, spec, facts), epoch_ms(facts.now)
+    decoded = decode_events(events, catalogue, loads=exact_json.loads, judged_ms=judged_ms)
     return decoded.get(spec.name, DecodedObject())
 
 

@@ -47,11 +47,11 @@ class Road:
     def applier(self, warehouse: Warehouse) -> Applier:
         return Applier(warehouse, self.store, self.catalogue, self.protector())
 
-    def land(self, events: Sequence[dict[str, Any]]) -> Manifest:
-        """Land the events (their `data`) as the lane's next batch."""
+    def land(self, events: Sequence[dict[str, Any]], *, received_ms: int | None = None) -> Manifest:
+        """Land the events (their `data`) as the lane's next batch. `received_ms` None: a while ago."""
         buffer = LandingBuffer(self.protector(), BatchLimits())
-        # As if they had arrived a while ago: a last event that is fresh might still get company.
-        received_ms = time.time_ns() // 1_000_000 - 5_000
+        # A last event that is fresh might still get company.
+        received_ms = received_ms or time.time_ns() // 1_000_000 - 5_000
         last = 0
         for data in events:
             last = int((data.get("event") or {}).get("replayId", last))
@@ -66,9 +66,11 @@ class Road:
         staged = await ActivityEnvironment().run(self.batches.stage_batch, StageInput(manifest=manifest))
         return {share.object: ApplyInput(manifest=manifest, staged=share) for share in staged.objects}
 
-    async def send(self, events: Sequence[dict[str, Any]]) -> dict[str, ApplyResult]:
+    async def send(
+        self, events: Sequence[dict[str, Any]], *, received_ms: int | None = None
+    ) -> dict[str, ApplyResult]:
         """All of it; the results by object."""
-        items = await self.stage(self.land(events))
+        items = await self.stage(self.land(events, received_ms=received_ms))
         return {name: self.applier(self.warehouse).apply([item])[0] for name, item in items.items()}
 
 

@@ -229,6 +229,15 @@ def test_a_row_stands_at_the_end_of_the_second_of_the_last_change_that_it_has_se
 
 
 @pytest.mark.parametrize("count", ["7", "many"])
+def test_a_row_ahead_of_the_clock_at_its_receipt_may_be_in_the_past_when_it_is_judged_again(
+    count: str,
+) -> None:
+    row, behind = {"Name": "n", "Count__c": count}, SETTLED - timedelta(hours=1)
+    (change,) = staged(row, received_at=behind, judged_at=SETTLED)
+    assert (change["changed_at"], change["received_at"]) == (SETTLED + timedelta(seconds=0.999), behind)
+
+
+@pytest.mark.parametrize("count", ["7", "many"])
 def test_the_first_second_of_1970_is_a_place_and_the_one_before_is_none(count: str) -> None:
     row = {"Name": "n", "Count__c": count, "SystemModstamp": "1970-01-01T00:00:00.000Z"}
     (change,) = staged(row, settled_before=datetime(1970, 1, 1, tzinfo=UTC))
