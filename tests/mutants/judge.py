@@ -256,7 +256,7 @@ class Judge:
 
 
 def _take_fewer_examples(item: pytest.Item) -> None:
-    """What a test says itself of its examples goes before the profile; the bounds of time would
+    """The settings of a test itself go before the profile; the bounds of time would
     leave it out.
     """
     import hypothesis

@@ -50,8 +50,8 @@ Facts = NDArray[Any]
 
 _LONG = frozenset({FieldType.TEXTAREA})
 _BETWEEN, _ESCAPE = b"\x1f", b"\x1e"
-"""What stands between two values of a row, and before a character that stands for one of both in a
-text.
+"""The separator of two values of a row, and the mark before a character that stands for one of both
+in a text.
 """
 
 

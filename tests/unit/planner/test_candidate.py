@@ -1,4 +1,4 @@
-"""A candidate polls what is not streamed at the least cost, and says what it lacks."""
+"""A candidate polls what is not streamed at the lowest cost, and says what it lacks."""
 
 from collections.abc import Mapping
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What a way of following costs, and the longest interval that keeps a freshness."""
+"""The cost of a way of following, and the longest interval that keeps a freshness."""
 
 from collections.abc import Callable
 
