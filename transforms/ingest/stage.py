@@ -16,8 +16,8 @@ def stage_batch(
 ) -> dict[str, ObjectSlice]:
     """The shares of a batch's raw file by the object's name as received.
 
-    `judged_at`: when it is staged once more; a change that was ahead of the clock may be in the past
-    by then. None = it is judged by its receipt, so that every attempt says the same.
+    `judged_at`: when it is staged once more; a change that was ahead of the clock may be in the
+    past by then. None = it is judged by its receipt, so that every attempt says the same.
     """
     if manifest.form is Form.EVENTS:
         judged_ms = 0 if judged_at is None else epoch_ms(judged_at)

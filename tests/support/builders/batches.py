@@ -48,7 +48,9 @@ class Road:
         return Applier(warehouse, self.store, self.catalogue, self.protector())
 
     def land(self, events: Sequence[dict[str, Any]], *, received_ms: int | None = None) -> Manifest:
-        """Land the events (their `data`) as the lane's next batch. `received_ms` None: a while ago."""
+        """Land the events (their `data`) as the lane's next batch. `received_ms` None: a while
+        ago.
+        """
         buffer = LandingBuffer(self.protector(), BatchLimits())
         # A last event that is fresh might still get company.
         received_ms = received_ms or time.time_ns() // 1_000_000 - 5_000

@@ -42,9 +42,11 @@ class CopiedRoad(Road):
         steps = owner(apply.activities(self.clients()), BatchActivities)
         return await ActivityEnvironment().run(steps.apply_batch, item)
 
-    async def send(self, events: Sequence[dict[str, Any]]) -> dict[str, ApplyResult]:
+    async def send(
+        self, events: Sequence[dict[str, Any]], *, received_ms: int | None = None
+    ) -> dict[str, ApplyResult]:
         """Land, stage and apply events as one batch; the results by object."""
-        items = await self.stage(self.land(events))
+        items = await self.stage(self.land(events, received_ms=received_ms))
         return {name: await self.apply(item) for name, item in items.items()}
 
     async def both(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
