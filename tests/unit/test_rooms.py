@@ -47,7 +47,7 @@ CAPABILITIES: dict[str, dict[str, set[str]]] = {
         "pii": {"deep_json"},
         "planner": {"governor"},
         "proof": set(),
-        "quality": {"convert_values", "misfits"},
+        "quality": {"misfits"},
         "reconcile": {"apply", "convert_values", "erasure", "ingest", "misfits", "pii", "quality"},
         "repair": {"ingest", "pii", "quality"},
         "replay": {"convert_values", "erasure", "exact_json", "ingest", "pii"},

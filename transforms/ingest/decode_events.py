@@ -20,7 +20,7 @@ from schemas.ingest.raw import ERASED_MARK
 from schemas.quality import Rule
 from schemas.salesforce.limits import CLOCK_ALLOWANCE
 from transforms import exact_json
-from transforms.ingest.change_header import BAD_HEADER, EventRefusedError, read_header
+from transforms.ingest.change_header import BAD_HEADER, ChangeHeader, EventRefusedError, read_header
 from transforms.ingest.read_payload import PayloadReader
 from transforms.misfits import MisfitError
 from transforms.pii import HEADER
@@ -157,6 +157,35 @@ def _changes(
         )
     payload = data.get("payload") or {}
     header = read_header(payload.get(HEADER))
+    plan, change_type = _plan_of(header, plans, latest_ms)
+    is_erased = payload[HEADER].get(ERASED_MARK) is True
+    if is_erased:
+        erased.update(header.record_ids)
+    try:
+        values, changed, diffs, found = plan.read(payload, change_type, is_erased=is_erased)
+        if change_type == SNAPSHOT and any(each.rule is Rule.DIGITS_LOST for each in found):
+            # What a query gave is kept with every digit.
+            exact = exact_json.loads(event.event)["payload"]
+            values, changed, diffs, found = plan.read(exact, change_type, is_erased=is_erased)
+    except MisfitError as misfit:
+        reason = MISSING_REQUIRED if misfit.rule is Rule.REQUIRED else misfit.rule.value
+        raise EventRefusedError(reason, str(misfit), header.record_ids) from misfit
+    isolated, told = (
+        (findings.isolated_columns(found), findings.written(tuple(found))) if found else (None, None)
+    )
+    facts = (header.order, change_type, header.changed_ms, changed, diffs, isolated)
+    origin = (header.commit_user, header.change_origin, header.transaction_key)
+    rest = (*origin, event.received_ms, None, told, *values)
+    for record_id in header.record_ids:
+        yield (record_id, *facts, *rest)
+
+
+def _plan_of(
+    header: ChangeHeader, plans: dict[str, "PayloadReader"], latest_ms: int
+) -> tuple["PayloadReader", str]:
+    """How to read the object's payloads, and the type of the change. Raises `EventRefusedError` for a
+    change that cannot be applied, whatever it carries.
+    """
     plan = plans.get(header.object)
     if plan is None:
         detail = f"{header.object} is not in the catalogue; add it, or take it out of the channel"
@@ -166,26 +195,7 @@ def _changes(
     if header.change_type is None:
         detail = f"{header.raw_type} carries no values; the records must be read again"
         raise EventRefusedError(NEEDS_REREAD, detail, header.record_ids)
-    is_erased = payload[HEADER].get(ERASED_MARK) is True
-    if is_erased:
-        erased.update(header.record_ids)
-    try:
-        values, changed, diffs, found = plan.read(payload, header.change_type, is_erased=is_erased)
-        if header.change_type == SNAPSHOT and any(each.rule is Rule.DIGITS_LOST for each in found):
-            # What a query gave is kept with every digit.
-            exact = exact_json.loads(event.event)["payload"]
-            values, changed, diffs, found = plan.read(exact, header.change_type, is_erased=is_erased)
-    except MisfitError as misfit:
-        reason = MISSING_REQUIRED if misfit.rule is Rule.REQUIRED else misfit.rule.value
-        raise EventRefusedError(reason, str(misfit), header.record_ids) from misfit
-    isolated, told = (
-        (findings.isolated_columns(found), findings.written(tuple(found))) if found else (None, None)
-    )
-    facts = (header.order, header.change_type, header.changed_ms, changed, diffs, isolated)
-    origin = (header.commit_user, header.change_origin, header.transaction_key)
-    rest = (*origin, event.received_ms, None, told, *values)
-    for record_id in header.record_ids:
-        yield (record_id, *facts, *rest)
+    return plan, header.change_type
 
 
 def _ahead_detail(changed_ms: int) -> str:
