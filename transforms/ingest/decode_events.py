@@ -183,8 +183,8 @@ def _changes(
 def _plan_of(
     header: ChangeHeader, plans: dict[str, "PayloadReader"], latest_ms: int
 ) -> tuple["PayloadReader", str]:
-    """How to read the object's payloads, and the type of the change. Raises `EventRefusedError` for a
-    change that cannot be applied, whatever it carries.
+    """How to read the object's payloads, and the type of the change. Raises `EventRefusedError` for
+    a change that cannot be applied, whatever it carries.
     """
     plan = plans.get(header.object)
     if plan is None:
