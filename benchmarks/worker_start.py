@@ -1,5 +1,5 @@
-"""How long a worker of each role takes from its start until it is ready (`/readyz`), beside a running
-engine.
+"""How long a worker of each role takes from its start until it is ready (`/readyz`), beside an
+engine that runs.
 
     python -m benchmarks.worker_start [--times 2]
 """
