@@ -162,7 +162,7 @@ class _Schedule:
                 return self._failure
             is_late = self.loop.time() > deadline
             is_at_rest = is_settled(self.world) and all(each.done() for each in self._checks)
-            if is_at_rest and (self._persons.change_again() or await redrive_ahead(self.world)):
+            if await redrive_ahead(self.world) or (is_at_rest and self._persons.change_again()):
                 continue
             if is_at_rest or is_late:
                 found = broken_laws(self.world)
