@@ -32,6 +32,7 @@ import httpx
 import psycopg
 
 from benchmarks.backfills import (
+    LANE,
     SHARES,
     backfill_all,
     disk_bytes,
@@ -54,8 +55,6 @@ from schemas.catalogue import load_catalogue
 from workers.clients import connect_temporal, open_clients
 from workers.settings import load_settings
 
-LANE = "changes"
-"""The lane of the stream."""
 _BEFORE_SECONDS = 3.0
 """Of the surge, before the first backfill."""
 _REST_SECONDS = 900.0

@@ -28,6 +28,8 @@ SHARES = {
     "Opportunity": 0.05,
 }
 """How records are spread over the objects."""
+LANE = "changes"
+"""The lane of the stream."""
 _FILL_SECONDS = 7_200
 
 

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import psycopg
 
-from benchmarks.backfills import SHARES, backfill_all, fill, spread
+from benchmarks.backfills import LANE, SHARES, backfill_all, fill, spread
 from cli.local import measurements
 from cli.local.surge import Surge, run_surge, wait_for_followers
 from cli.local.up import Running, running_all
@@ -35,8 +35,6 @@ from workers.clients import connect_temporal
 from workers.settings import load_settings
 
 DEFAULT_RATES = (120_000, 150_000, 180_000, 210_000, 240_000)
-LANE = "changes"
-"""The lane of the stream."""
 MOST_GROWTH = 0.02
 """The backlog may grow by this share of the rate over the surge's second half; more is a growing
 lag.

@@ -34,7 +34,7 @@ class LanePulse(Message):
     channel: str = ""
     """The channel, or the object that is polled."""
     silence: timedelta
-    """After it without a sign of life the follower counts as cut off."""
+    """Time without a sign of life after which the follower counts as cut off."""
     heard_at: AwareDatetime | None = None
     """The org's last sign of life, keep-alives and empty polls included."""
     received_at: AwareDatetime | None = None

@@ -11,6 +11,7 @@ import httpx
 import psycopg
 from temporalio.client import Client
 
+from benchmarks.backfills import LANE
 from benchmarks.proofs import broken_history, missing_events
 from benchmarks.writeback.proof import one_effect
 from benchmarks.writeback.senders import log_in
@@ -26,8 +27,6 @@ from schemas.reconcile import Depth, ReconcileInput, ReconcileState
 from workers.clients import open_clients
 from workers.settings import Settings, load_settings
 
-LANE = "changes"
-"""The lane of the stream."""
 _SETTLE = timedelta(minutes=2)
 """How far behind the stream may be before a difference counts."""
 

@@ -109,8 +109,13 @@ def unknown_outcomes(connection: sa.Connection) -> list[UnknownOutcomes]:
 
 
 def latencies(connection: sa.Connection, within: timedelta = RECENT, newest: int = NEWEST) -> list[Latency]:
-    """Of what was done within a time, by object: counts of all, seconds of the `newest` by
-    acceptance.
+    """Latency of the writebacks done within a time, by object.
+
+    Args:
+        connection: To the operational store.
+        within: Before now.
+        newest: Percentiles are of so many writebacks of an object, the last accepted ones. Counts
+            are of all.
     """
     table, since = WRITEBACK.c, datetime.now(UTC) - within
     is_recent = (table.state == WritebackState.DONE, table.done_at > since)
@@ -132,13 +137,8 @@ def latencies(connection: sa.Connection, within: timedelta = RECENT, newest: int
         .limit(newest)
         .lateral()
     )
-    spreads = [
-        measure
-        for name in ("sent", "done", "echo")
-        for measure in _spread(
-            name, chosen.c["echoed_at" if name == "echo" else f"{name}_at"], chosen.c.since
-        )
-    ]
+    ends = {"sent": chosen.c.sent_at, "done": chosen.c.done_at, "echo": chosen.c.echoed_at}
+    spreads = [each for name, until in ends.items() for each in _spread(name, until, chosen.c.since)]
     query = (
         sa.select(*counts.c, *spreads)
         .select_from(counts.join(chosen, sa.true()))

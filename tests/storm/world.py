@@ -13,8 +13,9 @@ from typing import Any
 from unittest.mock import patch
 
 from temporalio import activity
-from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from activities.repair import retention_gap
@@ -31,6 +32,7 @@ from schemas.catalogue import Catalogue, default_catalogue
 from schemas.drift import DriftInput
 from schemas.ids import drift_workflow_id, manifest_key
 from schemas.ingest.messages import FollowInput
+from schemas.message import Message
 from tests.storm.acts.rotation import KmsClient, keep_first_key
 from tests.storm.acts.schema import Administrator
 from tests.storm.death import DiedError
@@ -126,13 +128,30 @@ class World:
     async def check_schema(self) -> None:
         """Start a check of the org's schema, as its schedule does; one that runs is enough."""
         org = self.org.org_id
+        again = WorkflowIDReusePolicy.ALLOW_DUPLICATE
+        await self.ask(
+            names.DRIFT_WORKFLOW, DriftInput(org=org, redrive=True), drift_workflow_id(org), again=again
+        )
+
+    async def ask(
+        self,
+        kind: str,
+        request: Message,
+        workflow_id: str,
+        *,
+        again: WorkflowIDReusePolicy = WorkflowIDReusePolicy.REJECT_DUPLICATE,
+    ) -> None:
+        """Start a workflow as a person does: until the server has heard it. One that runs is
+        enough; `again`: whether one that has ended is enough, too.
+        """
         while True:
-            with suppress(RPCError):
+            with suppress(RPCError, WorkflowAlreadyStartedError):
                 await self.client.start_workflow(
-                    names.DRIFT_WORKFLOW,
-                    DriftInput(org=org, redrive=True),
-                    id=drift_workflow_id(org),
+                    kind,
+                    request,
+                    id=workflow_id,
                     task_queue=names.WORKFLOW_QUEUE,
+                    id_reuse_policy=again,
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 )
                 return

@@ -1,13 +1,7 @@
 """Persons who are erased in the middle of a storm, and the search for what is left of them."""
 
-import asyncio
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import TYPE_CHECKING
-
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError
 
 from schemas import names
 from schemas.ids import chain_prefix
@@ -63,18 +57,7 @@ class Persons:
     async def _ask(self, record_id: str) -> None:
         org = self._world.org.org_id
         asked = ErasureInput(org=org, key=f"e-{record_id}", records=(record_id,), by="storm", reason="asked")
-        while True:
-            with suppress(RPCError, WorkflowAlreadyStartedError):
-                await self._world.client.start_workflow(
-                    names.ERASURE_WORKFLOW,
-                    asked,
-                    id=erasure_workflow_id(org, asked.key),
-                    task_queue=names.WORKFLOW_QUEUE,
-                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                )
-                return
-            await asyncio.sleep(1)
+        await self._world.ask(names.ERASURE_WORKFLOW, asked, erasure_workflow_id(org, asked.key))
 
     def _kept(self) -> Iterator[tuple[str, bytes]]:
         """Objects and tables. A raw file of no batch stays for an hour, so it is left out: somebody

@@ -22,10 +22,6 @@ async def redrive_ahead(world: World) -> bool:
         return False
     key = keys[len(begun)]
     selection = ReplaySelection(org=org, quarantine=QuarantineChoice(reason=AHEAD_OF_CLOCK))
-    await world.client.start_workflow(
-        names.REPLAY_WORKFLOW,
-        ReplayInput(selection=selection, key=key, by="storm", reason="a clock was behind"),
-        id=replay_workflow_id(org, key),
-        task_queue=names.WORKFLOW_QUEUE,
-    )
+    request = ReplayInput(selection=selection, key=key, by="storm", reason="a clock was behind")
+    await world.ask(names.REPLAY_WORKFLOW, request, replay_workflow_id(org, key))
     return True

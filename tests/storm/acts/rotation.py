@@ -1,16 +1,11 @@
 """A rotation of the org's data key in the middle of a storm, and KMS, which wraps the keys."""
 
-import asyncio
 import base64
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError
 
 from schemas import names
 from schemas.security.ids import data_key_key, rotate_keys_workflow_id
@@ -51,18 +46,7 @@ async def rotate(world: "World", number: int) -> None:
     """Ask for a new key, as `tidegate keys rotate` does."""
     org = world.org.org_id
     asked = RotateInput(org=org, name=f"r-{number}", by="storm", reason="asked")
-    while True:
-        with suppress(RPCError, WorkflowAlreadyStartedError):
-            await world.client.start_workflow(
-                names.ROTATE_KEYS_WORKFLOW,
-                asked,
-                id=rotate_keys_workflow_id(org, asked.name),
-                task_queue=names.WORKFLOW_QUEUE,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            )
-            return
-        await asyncio.sleep(1)
+    await world.ask(names.ROTATE_KEYS_WORKFLOW, asked, rotate_keys_workflow_id(org, asked.name))
 
 
 def mixed_keys(world: "World") -> Iterator[str]:

@@ -58,7 +58,7 @@ case
 {% macro parent_key(alias, dimension, parent_id) -%}
 case
         when {{ parent_id }} is null then {{ none_key() }}
-        else coalesce({{ alias }}.{{ dimension }}_key, {{ unknown_key() }})
+        else {{ found_key(alias, dimension) }}
     end
 {%- endmacro %}
 
