@@ -42,11 +42,12 @@ class Leases:
         self,
         governor: Governor,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
         patience: timedelta = PATIENCE,
     ) -> None:
+        """`clock`: monotonic seconds; None = the machine's."""
         self._governor = governor
-        self._clock = clock
+        self._clock = clock or time.monotonic
         self._patience = patience.total_seconds()
         self._process = uuid.uuid4().hex
         self._accounts: dict[LeaseKey, LeaseAccount] = {}

@@ -35,8 +35,9 @@ class RefusedLogin:
 class LoginBackoff:
     """The attempts so far. Times are monotonic."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+        """`clock`: monotonic seconds; None = the machine's."""
+        self._clock = clock or time.monotonic
         self._failed = 0
         self._refused = 0
         self._refused_since: datetime | None = None

@@ -2,6 +2,7 @@
 and the faults that a network adds.
 """
 
+import hashlib
 import io
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
@@ -44,6 +45,10 @@ class Objects:
     def keys(self, prefix: str) -> list[str]:
         """Keys under a prefix, past every fault."""
         return sorted(key for key in self.kept if key.startswith(prefix))
+
+    def digests(self) -> list[str]:
+        """Each key with the digest of its bytes, in the order of the keys."""
+        return [f"{key} {hashlib.sha256(kept.body).hexdigest()}" for key, kept in sorted(self.kept.items())]
 
 
 class S3Client:

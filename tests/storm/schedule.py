@@ -87,6 +87,7 @@ def _run(parts: Parts, plan: Plan, fate: Fate) -> Outcome:
                 except EndOfTimeError as error:
                     broken = (f"it ends: {error}",)
                 finally:
+                    fate.log += world.objects.digests()
                     schedule.end()
                 return Outcome(plan, tuple(fate.struck), broken, fate.digest(), tuple(fate.log), loop.time())
         finally:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.storm.fate import Strike
 from tests.storm.found import FOUND
-from tests.storm.plan import Act, Plan, draw_plan
+from tests.storm.plan import Act, Plan
 from tests.storm.planted import PLANTED
 from tests.storm.runner import bug, first_broken, run_seeds
 from tests.storm.schedule import run_schedule
@@ -29,10 +29,11 @@ def test_every_law_holds_in_a_storm_that_once_broke_one(storm: Parts, plan: Plan
     assert run_schedule(storm, plan, STORM, frozenset()).broken == ()
 
 
-def test_the_same_seed_is_the_same_storm(storm: Parts) -> None:
-    first, second = (run_schedule(storm, draw_plan(6), STORM) for _ in range(2))
-    assert first.struck
-    assert first.log == second.log
+def test_the_same_seed_is_the_same_storm_whatever_ran_before(storm: Parts) -> None:
+    """Down to the bytes of each object in S3."""
+    former, *_, again = run_seeds(storm, (6, 47, 19, 4, 6))
+    assert former.struck
+    assert former.log == again.log
 
 
 def test_a_bug_is_found_and_shrunk_to_a_few_steps(storm: Parts) -> None:

@@ -50,8 +50,9 @@ class Cursors:
     offset.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+        """`clock`: monotonic seconds; None = the machine's."""
+        self._clock = clock or time.monotonic
         self._open: dict[str, Cursor] = {}
         self._kept_ids = 0
         self._lock = threading.Lock()

@@ -5,9 +5,9 @@ Sharing is what makes a surge affordable. Events are numbered when their Salesfo
 ends and become visible only after the SQLite transaction has committed.
 """
 
+import random
 import sqlite3
 from collections.abc import Sequence
-from random import Random
 from typing import Protocol
 
 from sandbox.org.channels.bus import Bus
@@ -22,7 +22,6 @@ from sandbox.org.faults.dials import Dials
 from schemas.salesforce.limits import EVENT_MAX_BYTES
 
 OVERFLOW_RECORD_ID = "000000000000000AAA"
-_keys = Random()  # noqa: S311 -- a transaction key tells transactions apart; it keeps no secret
 _MOST_FIELDS = 500
 """No operation counts for more changes than an object has fields; fewer operations than that need
 no counting.
@@ -171,5 +170,5 @@ class Batch:
 
 
 def _transaction_key() -> str:
-    key = f"{_keys.getrandbits(128):032x}"
+    key = f"{random.getrandbits(128):032x}"
     return f"{key[:8]}-{key[8:12]}-{key[12:16]}-{key[16:20]}-{key[20:]}"
