@@ -1,11 +1,10 @@
 """`python -m tests.storm --seeds N`: run schedules, say how many an hour, and shrink what fails."""
 
 import argparse
-import logging
 import sys
 
 from tests.storm.planted import PLANTED
-from tests.storm.runner import Tally, bug, first_broken, run_in_processes, run_seeds, timed
+from tests.storm.runner import Tally, bug, first_broken, quiet, run_in_processes, run_seeds, timed
 from tests.storm.schedule import Outcome
 from tests.storm.setting import storm_parts
 from tests.storm.shrink import MOST_RUNS, shrink
@@ -18,8 +17,7 @@ _SHOW_EVERY = 500
 def main() -> int:
     """Run what the arguments ask for; 1 when a law was broken, or a planted bug was not found."""
     asked = _parser().parse_args()
-    # A step that fails and is tried again is what a storm is for.
-    logging.basicConfig(level=logging.CRITICAL)
+    quiet()
     with storm_parts() as parts:
         if asked.planted is not None:
             names = [asked.planted] if asked.planted else sorted(PLANTED)

@@ -2,6 +2,7 @@
 
 import gc
 import hashlib
+import logging
 import multiprocessing
 import time
 from collections.abc import Iterable, Iterator
@@ -46,6 +47,11 @@ class Tally:
         self.digests[outcome.plan.seed] = outcome.digest
         if outcome.broken:
             self.broken.append(outcome)
+
+
+def quiet() -> None:
+    """Log nothing: a step that fails and is tried again is what a storm is for."""
+    logging.basicConfig(level=logging.CRITICAL)
 
 
 def bug(planted: str) -> AbstractContextManager[object]:
@@ -109,6 +115,7 @@ def run_in_processes(seeds: range, jobs: int) -> Iterator[Outcome]:
 
 
 def _stripe(seeds: range, found: "multiprocessing.Queue[Outcome | None]") -> None:
+    quiet()
     try:
         with storm_parts() as parts:
             for outcome in run_seeds(parts, seeds):
