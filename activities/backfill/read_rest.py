@@ -58,7 +58,7 @@ class RestRows:
         """The next pages, as many as a batch takes, one at least; how many rows are left, and when
         was asked.
         """
-        asked_at = self.org.now() or datetime.now(UTC)
+        asked_at = self.org.time()
         records, left = await self._page(position)
         while left and len(records) + QUERY_PAGE_MAX <= most:
             more, left = await self._page(_end_of(records))

@@ -177,7 +177,7 @@ class _Reader:
         if not self._pages:
             return
         page = pa.concat_tables(self._pages)
-        now = self._parent.org.now() or datetime.now(UTC)
+        now = self._parent.org.time()
         settled = settled_before(now, self._parent.visibility_delay)
         facts = RowFacts(self._spec.name, datetime.now(UTC), settled, self._request.reading, is_partial=True)
         end = position if position != self._start else f"{position}.{len(page)}"

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import datetime
 from random import SystemRandom
 
 from activities.writeback.collections import Outcomes
@@ -16,7 +17,13 @@ _RANDOM = SystemRandom()
 
 
 async def record(
-    batch: OpenBatch, outcomes: Outcomes, batches: WritebackBatches, *, calls: int, is_over: bool = False
+    batch: OpenBatch,
+    outcomes: Outcomes,
+    batches: WritebackBatches,
+    *,
+    now: datetime,
+    calls: int,
+    is_over: bool = False,
 ) -> SentBatch:
     """Record the outcomes. A batch of which every entry has one is closed.
 
@@ -25,13 +32,14 @@ async def record(
             was sent meanwhile.
         outcomes: Record -> outcome. An entry without one stays open.
         batches: The store.
+        now: The org's time.
         calls: API calls that the batch has cost since the last time.
         is_over: The org is done with every call of the batch; a look-up need not wait for it.
     """
     is_known = batch.records <= outcomes.keys()
     step = batches.close if is_known else batches.settle
     spaced = {name: _spaced(outcome) for name, outcome in outcomes.items()}
-    await asyncio.to_thread(step, batch.stored.batch, spaced, calls=calls, state=batch.stored.state)
+    await asyncio.to_thread(step, batch.stored.batch, spaced, calls=calls, state=batch.stored.state, now=now)
     return SentBatch(is_known=is_known, is_over=is_over)
 
 

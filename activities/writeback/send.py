@@ -12,7 +12,6 @@ nothing of a batch that it finds sent.
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from temporalio import activity
 
@@ -20,7 +19,7 @@ from activities.runtime.heartbeat import heartbeating
 from activities.writeback.begin import Packed, Paused, begin, pack
 from activities.writeback.bulk import IngestJobs
 from activities.writeback.change_log import ChangeLog
-from activities.writeback.collections import Collections, not_sent
+from activities.writeback.collections import Collections, Outcomes, not_sent
 from activities.writeback.config import WritebackConfig
 from activities.writeback.deliver import deliver
 from activities.writeback.open_batch import OpenBatch, open_batch
@@ -100,11 +99,11 @@ class WritebackSteps:
             return SentBatch(is_known=True)
         if batch.stored.state is BatchState.FORMED:
             nothing = dict.fromkeys(batch.records, not_sent("Nothing was sent."))
-            return await record(batch, nothing, self.batches, calls=0)
+            return await self._record(batch, nothing, CallCount())
         async with heartbeating():
             with counting_calls() as count:
                 outcomes = await self._resolver.resolve(batch, is_over=is_over)
-            return await record(batch, outcomes, self.batches, calls=count.calls, is_over=is_over)
+            return await self._record(batch, outcomes, count, is_over=is_over)
 
     @activity.defn(name=names.SET_WRITEBACK_PAUSE)
     async def set_writeback_pause(self, request: SetPauseInput) -> None:
@@ -121,7 +120,7 @@ class WritebackSteps:
     async def _send(self, batch: OpenBatch, count: CallCount) -> SentBatch:
         packed = await self._packed(batch)
         if not packed.decision.send:
-            return await record(batch, packed.decision.skip, self.batches, calls=count.calls)
+            return await self._record(batch, packed.decision.skip, count)
         begun = await begin(
             batch,
             packed,
@@ -133,7 +132,7 @@ class WritebackSteps:
         if isinstance(begun, Paused):
             if packed.job:
                 await self.jobs.abort(packed.job)
-            return await record(batch, begun.outcomes, self.batches, calls=count.calls)
+            return await self._record(batch, begun.outcomes, count)
         carried = await deliver(
             begun,
             collections=self.collections,
@@ -141,9 +140,13 @@ class WritebackSteps:
             resolver=self._resolver,
             come_again=self.terms.come_again,
         )
-        return await record(
-            begun.batch, carried.outcomes, self.batches, calls=count.calls, is_over=carried.is_over
-        )
+        return await self._record(begun.batch, carried.outcomes, count, is_over=carried.is_over)
+
+    async def _record(
+        self, batch: OpenBatch, outcomes: Outcomes, count: CallCount, *, is_over: bool = False
+    ) -> SentBatch:
+        now = self.org.time()
+        return await record(batch, outcomes, self.batches, now=now, calls=count.calls, is_over=is_over)
 
     async def _packed(self, batch: OpenBatch) -> Packed:
         """Read the records, decide, and pack what is sent; all of it before what was read is too
@@ -152,7 +155,7 @@ class WritebackSteps:
         is_by_job = batch.stored.carrier is Carrier.BULK
         limit = self.terms.read_within_by_job if is_by_job else self.terms.read_within
         still_true = Deadline.within(limit)
-        decision = decide(batch, await self._sources.before_sending(batch), datetime.now(UTC))
+        decision = decide(batch, await self._sources.before_sending(batch), self.org.time())
         packed = await pack(batch, decision, self.collections, self.jobs)
         if packed.decision.send and still_true.is_past:
             # A process that was stopped in between would overwrite what was changed meanwhile.

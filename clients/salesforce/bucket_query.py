@@ -68,7 +68,7 @@ class BucketQuery:
         except CallTooSlowError:
             if _is_small(ranges, grain):
                 raise
-        for half in _halves(ranges, self.org.now() or datetime.now(UTC)):
+        for half in _halves(ranges, self.org.time()):
             async for answer in self._ask(half, grain):
                 yield answer
 
@@ -92,7 +92,7 @@ class BucketQuery:
         calls = SoqlCalls(self.org, self.lease_class, with_deleted=False, is_long=True)
         records = (await calls.ask(self._text(ranges, grain)))["records"]
         # Its clock tells whole seconds, and never more than it is.
-        after = (self.org.now() or datetime.now(UTC)) + timedelta(seconds=1)
+        after = (self.org.time()) + timedelta(seconds=1)
         buckets = dict(self._bucket(record, grain) for record in records)
         return BucketAnswer(ranges, before, after, tuple(self.numbers), buckets)
 

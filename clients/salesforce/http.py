@@ -93,6 +93,10 @@ class OrgHttp:
         told, at = self._told_time
         return told + timedelta(seconds=time.monotonic() - at)
 
+    def time(self) -> datetime:
+        """The org's time, as `now`; ours before its first answer."""
+        return self.now() or datetime.now(UTC)
+
     async def ask_time(self, lease_class: LeaseClass) -> datetime:
         """The org's time, as `now`. A process that has not heard from the org yet asks it, which is
         one call; our own clock stands in only when something on the way takes the org's `Date`
@@ -100,7 +104,7 @@ class OrgHttp:
         """
         if self.now() is None:
             await self.read(Call("GET", f"{self.data_path}/limits", lease_class))
-        return self.now() or datetime.now(UTC)
+        return self.time()
 
     def settle(self, budget: Budget, lease_class: LeaseClass, count: int) -> None:
         """Count what an answer turned out to spend."""

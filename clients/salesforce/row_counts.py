@@ -63,7 +63,7 @@ class RowCounts:
         first = since or await self._first(by)
         if first is None:
             return []
-        last = until or (self.org.now() or datetime.now(UTC)) + _DAY
+        last = until or (self.org.time()) + _DAY
         return [bucket async for bucket in self._days(by, first, last)]
 
     async def hours(self, by: ByTime, day: RowCount) -> list[RowCount]:

@@ -89,6 +89,8 @@ def read_batch(connection: sa.Connection, batch: str) -> tuple[StoredBatch, list
 def read_own_writes(connection: sa.Connection, records: Sequence[str]) -> dict[str, OwnWrite]:
     """Record -> the last writeback of it that is done. A record without one is left out."""
     table = WRITEBACK.c
+    # The org tells its time in whole seconds, so within one a later send may have an earlier time.
+    second = sa.func.date_trunc("second", table.sent_at)
     query = (
         sa.select(table.record, table.sent_at, table.done_at, table.foreign_at, table.fields)
         .ext(distinct_on(table.record))
@@ -97,7 +99,7 @@ def read_own_writes(connection: sa.Connection, records: Sequence[str]) -> dict[s
             table.state == WritebackState.DONE,
             table.sent_at.is_not(None),
         )
-        .order_by(table.record, table.sent_at.desc(), table.number.desc())
+        .order_by(table.record, second.desc(), table.number.desc())
     )
     return {
         row.record: OwnWrite(row.sent_at, row.done_at, row.foreign_at, row.fields)

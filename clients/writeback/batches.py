@@ -76,7 +76,7 @@ class WritebackBatches:
             if _is_paused(connection, batch):
                 return False
             _keep_before(connection, batch, before)
-            settle(connection, batch, settled, self._seal, sent_at=None)
+            settle(connection, batch, settled, self._seal, sent_at=None, now=sent_at)
             connection.execute(
                 WRITEBACK_BATCH.update()
                 .where(WRITEBACK_BATCH.c.batch == batch)
@@ -112,10 +112,16 @@ class WritebackBatches:
             return set(connection.execute(query).scalars())
 
     def settle(
-        self, batch: str, outcomes: Mapping[str, Outcome], *, calls: int, state: BatchState = BatchState.SENT
+        self,
+        batch: str,
+        outcomes: Mapping[str, Outcome],
+        *,
+        calls: int,
+        state: BatchState = BatchState.SENT,
+        now: datetime | None = None,
     ) -> None:
         """Record -> outcome, of some; the others stay open, and keep only what they claim
-        themselves. A batch that is closed stays as it is.
+        themselves. A batch that is closed stays as it is. `now`: as of `close`.
 
         Raises `UnavailableError` as `close`.
         """
@@ -128,11 +134,18 @@ class WritebackBatches:
                 .where(WRITEBACK_BATCH.c.batch == batch)
                 .values(calls=WRITEBACK_BATCH.c.calls + calls)
             )
-            settle(connection, batch, outcomes, self._seal, sent_at=row.sent_at)
+            at = now or datetime.now(UTC)
+            settle(connection, batch, outcomes, self._seal, sent_at=row.sent_at, now=at)
             _release(connection, batch)
 
     def close(
-        self, batch: str, outcomes: Mapping[str, Outcome], *, calls: int, state: BatchState = BatchState.SENT
+        self,
+        batch: str,
+        outcomes: Mapping[str, Outcome],
+        *,
+        calls: int,
+        state: BatchState = BatchState.SENT,
+        now: datetime | None = None,
     ) -> BatchCounts:
         """Record -> outcome, of all that is still open. Claims end, attempts are sealed in the
         audit log; all in one transaction.
@@ -143,6 +156,8 @@ class WritebackBatches:
             calls: That were made since the last time.
             state: In which the outcomes were found. That nothing is to be sent is not true any
                 more of a batch that was sent meanwhile.
+            now: The org's time, by which the next look at a record is judged: another process may
+                make it, and its clock may be wrong. None: this process's.
 
         A batch that is closed stays as it is, and says what became of it. Raises
         `UnavailableError` when it is in another state.
@@ -151,7 +166,8 @@ class WritebackBatches:
             row = _held(connection, batch)
             if _is_over(row, state):
                 return _counts(row)
-            settle(connection, batch, outcomes, self._seal, sent_at=row.sent_at)
+            at = now or datetime.now(UTC)
+            settle(connection, batch, outcomes, self._seal, sent_at=row.sent_at, now=at)
             rest = connection.execute(
                 sa.select(sa.func.count()).select_from(WRITEBACK).where(open_in(batch))
             ).scalar_one()
@@ -159,7 +175,7 @@ class WritebackBatches:
                 raise ValueError(f"{rest} writebacks of batch {batch} have no outcome")
             connection.execute(WRITEBACK_CLAIM.delete().where(WRITEBACK_CLAIM.c.batch == batch))
             counts = _counted(connection, batch, row.calls + calls)
-            values = {**counts.model_dump(), "state": BatchState.CLOSED, "closed_at": datetime.now(UTC)}
+            values = {**counts.model_dump(), "state": BatchState.CLOSED, "closed_at": at}
             connection.execute(
                 WRITEBACK_BATCH.update().where(WRITEBACK_BATCH.c.batch == batch).values(**values)
             )

@@ -1,7 +1,7 @@
 """Write outcomes row by row: the writebacks' new state, and an attempt for each."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -47,11 +47,11 @@ def settle(
     seal: Seal,
     *,
     sent_at: datetime | None,
+    now: datetime,
 ) -> None:
     """Write what became of open writebacks, and an attempt for each."""
     if not outcomes:
         return
-    now = datetime.now(UTC)
     records = sa.literal(list(outcomes), sa.ARRAY(sa.Text))
     open_ones = connection.execute(
         sa.select(WRITEBACK).where(open_in(batch) & (WRITEBACK.c.record == sa.func.any(records)))

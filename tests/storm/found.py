@@ -7,4 +7,14 @@ from tests.storm.plan import Act, Plan
 
 SET_BACK = Plan(2, (Act(2.0, "clock", 3, 30.0), Act(28.5, "create", 0, 0.5), Act(29.2, "create", 1, 0.5)))
 """A clock that was set back held up a batch."""
-FOUND = (SET_BACK,)
+AHEAD = Plan(
+    292,
+    (
+        Act(5.08, "freeze", 133, 23.9),
+        Act(16.87, "write", 553, 0.938),
+        Act(18.58, "clock", 801, 17.5),
+        Act(25.94, "write", 511, 0.3559),
+    ),
+)
+"""A write by a process whose clock was twelve minutes ahead held up the record's next one."""
+FOUND = (SET_BACK, AHEAD)

@@ -9,7 +9,7 @@ a killed process expires after seven days.
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
@@ -137,7 +137,7 @@ class BulkQuery:
 
     def hangs(self, info: JobInfo) -> bool:
         """True when the job has been at work for longer than a job may take."""
-        now = self._org.now() or datetime.now(UTC)
+        now = self._org.time()
         return not info.is_over and now - info.created_at >= self._give_up_after
 
     async def jobs_since(self, object_name: str, since: datetime) -> list[JobInfo]:
