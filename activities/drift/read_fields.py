@@ -3,7 +3,7 @@ landed and applied.
 
 Records are read in the order of their SystemModstamp, so where a stretch ended is a position;
 those that change meanwhile are read at the end, as they are then. What is landed is an update
-that carries these fields alone, at the place of a snapshot of its modstamp.
+that carries these fields alone, at the latest time of which the row tells for sure.
 """
 
 import asyncio
@@ -179,7 +179,16 @@ class _Reader:
         page = pa.concat_tables(self._pages)
         now = self._parent.org.time()
         settled = settled_before(now, self._parent.visibility_delay)
-        facts = RowFacts(self._spec.name, datetime.now(UTC), settled, self._request.reading, is_partial=True)
+        facts = RowFacts(
+            self._spec.name,
+            datetime.now(UTC),
+            settled,
+            self._request.reading,
+            # Above what was read before the catalogue had the fields: a record read again then may
+            # stand long after its modstamp, without them.
+            stands_at=settled - timedelta(seconds=1),
+            is_partial=True,
+        )
         end = position if position != self._start else f"{position}.{len(page)}"
         await landing.land_page(page, start=self._start, end=end, facts=facts)
         self._start, self._pages = end, []

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from schemas.catalogue import FieldSpec, ObjectSpec
 from transforms.convert_values import converter
-from transforms.ingest.row_pages import ID, IS_DELETED, LIVE, MODSTAMP, json_value
+from transforms.ingest.row_pages import GONE, ID, IS_DELETED, LIVE, MODSTAMP, json_value
 from transforms.misfits import landed
 
 
@@ -23,10 +23,11 @@ def differing(
     """The places of the rows to land, in order.
 
     A row whose record the warehouse lacks counts only when it is young: the record's own change
-    may still be on its way, and not carry what the row says; an older one is not followed.
+    may still be on its way, and not carry what the row says; an older one is not followed. One in
+    the recycle bin counts as far as the warehouse has the record.
 
     Args:
-        page: Live and protected rows; columns of `transforms.ingest.row_pages`.
+        page: Protected rows; columns of `transforms.ingest.row_pages`.
         spec: The object.
         fields: Columns to compare.
         known: record id -> the warehouse's values, in the order of `fields`; `MISFIT` for a
@@ -38,12 +39,12 @@ def differing(
     found = []
     ids, states, stamps = (page[name].to_pylist() for name in (ID, IS_DELETED, MODSTAMP))
     for place, (record_id, state) in enumerate(zip(ids, states, strict=True)):
-        if state != LIVE:
+        if state == GONE:
             continue
         texts = [column[place] for column in columns]
         present = known.get(record_id)
         if present is None:
-            if stamps[place] >= young_from and any(text is not None for text in texts):
+            if state == LIVE and stamps[place] >= young_from and any(text is not None for text in texts):
                 found.append(place)
         elif any(
             _differs(text, kind, value) for text, kind, value in zip(texts, kinds, present, strict=True)

@@ -60,15 +60,19 @@ def row_events(
     return events
 
 
-def update_event(
-    object_name: str, row: PolledRow, *, is_settled: bool = True, reading: int
-) -> dict[str, Any]:
-    """The `data` of the event for a record of which only the row's fields were read. It stands
-    where `row_events` would be.
+def update_events(
+    object_name: str, row: PolledRow, *, is_settled: bool = True, reading: int, earliest_ms: int = -1
+) -> list[dict[str, Any]]:
+    """The `data` of the event for a record of which only the row's fields were read, or of two for
+    one in the recycle bin: an update alone would bring it back. They stand where `row_events`
+    would be.
     """
-    place_ms = row.modstamp_ms + (SECOND_MS - 1 if is_settled else 0)
+    place_ms = max(row.modstamp_ms + (SECOND_MS - 1 if is_settled else 0), earliest_ms)
     head = _Head(object_name, "UPDATE", place_ms, reading, VALUES, REFRESH_ORIGIN)
-    return _event(head, row.record_id, row.fields)
+    events = [_event(head, row.record_id, row.fields)]
+    if row.is_deleted:
+        events.append(_event(head._replace(change_type="DELETE", sequence=DELETED), row.record_id, {}))
+    return events
 
 
 def deletion_event(object_name: str, deletion: Deletion) -> dict[str, Any]:

@@ -35,7 +35,7 @@ from transforms.ingest.snapshots import (
     VALUES,
     purge_event,
     row_events,
-    update_event,
+    update_events,
 )
 from transforms.ingest.stage_events import ObjectSlice, refused_table, typed_table
 from transforms.ingest.typed_columns import MILLISECONDS, cast_column, flags_of, typed_values
@@ -115,7 +115,7 @@ def _changes(
 ) -> pa.Table:
     is_gone, is_in_bin = (flags_of(pc.equal(page[IS_DELETED], state)) for state in (GONE, IN_BIN))
     values = fits & ~is_gone
-    ends = fits & (is_gone | is_in_bin) & (not facts.is_partial)
+    ends = fits & (is_in_bin | (is_gone & (not facts.is_partial)))
     place_ms = _places(page, facts)
     snapshots = _table(page, typed, spec, facts, values, place_ms)
     if not ends.any():
@@ -163,7 +163,7 @@ def _table(
     head: dict[str, Any] = {
         "record_id": chosen(page[ID]),
         "change_order": _orders(place_ms[rows], facts.reading, VALUES if is_snapshot else DELETED),
-        "change_type": UPDATE if facts.is_partial else SNAPSHOT if is_snapshot else DELETE,
+        "change_type": DELETE if not is_snapshot else UPDATE if facts.is_partial else SNAPSHOT,
         "changed_at": pa.array(place_ms[rows]).cast(MILLISECONDS),
         "changed_fields": named if is_snapshot else "",
         "commit_user": None if user is None else pc.utf8_slice_codeunits(user, 0, ID_SIZE),
@@ -232,9 +232,8 @@ def _events_of_row(record: dict[str, Any], spec: ObjectSpec, facts: PageFacts) -
     row = PolledRow(record[ID], modstamp_ms, record[IS_DELETED] == IN_BIN, fields)
     bound = facts.settled_before
     is_settled = bound is None or modstamp_ms < epoch_ms(bound)
-    if facts.is_partial:
-        return [update_event(spec.name, row, is_settled=is_settled, reading=facts.reading)]
-    return row_events(spec.name, row, is_settled=is_settled, reading=facts.reading, earliest_ms=earliest)
+    made = update_events if facts.is_partial else row_events
+    return made(spec.name, row, is_settled=is_settled, reading=facts.reading, earliest_ms=earliest)
 
 
 def _modstamp_ms(text: str | None) -> int:
