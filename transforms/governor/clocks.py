@@ -28,13 +28,25 @@ def ahead_by(sent_at: datetime | None, now: datetime) -> timedelta:
     return difference if abs(difference) > ON_ITS_WAY else timedelta(0)
 
 
-def moved_reading(reading: Reading, ahead: timedelta) -> Reading:
+def moved_reading(reading: Reading, ahead: timedelta, now: datetime) -> Reading:
     """The reading on our clock, not later than it was made: what was spent since counts twice
     rather than not at all.
+
+    Args:
+        reading: By the sender's clock.
+        ahead: As of `ahead_by`.
+        now: Ours when the message is here. A reading from later says that the sender's clock was
+            set between the reading and the message; it was made before.
     """
-    return reading.model_copy(update={"at": reading.at - ahead - ON_ITS_WAY}) if ahead else reading
+    at = reading.at - ahead - ON_ITS_WAY if ahead else reading.at
+    if at > now + ON_ITS_WAY:
+        at = now - ON_ITS_WAY
+    return reading.model_copy(update={"at": at})
 
 
-def moved_refusal(refusal: Refusal, ahead: timedelta) -> Refusal:
-    """The refusal on our clock, not before it happened: it holds for its whole time."""
-    return refusal.model_copy(update={"at": refusal.at - ahead}) if ahead else refusal
+def moved_refusal(refusal: Refusal, ahead: timedelta, now: datetime) -> Refusal:
+    """The refusal on our clock, not before it happened: it holds for its whole time. `now`: as of
+    `moved_reading`.
+    """
+    at = refusal.at - ahead
+    return refusal.model_copy(update={"at": now if at > now + ON_ITS_WAY else at})

@@ -56,9 +56,10 @@ class BudgetLedger(BaseModel):
 
     def hear(self, told: Exchange | ReadLimitsResult, now: float) -> tuple[Reading, ...]:
         """Take in what a process tells of the org, by our clock; returns the readings by it."""
-        ahead = ahead_by(told.at, datetime.fromtimestamp(now, UTC))
-        readings = tuple(moved_reading(each, ahead) for each in told.readings)
-        self.take_in(readings, tuple(moved_refusal(each, ahead) for each in told.refusals))
+        ours = datetime.fromtimestamp(now, UTC)
+        ahead = ahead_by(told.at, ours)
+        readings = tuple(moved_reading(each, ahead, ours) for each in told.readings)
+        self.take_in(readings, tuple(moved_refusal(each, ahead, ours) for each in told.refusals))
         return readings
 
     def take_in(self, readings: tuple[Reading, ...], refusals: tuple[Refusal, ...]) -> None:

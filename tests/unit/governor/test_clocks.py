@@ -88,3 +88,29 @@ def test_a_difference_that_may_be_the_way_of_the_message_moves_nothing() -> None
     made.exchange(refused(-ON_ITS_WAY), NOW)
     until = datetime.fromtimestamp(made.books[Budget.API_CALLS].paused_until, UTC)
     assert until == told_at(PAUSE - ON_ITS_WAY)
+
+
+SET_MEANWHILE = [(timedelta(0), timedelta(minutes=-18)), (timedelta(minutes=18), timedelta(0))]
+"""A clock that is set between a reading and its message: ahead by so much then, and now."""
+
+
+@pytest.mark.parametrize(("then", "later"), SET_MEANWHILE)
+def test_a_reading_by_a_clock_that_was_set_since_hides_none_that_comes_after_it(
+    then: timedelta, later: timedelta
+) -> None:
+    made = books()
+    told = ReadLimitsResult(readings=(reading(MAXIMUM, then, NOW + 90),), at=told_at(later, NOW + 91))
+    made.hear(told, NOW + 91)
+    made.hear(ReadLimitsResult(readings=(reading(10, timedelta(0), NOW + 100),)), NOW + 100)
+    assert made.books[Budget.API_CALLS].used == 10
+
+
+@pytest.mark.parametrize(("then", "later"), SET_MEANWHILE)
+def test_a_refusal_by_a_clock_that_was_set_since_holds_no_longer_than_one_from_now(
+    then: timedelta, later: timedelta
+) -> None:
+    made = books()
+    exchange = refused(then).model_copy(update={"at": told_at(later)})
+    made.exchange(exchange, NOW + 1)
+    until = datetime.fromtimestamp(made.books[Budget.API_CALLS].paused_until, UTC)
+    assert until == told_at(PAUSE + timedelta(seconds=1))
