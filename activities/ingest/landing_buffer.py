@@ -98,9 +98,9 @@ class LandingBuffer:
         if not self._events:
             return False
         now_ms = _now_ms()
-        if now_ms < self._received_ms[-1]:
-            # The clock was set back. By its old time the batch would wait for as long as it was
-            # ahead.
+        if now_ms < max(self._received_ms[0], self._received_ms[-1]):
+            # The clock was set back, perhaps before the last event came. By its old time the batch
+            # would wait for as long as it was ahead.
             self._received_ms[:] = [min(each, now_ms) for each in self._received_ms]
         age_ms = now_ms - self._received_ms[0]
         full = self._bytes >= self.rule.max_bytes or sum(self._changes) >= self.rule.max_changes

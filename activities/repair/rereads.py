@@ -46,7 +46,20 @@ REPAIR_WINDOW = "repair-"
 """Prefix of the windows of repairs."""
 
 
-_NEVER = datetime.fromtimestamp(0, UTC)
+class Due(NamedTuple):
+    """Incomplete records are read that asked by a time, or that asked in the future: by a clock that
+    was ahead, and nobody waits until it is right.
+    """
+
+    asked_by: datetime
+    now: datetime
+
+    def is_due(self, asked_at: datetime) -> bool:
+        """True when what asked then is read."""
+        return asked_at <= self.asked_by or asked_at > self.now
+
+
+NOTHING_DUE = Due(datetime.fromtimestamp(0, UTC), datetime.max.replace(tzinfo=UTC))
 
 
 class Open(NamedTuple):
@@ -127,29 +140,30 @@ class Rereads:
         by_object: dict[str, list[Open]] = {}
         for row in found:
             by_object.setdefault(row.object, []).append(row)
-        due = datetime.now(UTC) - self.patience
+        now = datetime.now(UTC)
+        due = Due(now - self.patience, now)
         repairs = (
-            self._repair(org, name, rows, _NEVER if name in held else due) for name, rows in by_object.items()
+            self._repair(org, name, rows, NOTHING_DUE if name in held else due)
+            for name, rows in by_object.items()
         )
         return [repair for repair in repairs if repair is not None]
 
-    def _repair(self, org: str, name: str, rows: list[Open], asked_by: datetime) -> Repair | None:
-        """`asked_by`: incomplete records that asked later wait."""
+    def _repair(self, org: str, name: str, rows: list[Open], due: Due) -> Repair | None:
         windows = [row for row in rows if row.cause in BY_WINDOW]
         if windows:
             return _by_window(name, windows)
-        named = [row for row in rows if row.cause != Cause.INCOMPLETE or row.asked_at <= asked_by]
+        named = [row for row in rows if row.cause != Cause.INCOMPLETE or due.is_due(row.asked_at)]
         if sum(row.records for row in named) > self.storm and not any(row.attempts for row in named):
             return _by_storm(name, named)
-        return self._by_ids(org, name, asked_by) if named else None
+        return self._by_ids(org, name, due) if named else None
 
-    def _by_ids(self, org: str, name: str, asked_by: datetime) -> Repair | None:
+    def _by_ids(self, org: str, name: str, due: Due) -> Repair | None:
         """The records that have waited longest, as many as may be read one by one."""
         spec = self.catalogue.object(name)
         with self.warehouse.transaction() as transaction:
             transaction.lock_object(spec.table)
             _close_answered(transaction, spec)
-            rows = transaction.fetch(sql.find_open_records(self.storm), [name, Cause.INCOMPLETE, asked_by])
+            rows = transaction.fetch(sql.find_open_records(self.storm), [name, Cause.INCOMPLETE, *due])
         if not rows:
             return None
         last = max(row[1] for row in rows)

@@ -17,4 +17,8 @@ AHEAD = Plan(
     ),
 )
 """A write by a process whose clock was twelve minutes ahead held up the record's next one."""
-FOUND = (SET_BACK, AHEAD)
+ASKED_AHEAD = Plan(
+    2313, (Act(0.0, "before", 373, 0.0), Act(3.33, "clock", 897, 35.8), Act(8.97, "update", 700, 0.0))
+)
+"""A record that was asked for by a clock that was ahead was not read again before that time."""
+FOUND = (SET_BACK, AHEAD, ASKED_AHEAD)

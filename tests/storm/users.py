@@ -33,10 +33,12 @@ class Users:
         self._org.bus.forget_all()
 
     def touch_before(self) -> None:
-        """Change one field of each of them. Their events tell nothing of the others."""
+        """Change one field of each of them, one that no administrator changes. Their events tell
+        nothing of the others.
+        """
         for each in self._before:
             with suppress(SalesforceError):
-                self._org.update("Account", each, {"Phone": "touched"})
+                self._org.update("Account", each, {"Website": "touched"})
 
     def record(self, number: int) -> str | None:
         """One of the records that they made; None = there is none."""

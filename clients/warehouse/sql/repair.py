@@ -39,11 +39,11 @@ def find_open_changes(count: int) -> str:
 
 def find_open_records(count: int) -> str:
     """Up to `count` records to read, each once, with the latest commit; parameters: object, a
-    cause, asked by when for that cause.
+    cause, asked by when for that cause, or after when.
     """
     return (
         f"SELECT record_id, MAX(changed_at) FROM {REREAD} WHERE object = %s AND closed_at IS NULL AND record_id IS NOT NULL "
-        "AND (cause <> %s OR asked_at <= %s) GROUP BY record_id ORDER BY MIN(asked_at), record_id "
+        "AND (cause <> %s OR asked_at <= %s OR asked_at > %s) GROUP BY record_id ORDER BY MIN(asked_at), record_id "
         f"LIMIT {count}"
     )
 

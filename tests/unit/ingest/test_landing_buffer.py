@@ -86,6 +86,16 @@ def test_a_clock_that_is_set_back_holds_up_no_batch(clock: Clock) -> None:
     assert landing.is_due()
 
 
+def test_a_clock_that_is_set_back_before_the_next_event_holds_up_no_batch(clock: Clock) -> None:
+    landing = buffer(BatchLimits(max_age=timedelta(seconds=3)))
+    landing.add(messages(1))
+    clock.now_ms -= 12 * 60_000
+    landing.add(messages(2))
+    assert not landing.is_due()
+    clock.now_ms += 3_000
+    assert landing.is_due()
+
+
 def test_a_merged_event_counts_as_many_changes_as_it_has_records(clock: Clock) -> None:
     landing = buffer(BatchLimits(max_changes=10))
     landing.add(messages(1, records=9) + messages(2))
