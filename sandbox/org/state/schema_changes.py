@@ -138,19 +138,24 @@ class SchemaChanges:
 
         A conversion that loses nothing tells nothing. One that leaves all values the same is one
         event for all records (`001*`), any other is reported by gap events (Change Data Capture
-        Developer Guide, "Field Conversions").
+        Developer Guide, "Field Conversions"). Records in the recycle bin are converted too, and
+        nothing is told of them.
         """
         old = self._field_of(object_name, name)
         changed = with_fields(old, {**old.fields, name: spec})
         with self._changing(object_name) as batch:
-            rows = self._execute(
-                f'SELECT Id, "{name}" FROM "{object_name}" WHERE "{name}" IS NOT NULL AND IsDeleted = 0 ORDER BY Id'
-            ).fetchall()
-            found = convert(rows, name, spec)
+            live, deleted = (
+                self._execute(
+                    f'SELECT Id, "{name}" FROM "{object_name}" WHERE "{name}" IS NOT NULL AND IsDeleted = ? ORDER BY Id',
+                    (is_deleted,),
+                ).fetchall()
+                for is_deleted in (0, 1)
+            )
+            found, in_bin = convert(live, name, spec), convert(deleted, name, spec)
             self._new_column(object_name, name, spec)
             self._org.store.connection.executemany(
                 f'UPDATE "{object_name}" SET "{name}" = ? WHERE Id = ?',
-                [(value, record_id) for record_id, value in found.values.items()],
+                [(value, record_id) for record_id, value in (found.values | in_bin.values).items()],
             )
             self._keep(changed, self._defaults_without(object_name, name))
             for operation, record_ids in _told(found, changed, name):

@@ -140,6 +140,14 @@ async def test_a_longer_text_loses_nothing_and_tells_nothing(client, org, accoun
     assert len(events(org)) == told
 
 
+async def test_a_longer_text_keeps_the_values_of_records_in_the_recycle_bin(client, org, account):
+    org.delete("Account", account)
+    await change(client, "Website", type="textarea", length=4000)
+    org.undelete("Account", account)
+    [row] = (await query(client, "SELECT Website FROM Account")).json()["records"]
+    assert row["Website"] == "https://one.example"
+
+
 async def test_a_conversion_that_leaves_all_values_the_same_is_one_event_for_all_records(
     client, org, account
 ):
