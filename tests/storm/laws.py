@@ -218,19 +218,23 @@ def _runs_ended_well(world: World) -> Iterator[str]:
 
 
 def _one_effect(world: World) -> Iterator[str]:
-    """A writeback changes the org once, and is known when it comes back."""
+    """A writeback changes the org once, and is known when it comes back. One that was being sent
+    when an outage began may end as a dead letter whose outcome is unknown.
+    """
     rows = world.parts.database.rows(
-        "SELECT number, key, external_id, state, reason, echoed_at FROM writeback ORDER BY number"
+        "SELECT number, key, external_id, state, code, reason, echoed_at FROM writeback ORDER BY number"
     )
     if not rows:
         return
     held = world.org.org.store.connection.execute("SELECT body FROM events WHERE entity = 'Case'")
     events = [body.decode() for body in (*world.org.forgotten, *(body for (body,) in held))]
-    for number, key, external_id, state, reason, echoed_at in rows:
+    for number, key, external_id, state, code, reason, echoed_at in rows:
         value = f'"written {key.removeprefix("k-")}"'
         effects = sum(value in body for body in events)
         if effects > 1:
             yield f"one effect: writeback {number} of {external_id} has changed the org {effects} times"
+        if code == "unknown_outcome" and not _come_back(world):
+            continue  # the events are gone that would tell, and it says so
         # Nobody else writes these records: nothing may be held, refused or superseded.
         if state != "done":
             yield f"one effect: writeback {number} of {external_id} is {state} ({reason})"
