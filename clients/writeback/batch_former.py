@@ -76,8 +76,15 @@ class BatchFormer:
             if room > 0 and not is_held:
                 waiting = _waiting(connection, request.object, now, last)
                 claimed = set(connection.execute(sa.select(WRITEBACK_CLAIM.c.name)).scalars())
-                for draft in draft_batches(waiting, claimed, most=room, now=now, terms=self._terms):
-                    found.append(_write(connection, request, draft, now))
+                drafts = draft_batches(
+                    waiting,
+                    claimed,
+                    most=room,
+                    now=now,
+                    terms=self._terms,
+                    formed_at=_last_formed(connection, request.object),
+                )
+                found += [_write(connection, request, draft, now) for draft in drafts]
             count, next_at = _rest(connection, request.object)
             lacks = connection.execute(
                 sa.select(sa.exists().where(lacks_echo(request.object, now)))
@@ -115,6 +122,13 @@ def _open_batches(connection: sa.Connection, request: FormInput) -> list[Writeba
         )
         for row in rows
     ]
+
+
+def _last_formed(connection: sa.Connection, object_name: str) -> datetime | None:
+    table = WRITEBACK_BATCH.c
+    query = sa.select(sa.func.max(table.formed_at)).where(table.object == object_name)
+    found: datetime | None = connection.execute(query).scalar_one()
+    return found
 
 
 def _waiting(connection: sa.Connection, object_name: str, now: datetime, last: int) -> list[Waiting]:

@@ -109,6 +109,7 @@ sa.Index(
     WRITEBACK_BATCH.c.object,
     postgresql_where=WRITEBACK_BATCH.c.state != "closed",
 )
+sa.Index("writeback_batch_formed", WRITEBACK_BATCH.c.object, WRITEBACK_BATCH.c.formed_at)
 
 WRITEBACK_CLAIM = sa.Table(
     "writeback_claim",

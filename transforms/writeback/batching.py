@@ -128,7 +128,13 @@ def batch_entries(waiting: Sequence[Waiting]) -> list[BatchEntry]:
 
 
 def draft_batches(
-    waiting: Sequence[Waiting], claimed: Collection[str], *, most: int, now: datetime, terms: BatchingConfig
+    waiting: Sequence[Waiting],
+    claimed: Collection[str],
+    *,
+    most: int,
+    now: datetime,
+    terms: BatchingConfig,
+    formed_at: datetime | None = None,
 ) -> list[BatchDraft]:
     """The batches to form now, at most `most`, the most urgent first.
 
@@ -138,6 +144,7 @@ def draft_batches(
         most: Batches that may be opened.
         now: The time.
         terms: How long to wait, and what an ingest job takes.
+        formed_at: When the object's last batch was formed; None: there was none.
     """
     taken = frozenset(claimed)
     free = [entry for entry in batch_entries(waiting) if not entry.names & taken]
@@ -156,7 +163,7 @@ def draft_batches(
             draft = BatchDraft(*kind)
             drafts.append(draft)
         draft.entries += family[: draft.room]
-    return [draft for draft in drafts if _is_due(draft, now, terms)]
+    return [draft for draft in drafts if _is_due(draft, now, terms, formed_at)]
 
 
 def _carried(family: list[BatchEntry], usual: Carrier) -> tuple[Carrier, list[BatchEntry]]:
@@ -191,20 +198,25 @@ def merged_fields(members: Sequence[Mapping[str, object]]) -> dict[str, object]:
     return {name: value for fields in members for name, value in fields.items()}
 
 
-def _is_due(draft: BatchDraft, now: datetime, terms: BatchingConfig) -> bool:
+def _is_due(draft: BatchDraft, now: datetime, terms: BatchingConfig, formed_at: datetime | None) -> bool:
     """A batch that is full goes at once; others wait for company, a thirtieth of the time that they
-    have at most.
+    have at most. After another batch they wait as long once more: what had to wait for that one's
+    records would else go alone.
     """
     if draft.room <= 0:
         return True
-    return any(_has_waited(each, now, terms) for entry in draft.entries for each in entry.members)
+    members = [each for entry in draft.entries for each in entry.members]
+    return any(_has_waited(each, now, terms, formed_at) for each in members)
 
 
-def _has_waited(each: Waiting, now: datetime, terms: BatchingConfig) -> bool:
+def _has_waited(each: Waiting, now: datetime, terms: BatchingConfig, formed_at: datetime | None) -> bool:
     # What is tried again waits for company once more: the few that met a lock would else make a
     # call of their own, time after time.
     since = max(each.accepted_at, each.ready_at or each.accepted_at)
-    return now - since >= min(terms.linger, (each.deadline - since) / 30)
+    waits = min(terms.linger, (each.deadline - since) / 30)
+    if formed_at is None or now - since >= 2 * waits:
+        return now - since >= waits
+    return now - max(since, formed_at) >= waits
 
 
 def _families(entries: Sequence[BatchEntry]) -> Iterator[list[BatchEntry]]:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given, strategies as st
 
 from schemas.writeback.messages import Carrier, Mode
@@ -107,6 +108,16 @@ def test_a_batch_that_is_not_full_waits_for_company_but_not_longer_than_its_dead
     assert draft_batches([again], (), most=1, now=NOW, terms=BatchingConfig()) == []
     full = [waiting(number, accepted_at=NOW) for number in range(CALL_ROWS)]
     assert len(draft_batches(full, (), most=1, now=NOW, terms=BatchingConfig())) == 1
+
+
+@pytest.mark.parametrize(("age", "since_last", "is_formed"), [(12, 5, False), (12, 10, True), (20, 5, True)])
+def test_what_waited_for_another_batch_waits_for_company_after_it_but_not_longer_than_twice(
+    age: float, since_last: float, is_formed: bool
+) -> None:
+    one = waiting(1, accepted_at=NOW - timedelta(seconds=age), deadline=NOW + timedelta(seconds=600))
+    formed_at = NOW - timedelta(seconds=since_last)
+    drafts = draft_batches([one], (), most=1, now=NOW, terms=BatchingConfig(), formed_at=formed_at)
+    assert bool(drafts) is is_formed
 
 
 def test_many_with_time_go_by_an_ingest_job_and_many_in_a_hurry_do_not() -> None:
