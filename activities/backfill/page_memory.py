@@ -1,5 +1,5 @@
-"""Memory for pages: a process reads several parts at once, and a page of 50,000 wide rows has
-hundreds of megabytes.
+"""Memory for pages: a process reads several parts at once, and holds of each page what is on its
+way to a raw file.
 """
 
 import asyncio
@@ -8,11 +8,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 MOST_BYTES = 256 * 1024**2
-"""Of the pages that a process holds at once, as Arrow has them. Reading and encrypting one takes
-some three times as much for a moment.
-"""
+"""Of what a process holds of pages at once, as Arrow has it."""
 EXPECTED_BYTES = 32 * 1024**2
-"""Of a page before the first one of its part has come: 50,000 rows of 600 bytes."""
+"""Of a page before the first one of its part has come: a raw file's rows."""
 
 
 @dataclass(eq=False)

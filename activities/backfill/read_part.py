@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pyarrow as pa
 from temporalio import activity
 
 from activities.backfill.page_memory import EXPECTED_BYTES, PageMemory
+from activities.backfill.read_page import PageReader
 from activities.backfill.read_rest import RestRows
+from activities.ingest.land_page import PageLanding
 from activities.ingest.land_rows import RowLanding, RowLandings, settled_before
 from activities.runtime.heartbeat import heartbeating
 from activities.runtime.schema_check import asking_for_a_check, check_before_repair
@@ -27,7 +28,6 @@ from clients.salesforce.bulk.query_jobs import JobResult, LaneJobs, new_intent, 
 from clients.salesforce.call_count import counting_calls
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.polling import VISIBILITY_DELAY
-from clients.salesforce.readable import reading
 from clients.salesforce.safe_words import safe_words
 from clients.salesforce.soql import between, selected_fields
 from clients.storage.chain import RowFacts
@@ -42,7 +42,7 @@ from schemas.errors import (
     UnavailableError,
 )
 from schemas.ids import ORIGIN, part_lane
-from transforms.ingest.row_pages import page_of_csv
+from transforms.ingest.csv_blocks import BLOCK_BYTES
 
 STRETCH = timedelta(seconds=20)
 """Duration of one activity's read before its workflow hears of it."""
@@ -65,6 +65,8 @@ class ReadPart:
     """Time limit of a job: minutes for tens of millions of rows."""
     memory: PageMemory = field(default_factory=PageMemory)
     """For the pages of all parts that the process reads."""
+    block_bytes: int = BLOCK_BYTES
+    """Of a page that are read at a time."""
 
     @activity.defn(name=names.READ_PART)
     async def read_part(self, request: PartInput) -> ReadSlice:
@@ -216,25 +218,21 @@ class _Reader:
             return
         if not result.rows:
             return  # the job may be gone already: nothing was left to be read
+        reader = PageReader(self._bulk, landing, result.id, self._facts(result), self._parent.block_bytes)
         async with self._parent.memory.held(self._page_bytes) as held:
-            page = await self._fetch(result.id, result.locators[number])
-            self._page_bytes = held.size = page.nbytes
-            if len(page):
-                await landing.land_page(page, start=start, end=end, facts=self._facts(result))
+            is_landed = False
+            while not is_landed:
+                page = await self._come(reader.read(result.locators[number], start, end))
+                self._page_bytes = held.size = page.most_bytes
+                is_landed = await landing.finish_page(page) or await landing.apply_known(start, end)
 
-    async def _fetch(self, job: str, locator: str | None) -> pa.Table:
+    async def _come(self, page: Coroutine[Any, Any, PageLanding]) -> PageLanding:
         try:
-            answer = await self._bulk.page_of_size(job, locator, None)
+            return await page
         except CallRefusedError as error:
             if error.is_missing:
                 raise JobLostError(lane=self.lane, detail="the org has it no more") from error
             raise
-        with reading(f"a page of query job {job}"):
-            page = await asyncio.to_thread(page_of_csv, answer.csv, self._spec)
-        if answer.rows not in (len(page), -1):
-            detail = f"a page of query job {job} has {len(page)} rows, its header says {answer.rows}"
-            raise UnavailableError(system="Salesforce", detail=detail)
-        return page
 
     def _facts(self, info: JobResult) -> RowFacts:
         # A row was read after the job was made: what had been settled by then holds all of its

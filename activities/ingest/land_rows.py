@@ -1,5 +1,5 @@
-"""Turn the rows of a backfill into batches: a page is encrypted, landed in slices, and each slice
-applied, a few at a time.
+"""Turn the rows of a backfill into batches: a page is encrypted, landed in slices
+(`activities.ingest.land_page`), and each slice applied, a few at a time.
 
 The order is law 1's: raw file, manifest, workflow. A slice that stands in the chain already was
 landed by an earlier attempt and is only waited for.
@@ -16,6 +16,7 @@ import pyarrow as pa
 from temporalio.client import Client, WorkflowFailureError
 
 from activities.ingest.follow_lane import start_batch
+from activities.ingest.land_page import SLICE_BYTES, PageLanding, PagePlan
 from activities.ingest.landing_span import LandingTime, land_measured
 from clients.storage.chain import Chain, RowFacts
 from clients.storage.objects import ObjectStore
@@ -29,7 +30,7 @@ from transforms.ingest.row_pages import protect_page
 from transforms.pii import Protector
 
 SLICE_ROWS = 20_000
-"""Rows of a batch: what the stream's changes of the same object may have to wait for."""
+"""Rows of a batch at most: what the stream's changes of the same object may have to wait for."""
 MOST_UNDER_WAY = 4
 """Batches that are landed and not applied: reading does not run away from the warehouse."""
 
@@ -43,6 +44,7 @@ class RowLanding:
     spec: ObjectSpec
     protector: Protector
     slice_rows: int = SLICE_ROWS
+    slice_bytes: int = SLICE_BYTES
     counts: BackfillCounts = field(default_factory=BackfillCounts)
     """Of what has been applied."""
 
@@ -53,13 +55,30 @@ class RowLanding:
         """Land a page as the batches from `start` to `end`; returns when they are durable and not
         too many wait to be applied.
         """
-        page = await self._protected(page)
-        position = start
-        for first in range(0, len(page), self.slice_rows):
-            is_last = first + self.slice_rows >= len(page)
-            upto = end if is_last else f"{start}.{first + self.slice_rows}"
-            piece = page.slice(first, self.slice_rows)
-            position = await self._land(piece, position, upto, facts)
+        while True:
+            landing = await self.open_page(start, end, facts)
+            await landing.add(page)
+            if await self.finish_page(landing):
+                return
+
+    async def open_page(self, start: str, end: str, facts: RowFacts) -> PageLanding:
+        """A page whose rows come one part after another. Give it every row, then to
+        `finish_page`.
+        """
+        plan = PagePlan(self.chain, self._protect, self.slice_rows, self.slice_bytes)
+        landing = PageLanding(plan, start, end, facts)
+        await landing.open()
+        return landing
+
+    async def finish_page(self, landing: PageLanding) -> bool:
+        """Make a page durable that has come whole; returns when not too many of its batches wait to
+        be applied. False = another reader has cut it otherwise: open it and give it every row again.
+        """
+        # Cancelled between the two, batches would be landed that nobody starts.
+        batches = await asyncio.shield(self._claim_and_start(landing))
+        for manifest in batches or ():
+            await self.follow(manifest)
+        return batches is not None
 
     async def land_batch(self, page: pa.Table, *, start: str, end: str, facts: RowFacts) -> str:
         """Land a page as one batch; returns the end of the batch that starts there now, which is
@@ -140,6 +159,14 @@ class RowLanding:
         await self.follow(manifest)
         return manifest.end
 
+    async def _claim_and_start(self, landing: PageLanding) -> list[Manifest] | None:
+        batches = await landing.claim()
+        if batches is None:
+            return None
+        for manifest, landed in batches:
+            await self.start(manifest, landed)
+        return [manifest for manifest, _ in batches]
+
     async def _land_and_start(self, piece: pa.Table, start: str, end: str, facts: RowFacts) -> Manifest:
         land = partial(self.chain.land_rows, piece, start=start, end=end, facts=facts)
         manifest, landing = await land_measured(land)
@@ -180,6 +207,7 @@ class RowLandings:
     store: ObjectStore
     protector: Protector
     slice_rows: int = SLICE_ROWS
+    slice_bytes: int = SLICE_BYTES
 
     @asynccontextmanager
     async def landing(self, org: str, lane: str, spec: ObjectSpec) -> AsyncIterator[RowLanding]:
@@ -187,7 +215,7 @@ class RowLandings:
         for.
         """
         chain = Chain(self.store, org=org, lane=lane, key_name=self.protector.key_name)
-        made = RowLanding(self.client, chain, spec, self.protector, self.slice_rows)
+        made = RowLanding(self.client, chain, spec, self.protector, self.slice_rows, self.slice_bytes)
         try:
             yield made
             await made.drain()

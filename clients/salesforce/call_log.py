@@ -98,6 +98,17 @@ class CallLine:
         _LOG.log(level, event, extra={"facts": facts})
 
 
+def broken_off(method: str, path: str, lease_class: LeaseClass, error: Exception) -> None:
+    """A line of level WARNING: an answer that had begun did not come to its end."""
+    facts = {
+        "method": method,
+        "route": path_template(path),
+        "lease_class": lease_class.value,
+        "error": type(error).__name__,
+    }
+    _LOG.warning("Salesforce's answer broke off", extra={"facts": facts})
+
+
 def path_template(path: str) -> str:
     """The path with `{}` for every segment that is neither a documented word nor an object's name.
 

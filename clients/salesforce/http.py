@@ -10,19 +10,19 @@ whether nobody knows (`UnknownOutcomeError`).
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, aclosing
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
 import httpx
 
 from clients.governor.protocol import TokenSource
 from clients.metrics.calls import org_call
 from clients.salesforce.call_count import note_call
-from clients.salesforce.call_log import CallLine
+from clients.salesforce.call_log import CallLine, broken_off
 from clients.salesforce.http_errors import (
     SYSTEM,
     api_usage,
@@ -43,6 +43,7 @@ _LONG_SECONDS = 600.0
 """Salesforce gives up itself after ten minutes (Salesforce Developer Limits, "API Requests")."""
 
 _Transmit = Callable[[httpx.Request], Awaitable[httpx.Response]]
+_Taken = TypeVar("_Taken")
 
 
 class Sessions(Protocol):
@@ -125,6 +126,24 @@ class OrgHttp:
             return response
         raise self._refused(response, call.name, tuple(call.also))
 
+    async def stream(
+        self, call: Call, take: Callable[[httpx.Response, AsyncIterator[bytes]], Awaitable[_Taken]]
+    ) -> _Taken:
+        """Make a call as `read`, and have `take` read the answer's body while it comes; returns
+        what `take` returns.
+
+        The response that `take` gets has its headers only. The pieces beside it raise as `read`
+        when the answer breaks off. While `take` is at work, the org waits with the next piece.
+        """
+        response = await self._exchange(call, partial(self._transmit_streamed, call))
+        try:
+            if not _is_good(response):
+                raise self._refused(response, call.name, tuple(call.also))
+            async with aclosing(_pieces(response, call)) as pieces:
+                return await take(response, pieces)
+        finally:
+            await response.aclose()
+
     async def write(self, call: Call, *, not_after: Deadline | None = None) -> httpx.Response:
         """Make a call that changes records; returns its successful response, read to the end.
 
@@ -189,7 +208,8 @@ class OrgHttp:
         ):
             response = await transmit(request)
             line.answered(response.status_code)
-            made.answered(response, is_throttled=refusal_for_all(response, ()) is not None)
+            is_throttled = not _is_good(response) and refusal_for_all(response, ()) is not None
+            made.answered(response, is_throttled=is_throttled)
         self._read_time(response)
         if (usage := api_usage(response)) is not None:
             self._tokens.read(usage)
@@ -201,6 +221,16 @@ class OrgHttp:
             return await self._http.send(request)
         except (httpx.HTTPError, TimeoutError) as error:
             raise unanswered(error, call.name, may_be_done=False) from error
+
+    async def _transmit_streamed(self, call: Call, request: httpx.Request) -> httpx.Response:
+        note_call()
+        try:
+            response = await self._http.send(request, stream=True)
+            if not _is_good(response):
+                await response.aread()
+        except (httpx.HTTPError, TimeoutError) as error:
+            raise unanswered(error, call.name, may_be_done=False) from error
+        return response
 
     async def _transmit_write(
         self, call: Call, not_after: Deadline | None, request: httpx.Request
@@ -242,3 +272,12 @@ class OrgHttp:
 
 def _is_good(response: httpx.Response) -> bool:
     return response.is_success or response.status_code == httpx.codes.NOT_MODIFIED
+
+
+async def _pieces(response: httpx.Response, call: Call) -> AsyncGenerator[bytes, None]:
+    try:
+        async for piece in response.aiter_bytes():
+            yield piece
+    except (httpx.HTTPError, TimeoutError) as error:
+        broken_off(call.method, call.path, call.lease_class, error)
+        raise unanswered(error, call.name, may_be_done=False) from error

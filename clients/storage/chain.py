@@ -13,13 +13,10 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from clients.storage.objects import ObjectStore
+from clients.storage.raw_file import RowsFile, parquet
 from schemas.errors import ChainBrokenError, CredentialsRejectedError
 from schemas.ids import ORIGIN, manifest_key, manifest_prefix, raw_key, raw_name
 from schemas.ingest.raw import RAW_SCHEMA, Form, Manifest, RawErasure
-from transforms.ingest.row_pages import count_changes
-
-_ZSTD_LEVEL = 1
-"""Events are many and alike: higher levels cost processor time that the peak does not have."""
 
 
 class RowFacts(NamedTuple):
@@ -80,7 +77,7 @@ class Chain:
         have been first, then it is theirs and may end elsewhere. Either way it is durable when
         this returns.
         """
-        body = _parquet(raw, dictionary=["object"], statistics=["position", "received_at"])
+        body = parquet(raw, dictionary=["object"], statistics=["position", "received_at"])
         digest = hashlib.sha256(body).hexdigest()
         received: pa.ChunkedArray = raw["received_at"]
         manifest = Manifest(
@@ -98,13 +95,24 @@ class Chain:
             after_hole=after_hole,
             data_key=self._key_name,
         )
-        return self._claim(manifest, body)
+        self._store.put_confirmed(manifest.raw_key, body, digest)
+        return self.claim(manifest)
 
-    def land_rows(self, page: pa.Table, *, start: str, end: str, facts: "RowFacts") -> tuple[Manifest, bool]:
+    def land_rows(self, page: pa.Table, *, start: str, end: str, facts: RowFacts) -> tuple[Manifest, bool]:
         """As `land`, of a page of rows (columns of `transforms.ingest.row_pages`, protected, at
         least one row).
         """
-        body = _parquet(page, dictionary=[])
+        file = RowsFile()
+        file.add(page)
+        return self.claim(self.put_rows(file, start=start, end=end, facts=facts))
+
+    def put_rows(self, file: RowsFile, *, start: str, end: str, facts: RowFacts) -> Manifest:
+        """Put a raw file of rows; returns the manifest with which `claim` makes it a batch.
+
+        Until then nobody knows of the file, and nothing of it is landed. An erasure takes it for
+        left behind after an hour.
+        """
+        body = file.body()
         digest = hashlib.sha256(body).hexdigest()
         manifest = Manifest(
             org=self.org,
@@ -114,8 +122,8 @@ class Chain:
             raw_key=raw_key(self.org, self.lane, start, digest, facts.received_at),
             raw_sha256=digest,
             raw_bytes=len(body),
-            events=len(page),
-            landed={facts.object: count_changes(page)},
+            events=file.rows,
+            landed={facts.object: file.changes},
             first_received_at=facts.received_at,
             last_received_at=facts.received_at,
             form=Form.ROWS,
@@ -125,7 +133,8 @@ class Chain:
             is_partial=facts.is_partial,
             data_key=self._key_name,
         )
-        return self._claim(manifest, body)
+        self._store.put_confirmed(manifest.raw_key, body, digest)
+        return manifest
 
     def replace_raw(self, manifest: Manifest, raw: pa.Table, erasure: RawErasure) -> Manifest:
         """Put a raw file without the values of erased records in the place of a batch's, and delete
@@ -137,7 +146,7 @@ class Chain:
         options: dict[str, list[str]] = {"dictionary": []}
         if manifest.form is Form.EVENTS:
             options = {"dictionary": ["object"], "statistics": ["position", "received_at"]}
-        body = _parquet(raw, **options)
+        body = parquet(raw, **options)
         digest = hashlib.sha256(body).hexdigest()
         folder = manifest.raw_key.rpartition("/")[0]
         changed = manifest.model_copy(
@@ -163,12 +172,11 @@ class Chain:
             detail = f"{key} is no manifest ({len(body)} bytes, {error.errors()[0]['msg']}); bring its first version back"
             raise ChainBrokenError(lane=self.lane, detail=detail) from error
 
-    def _claim(self, manifest: Manifest, body: bytes) -> tuple[Manifest, bool]:
-        """Law 2: the batch and whether it is ours. Law 1: there is no manifest of a raw file that
-        is not there.
+    def claim(self, manifest: Manifest) -> tuple[Manifest, bool]:
+        """Law 2: the batch that starts there now, and whether it is ours. Law 1: the raw file must
+        be there already.
         """
         start = manifest.start
-        self._store.put_confirmed(manifest.raw_key, body, manifest.raw_sha256)
         if self._store.create(manifest_key(self.org, self.lane, start), manifest.model_dump_json().encode()):
             return manifest, True
         winner = self.find(start)
@@ -207,16 +215,3 @@ def _landing_day(received: pa.ChunkedArray) -> datetime:
 def _landed(raw: pa.Table) -> dict[str, int]:
     counted = raw.group_by("object").aggregate([("changes", "sum")])
     return dict(zip(counted["object"].to_pylist(), counted["changes_sum"].to_pylist(), strict=True))
-
-
-def _parquet(table: pa.Table, *, dictionary: list[str], statistics: list[str] | None = None) -> bytes:
-    sink = pa.BufferOutputStream()
-    pq.write_table(
-        table,
-        sink,
-        compression="zstd",
-        compression_level=_ZSTD_LEVEL,
-        use_dictionary=dictionary,
-        write_statistics=statistics or False,
-    )
-    return bytes(sink.getvalue())

@@ -7,14 +7,15 @@ a killed process expires after seven days.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
+from clients.salesforce.bulk.query_answers import BulkPage, JobInfo, PageStream
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.request import Call
 from clients.salesforce.safe_words import safe_words
@@ -33,51 +34,7 @@ _LAST = "null"
 """The locator of the page after the last one, literally."""
 
 
-class BulkPage(NamedTuple):
-    """One page of results."""
-
-    csv: bytes
-    """With its header line."""
-    next_locator: str | None
-    """None after the last page."""
-    rows: int
-    """As the org counts them."""
-
-
-class JobInfo(NamedTuple):
-    """A query job as the org tells of it."""
-
-    id: str
-    object: str
-    state: str
-    created_at: datetime
-    """By the org's clock."""
-    rows: int
-    """Of its result, once it is complete."""
-    error: str
-    """The reason of the failure; empty else."""
-
-    @property
-    def is_dead(self) -> bool:
-        """It will never have a result."""
-        return self.state in ("Failed", "Aborted")
-
-    @property
-    def is_over(self) -> bool:
-        """It is at work no more."""
-        return self.is_dead or self.state == "JobComplete"
-
-    @classmethod
-    def of(cls, entry: Mapping[str, Any]) -> "JobInfo":
-        """From the org's JSON."""
-        return cls(
-            id=str(entry["id"]),
-            object=str(entry["object"]),
-            state=str(entry["state"]),
-            created_at=datetime.fromisoformat(entry["createdDate"]),
-            rows=int(entry.get("numberRecordsProcessed") or 0),
-            error=str(entry.get("errorMessage") or ""),
-        )
+_Taken = TypeVar("_Taken")
 
 
 class BulkQuery:
@@ -190,6 +147,25 @@ class BulkQuery:
             await asyncio.sleep(self._waits[0])
         raise AssertionError("unreachable")
 
+    async def stream_page(
+        self, job: str, locator: str | None, take: Callable[[PageStream], Awaitable[_Taken]]
+    ) -> _Taken:
+        """Have `take` read a page of a finished job while it comes, of as many rows as the org
+        likes; returns what `take` returns.
+
+        A page that breaks off is fetched again: `take` is called again, and begins anew. Other
+        errors of `take` come as they are.
+        """
+        for left in reversed(range(_PAGE_TRIES)):
+            streams: list[PageStream] = []
+            try:
+                return await self._stream(job, locator, take, streams)
+            except UnavailableError:
+                if not left or any(not each.is_broken for each in streams):
+                    raise
+            await asyncio.sleep(self._waits[0])
+        raise AssertionError("unreachable")
+
     async def pages(self, soql: str) -> AsyncGenerator[BulkPage, None]:
         """All pages of a new job, which is removed at the end, however it comes. Close the
         iterator.
@@ -239,11 +215,36 @@ class BulkQuery:
                 raise UnavailableError(system="Salesforce", detail=detail)
 
     async def _page(self, job: str, locator: str | None, most_rows: int | None) -> BulkPage:
+        response = await self._org.read(self._page_call(job, locator, most_rows))
+        self._settle(len(response.content))
+        following = response.headers.get("Sforce-Locator", _LAST)
+        rows = int(response.headers.get("Sforce-NumberOfRecords", -1))
+        return BulkPage(response.content, None if following == _LAST else following, rows)
+
+    async def _stream(
+        self,
+        job: str,
+        locator: str | None,
+        take: Callable[[PageStream], Awaitable[_Taken]],
+        streams: list[PageStream],
+    ) -> _Taken:
+        """One try; the page is in `streams` once it has begun to come."""
+
+        async def begin(response: httpx.Response, pieces: AsyncIterator[bytes]) -> _Taken:
+            streams.append(PageStream(response, pieces))
+            return await take(streams[0])
+
+        try:
+            return await self._org.stream(self._page_call(job, locator, None), begin)
+        finally:
+            self._settle(sum(each.bytes for each in streams))
+
+    def _page_call(self, job: str, locator: str | None, most_rows: int | None) -> Call:
         params = {} if most_rows is None else {"maxRecords": str(most_rows)}
         if locator is not None:
             params["locator"] = locator
         # What a page will weigh is not known before: one byte is asked for, the rest is settled.
-        call = Call(
+        return Call(
             "GET",
             f"{self._path}/{job}/results",
             self._class,
@@ -251,11 +252,9 @@ class BulkQuery:
             headers={"Accept": "text/csv"},
             also={Budget.BULK_QUERY_BYTES: 1},
         )
-        response = await self._org.read(call)
-        self._org.settle(Budget.BULK_QUERY_BYTES, self._class, max(0, len(response.content) - 1))
-        following = response.headers.get("Sforce-Locator", _LAST)
-        rows = int(response.headers.get("Sforce-NumberOfRecords", -1))
-        return BulkPage(response.content, None if following == _LAST else following, rows)
+
+    def _settle(self, size: int) -> None:
+        self._org.settle(Budget.BULK_QUERY_BYTES, self._class, max(0, size - 1))
 
     async def _get(self, path: str, params: Mapping[str, str] | None = None) -> httpx.Response:
         return await self._org.read(Call("GET", path, self._class, params=params))

@@ -14,7 +14,8 @@ from datetime import UTC, datetime, timedelta
 import orjson
 from pydantic import AwareDatetime
 
-from clients.salesforce.bulk.query import BulkQuery, JobInfo
+from clients.salesforce.bulk.query import BulkQuery
+from clients.salesforce.bulk.query_answers import JobInfo
 from clients.storage.objects import ObjectStore
 from schemas.errors import CallRefusedError, UnavailableError
 from schemas.ids import job_intent_key, job_key, job_result_key

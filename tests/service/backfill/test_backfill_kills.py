@@ -191,27 +191,12 @@ async def test_what_was_landed_of_a_part_that_is_given_up_is_applied_and_its_job
     assert list(engine.served.app.state.bulk.jobs.of_kind("V2Query")) == []
 
 
-def without_its_last_row(answer: httpx.Response) -> httpx.Response:
-    """A page that somebody on the way has cut between two rows; its header says what it had."""
-    lines = answer.content.splitlines(keepends=True)
-    return httpx.Response(answer.status_code, headers=answer.headers, content=b"".join(lines[:-1]))
-
-
 def with_a_row_more(answer: httpx.Response) -> httpx.Response:
     """A job that counts a row which its pages do not have."""
     info = answer.json()
     return httpx.Response(
         answer.status_code, json=info | {"numberRecordsProcessed": info["numberRecordsProcessed"] + 1}
     )
-
-
-async def test_a_page_with_fewer_rows_than_its_header_says_is_not_landed(engine: SmallEngine) -> None:
-    filled(engine)
-    watch(engine, Kill(("call", "GET", "/results"), nth=2, alter=without_its_last_row))
-    state = await engine.backfill("Account")
-    assert jobs_made(engine) == 1
-    assert_done(state)
-    assert_whole(engine)
 
 
 async def test_a_job_whose_pages_do_not_add_up_to_its_count_is_not_believed(engine: SmallEngine) -> None:
