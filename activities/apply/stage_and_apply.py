@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from temporalio import activity
 
 from activities.apply.copied_commit import Commits
+from activities.apply.staged_share import StagedShare
 from activities.runtime.heartbeat import heartbeating
 from clients.metrics.changes import timed
 from clients.metrics.work import BATCH_SECONDS
@@ -35,11 +35,10 @@ from schemas.ingest.raw import Manifest
 from transforms.erasure.raw import erase_raw
 from transforms.ingest.stage import stage_batch
 from transforms.pii import Protector
-from transforms.quality.personal import marked
 from transforms.writeback.echo import batch_of_origin
 
-_COMPRESSION = "lz4"
-"""Staged files live for minutes and are read once: cheap to write beats small."""
+_PART_BYTES = 8 * 1024**2
+"""Of a page of rows that are staged at a time, as they are in memory."""
 _STAGED_AT_ONCE = (os.cpu_count() or 1) + 1
 """Batches that are decoded at a time. Each holds its events several times over, and the interpreter
 decodes one: more of them take memory and save no time.
@@ -91,39 +90,41 @@ class BatchActivities:
         return ApplyObjectsResult(applied=tuple(each for each in outcomes if isinstance(each, ApplyResult)))
 
     def _stage(self, manifest: Manifest) -> StageResult:
-        raw = Chain(self.store, org=manifest.org, lane=manifest.lane).read_raw(manifest)
-        if self.protector is not None:
-            raw = erase_raw(raw, manifest, self.catalogue, self.protector, self.protector.erased).raw
-        staged = stage_batch(raw, manifest, self.catalogue)
-        for name in manifest.landed.keys() - staged.keys():
+        shares: dict[str, StagedShare] = {}
+        chain = Chain(self.store, org=manifest.org, lane=manifest.lane)
+        for raw in chain.raw_parts(manifest, _PART_BYTES):
+            if self.protector is not None:
+                raw = erase_raw(raw, manifest, self.catalogue, self.protector, self.protector.erased).raw
+            for name, part in stage_batch(raw, manifest, self.catalogue).items():
+                shares.setdefault(name, StagedShare(self.personal_sample)).add(part)
+                if part.changes is not None:
+                    link_span(_writebacks_of(manifest.org, name, part.changes))
+        for name in manifest.landed.keys() - shares.keys():
             raise imbalance(manifest, name, typed=0, refused=0)
         return StageResult(
-            objects=tuple(self._write(manifest, name, *share) for name, share in staged.items())
+            objects=tuple(self._write(manifest, name, share) for name, share in shares.items())
         )
 
-    def _write(
-        self, manifest: Manifest, name: str, landed: int, changes: pa.Table | None, refused: pa.Table
-    ) -> StagedObject:
-        typed = 0 if changes is None else len(changes)
-        if landed != manifest.landed.get(name) or landed != typed + len(refused):
-            raise imbalance(manifest, name, typed=typed, refused=len(refused))
+    def _write(self, manifest: Manifest, name: str, share: StagedShare) -> StagedObject:
+        refused = share.refused.rows
+        if share.landed != manifest.landed.get(name) or share.landed != share.typed + refused:
+            raise imbalance(manifest, name, typed=share.typed, refused=refused)
         where = None
-        if changes is not None and typed:
-            link_span(_writebacks_of(manifest.org, name, changes))
+        if share.typed:
             spec = self.catalogue.object(name)
             where = staged_key(manifest.org, manifest.lane, manifest.start, spec.table)
-            self.store.put(where, _parquet(marked(changes, spec, self.personal_sample)))
+            self.store.put(where, share.changes(spec))
         refused_where = None
-        if len(refused):
+        if refused:
             refused_where = refused_key(manifest.org, manifest.lane, manifest.start, name or "unreadable")
-            self.store.put(refused_where, _parquet(refused))
+            self.store.put(refused_where, share.refused.body())
         return StagedObject(
             object=name,
             staged_key=where,
             refused_key=refused_where,
-            landed=landed,
-            staged=typed,
-            refused=len(refused),
+            landed=share.landed,
+            staged=share.typed,
+            refused=refused,
         )
 
 
@@ -146,9 +147,3 @@ def _writebacks_of(org: str, name: str, changes: pa.Table) -> list[SpanRef]:
     origins = pc.unique(changes["change_origin"]).to_pylist()
     batches = {batch for origin in origins if (batch := batch_of_origin(origin or ""))}
     return [first_span_of(writeback_batch_id(org, name, batch)) for batch in sorted(batches)]
-
-
-def _parquet(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression=_COMPRESSION, use_dictionary=False, write_statistics=False)
-    return bytes(sink.getvalue())

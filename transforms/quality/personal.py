@@ -102,16 +102,16 @@ def suspicions(sample: pa.Table, spec: ObjectSpec) -> list[Suspicion]:
     return found
 
 
-def marked(changes: pa.Table, spec: ObjectSpec, most: int) -> pa.Table:
+def marked(changes: pa.Table, spec: ObjectSpec, sample: pa.Table) -> pa.Table:
     """Staged changes, the first one with a finding for each field of the sample that looks
     personal.
 
     Args:
-        changes: In the columns of `staged_columns`.
+        changes: In the columns of `staged_columns`, at least one.
         spec: The object.
-        most: Changes of the sample. 0 = nothing is looked at.
+        sample: Changes of the same batch. Empty = nothing is looked at.
     """
-    found = findings_of(suspicions(sample_of(changes, most), spec)) if most and len(changes) else []
+    found = findings_of(suspicions(sample, spec)) if len(sample) else []
     if not found:
         return changes
     texts = changes["field_findings"].to_pylist()

@@ -77,7 +77,7 @@ def test_encrypted_fields_and_picklists_are_not_looked_at() -> None:
 def test_a_finding_names_the_field_and_counts_and_no_value() -> None:
     texts = ["ada@example.org", "ada@example.org or 123-45-6789", "none"]
     staged = table(notes=texts, field_findings=[None, None, None])
-    [text, *others] = marked(staged, SPEC, 10)["field_findings"].to_pylist()
+    [text, *others] = marked(staged, SPEC, sample_of(staged, 10))["field_findings"].to_pylist()
     assert others == [None, None]
     [finding] = read(text)
     assert (finding.field, finding.rule) == ("Notes__c", Rule.LOOKS_PERSONAL)
@@ -90,9 +90,8 @@ def test_a_sample_is_spread_over_the_batch_and_nothing_is_marked_without_one() -
     rows = table(notes=[f"{n}" for n in range(1_000)], field_findings=[None] * 1_000)
     assert sample_of(rows, 5)["notes"].to_pylist() == ["0", "249", "499", "749", "999"]
     assert sample_of(rows, 2_000) is rows
-    assert marked(table(notes=["a@example.org"], field_findings=[None]), SPEC, 0)[
-        "field_findings"
-    ].to_pylist() == [None]
+    one = table(notes=["a@example.org"], field_findings=[None])
+    assert marked(one, SPEC, sample_of(one, 0)) is one
 
 
 @pytest.mark.parametrize("looks", Looks)
@@ -126,18 +125,18 @@ def test_what_was_found_before_stays_beside_it() -> None:
     known = Finding("Kind__c", "kind", Rule.VALUES, Severity.WARN, "none of the list")
     other = written((known._replace(detail="of another change"),))
     staged = table(notes=["x", "a@example.org"], field_findings=[written((known,)), other])
-    first, second = marked(staged, SPEC, 10)["field_findings"].to_pylist()
+    first, second = marked(staged, SPEC, sample_of(staged, 10))["field_findings"].to_pylist()
     assert second == other
     assert [each.rule for each in read(first)] == [Rule.VALUES, Rule.LOOKS_PERSONAL]
     assert read(first)[0] == known
     alone = table(notes=["x", "a@example.org"], field_findings=[written((known,)), None])
-    assert marked(alone, SPEC, 10)["field_findings"].to_pylist() == [first, None]
+    assert marked(alone, SPEC, sample_of(alone, 10))["field_findings"].to_pylist() == [first, None]
 
 
 @pytest.mark.parametrize(("rows", "most"), [(0, 10), (3, 0)])
 def test_without_changes_or_a_sample_nothing_is_marked(rows: int, most: int) -> None:
     staged = table(notes=["a@example.org"] * rows, field_findings=[None] * rows)
-    assert marked(staged, SPEC, most) is staged
+    assert marked(staged, SPEC, sample_of(staged, most)) is staged
 
 
 def test_a_sample_as_large_as_the_batch_is_the_batch() -> None:
