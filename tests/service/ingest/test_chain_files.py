@@ -9,6 +9,7 @@ import pytest
 
 from clients.storage.chain import Chain, RowFacts
 from clients.storage.objects import ObjectStore
+from clients.storage.raw_file import RowsFile
 from schemas.errors import ChainBrokenError, ObjectMissingError
 from schemas.ids import ORIGIN, manifest_key
 from schemas.ingest.raw import RAW_SCHEMA, Form, Manifest, RawErasure
@@ -62,6 +63,33 @@ def test_a_batch_that_ends_where_it_starts_breaks_the_walk(chain: Chain) -> None
     assert next(walked).end == "4"
     with pytest.raises(ChainBrokenError, match="the batch at 4 ends where it starts"):
         next(walked)
+
+
+@pytest.mark.parametrize("groups", [(6,), (1, 2, 3)])
+def test_a_page_is_read_in_parts_whichever_row_groups_it_has(chain: Chain, groups: tuple[int, ...]) -> None:
+    """Raw files of earlier releases have one."""
+    rows, file, first = page(*"123456"), RowsFile(), 0
+    for size in groups:
+        file.add(rows.slice(first, size))
+        first += size
+    facts = RowFacts("Contact", NOON, settled_before=NOON, reading=7)
+    manifest, _ = chain.claim(chain.put_rows(file, start=ORIGIN, end="9", facts=facts))
+    assert (manifest.events, manifest.landed) == (6, {"Contact": 6})
+    parts = list(chain.raw_parts(manifest, 1))
+    assert [len(part) for part in parts] == [1] * 6
+    assert pa.concat_tables(parts).to_pylist() == rows.to_pylist()
+    [whole] = chain.raw_parts(manifest, 10_000)
+    assert whole.to_pylist() == chain.read_raw(manifest).to_pylist() == rows.to_pylist()
+
+
+def test_a_page_whose_raw_file_is_there_is_landed_by_its_manifest_alone(chain: Chain) -> None:
+    file = RowsFile()
+    file.add(page("1"))
+    facts = RowFacts("Contact", NOON, settled_before=NOON, reading=7)
+    manifest = chain.put_rows(file, start=ORIGIN, end="9", facts=facts)
+    assert chain.find(ORIGIN) is None
+    assert chain.claim(manifest) == (manifest, True)
+    assert chain.find(ORIGIN) == manifest
 
 
 def test_a_batch_of_events_counts_their_changes_and_is_read_as_it_was(chain: Chain) -> None:
