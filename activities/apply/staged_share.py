@@ -1,5 +1,5 @@
-"""One object's share of a batch while it is staged, part by part: what is held is the share's files,
-compressed, and the latest part.
+"""One object's share of a batch while it is staged, part by part: what is held is the share's
+files, compressed, and the latest part.
 """
 
 import io

@@ -72,7 +72,8 @@ class RowLanding:
 
     async def finish_page(self, landing: PageLanding) -> bool:
         """Make a page durable that has come whole; returns when not too many of its batches wait to
-        be applied. False = another reader has cut it otherwise: open it and give it every row again.
+        be applied. False = another reader has cut it otherwise: open it and give it every row
+        again.
         """
         # Cancelled between the two, batches would be landed that nobody starts.
         batches = await asyncio.shield(self._claim_and_start(landing))
