@@ -102,7 +102,8 @@ class BatchActivities:
         for name in manifest.landed.keys() - shares.keys():
             raise imbalance(manifest, name, typed=0, refused=0)
         return StageResult(
-            objects=tuple(self._write(manifest, name, share) for name, share in shares.items())
+            # What is written is not kept beside the rest.
+            objects=tuple(self._write(manifest, name, shares.pop(name)) for name in list(shares))
         )
 
     def _write(self, manifest: Manifest, name: str, share: StagedShare) -> StagedObject:

@@ -18,6 +18,8 @@ REFUSED_SCHEMA = arrow_schema([column for column in QUARANTINE_COLUMNS if column
 
 
 _IN_RAW = '{"event":"longer than its column; it is in the raw file of the batch"}'
+_AT_ONCE = 256
+"""Events of 4 KB: 1 MB."""
 PLACE = "place"
 """Column that a part of a raw file has beside its own: how many changes of the file come before
 each event.
@@ -52,7 +54,9 @@ def stage_objects(
     `judged_ms` as of `decode_events`.
     """
     staged = {}
-    for name, decoded in decode_events(_events(raw), catalogue, judged_ms=judged_ms).items():
+    found = decode_events(_events(raw), catalogue, judged_ms=judged_ms)
+    for name in list(found):
+        decoded = found.pop(name)  # its rows are not kept beside the tables of the others
         spec = catalogue.objects.get(name)
         changes = None
         if spec is not None:
@@ -62,6 +66,14 @@ def stage_objects(
 
 
 def _events(raw: pa.Table) -> Iterator[RawEvent]:
+    """The events one after another; no more than `_AT_ONCE` are in Python's memory, beside the file
+    itself.
+    """
+    for part in raw.to_batches(max_chunksize=_AT_ONCE):
+        yield from _events_of_part(pa.table(part))
+
+
+def _events_of_part(raw: pa.Table) -> Iterator[RawEvent]:
     received = raw["received_at"].cast(pa.int64())
     # the JSON reader takes bytes; texts would be decoded twice
     events = raw["event"].cast(pa.large_binary())
