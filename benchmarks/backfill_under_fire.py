@@ -220,7 +220,7 @@ def _figures(running: Running, fire: Fire, meter: measurements.ProcessMeter) -> 
         "freshness_received_to_curated_seconds": fresh["ours"],
         "rest_seconds": round(fire.rest_seconds, 1) if fire.rest_seconds < float("inf") else None,
         "cpu_seconds_by_process": cpu,
-        "peak_rss_mb": round(meter.peak_rss_bytes / 1e6),
+        "peak_memory_mb": round(meter.peak.pss / 1e6),
     }
 
 

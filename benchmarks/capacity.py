@@ -141,7 +141,8 @@ def _figures(
         "freshness_seconds": fresh["total"],
         "cpu_cores": round(sum(cpu.values()) / surge.seconds, 2),
         "cpu_microseconds_per_change": {name: round(used / surge.sent * 1e6) for name, used in cpu.items()},
-        "peak_rss_mb": round(meter.peak_rss_bytes / 1e6),
+        "peak_memory_mb": round(meter.peak.pss / 1e6),
+        "memory": meter.memory(),
     }
 
 

@@ -105,10 +105,10 @@ async def _measure(running: Running, settings: Settings, arguments: argparse.Nam
         "fill_seconds": round(filled - began, 1),
         "backfill_seconds": round(backfilled - filled, 1),
         "backfill_calls": read.counts.calls,
-        "backfill_peak_mb": round(reading.peak_rss_bytes / 1e6),
+        "backfill_peak_mb": round(reading.peak.pss / 1e6),
         "backfill_cpu_seconds_by_process": reading.cpu_seconds(),
         "reconcile_seconds": round(ended - backfilled, 1),
-        "peak_rss_mb": round(meter.peak_rss_bytes / 1e6),
+        "peak_memory_mb": round(meter.peak.pss / 1e6),
         "cpu_seconds_by_process": meter.cpu_seconds(),
     }
 

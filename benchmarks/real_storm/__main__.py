@@ -115,7 +115,7 @@ class Storm:
             "rest_seconds": rest,
             "faults": self.faults.counts,
             **prove(self.running, self.folder),
-            "peak_memory_mb": round(meter.peak_rss_bytes / 1e6),
+            "peak_memory_mb": round(meter.peak.pss / 1e6),
             "timeline": self.timeline.figures(),
         }
 

@@ -118,7 +118,7 @@ class Bench:
             "pause_midway": pause,
             "surge_beside": surge.figures,
             "cpu_seconds_by_process": meter.cpu_seconds(),
-            "peak_rss_mb": round(meter.peak_rss_bytes / 1e6),
+            "peak_memory_mb": round(meter.peak.pss / 1e6),
             "trouble": self._struck(),
         }
         return found | {"others": self._others()}

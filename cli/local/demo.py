@@ -98,7 +98,7 @@ def _measured_surge(
     """Send the surge: `rate` changes a minute for `seconds`; processor time and memory are measured
     meanwhile.
     """
-    meter = measurements.ProcessMeter(running.roots())
+    meter = measurements.ProcessMeter(running.roots(), own="demo")
     meter.start()
     with progress_bar(f"{rate:,} changes a minute", seconds) as bar:
         surge = run_surge(
@@ -172,7 +172,9 @@ def _figures(
         "cpu_microseconds_per_change": {
             name: round(used / max(1, surge.sent) * 1e6) for name, used in cpu.items()
         },
-        "peak_rss_mb": round(meter.peak_rss_bytes / 1e6),
+        "peak_memory_mb": round(meter.peak.pss / 1e6),
+        "peak_rss_mb": round(meter.peak.rss / 1e6),
+        "memory": meter.memory(),
     }
 
 
@@ -195,7 +197,7 @@ def _show(figures: dict[str, Any], compared: Comparison, failures: list[str]) ->
         "reconciliation": f"{len(proved['verdicts'])} objects, {proved['differences']:,} differences, {proved['calls']} API calls, "
         f"{proved['seconds']} s",
         "processor time": f"{figures['cpu_seconds']} s, {sum(figures['cpu_microseconds_per_change'].values())} µs a change",
-        "peak memory": f"{figures['peak_rss_mb']:,} MB over all processes",
+        "peak memory": f"{figures['peak_memory_mb']:,} MB over all processes during the surge",
         "wall time": f"{figures['wall_seconds']} s",
     }
     for name, value in rows.items():

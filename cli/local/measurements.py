@@ -1,13 +1,16 @@
 """Cost and freshness of a run: processor time, memory, freshness and the ledger's sums."""
 
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import psutil
 import psycopg
 
+from cli.local.process_memory import Held, Look, held_by, highest, memory_figures
 from clients.warehouse.sql import apply as sql
 from schemas.catalogue import Catalogue
 from schemas.ids import READING_LANES
@@ -94,22 +97,36 @@ def history_versions(connection: psycopg.Connection, catalogue: Catalogue) -> in
 
 
 class ProcessMeter:
-    """Processor time and memory of named processes and all their descendants, sampled in a
-    thread.
+    """Processor time, memory and descriptors of named processes and all their descendants, sampled
+    in a thread.
     """
 
-    def __init__(self, roots: Sequence[tuple[str, int]], *, every_seconds: float = 1.0) -> None:
-        """`roots` are (name, pid); a name may come twice."""
+    def __init__(
+        self, roots: Sequence[tuple[str, int]], *, every_seconds: float = 1.0, own: str | None = None
+    ) -> None:
+        """`roots` are (name, pid); a name may come twice. `own`: the name under which this process
+        counts, its descendants and its processor time aside. None = it does not count.
+        """
         self._roots = list(roots)
         self._every = every_seconds
+        self._own = own
         self._cpu: dict[tuple[str, int], float] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="process-meter", daemon=True)
-        self.peak_rss_bytes = 0
-        """Highest sum of proportional set sizes seen: memory shared between processes counts once.
-        """
+        self.looks: list[Look] = []
+        """Memory and descriptors, one look after another."""
+
+    @property
+    def peak(self) -> Held:
+        """The look at which all of them held most."""
+        return highest(self.looks)
+
+    def memory(self) -> dict[str, Any]:
+        """Their course by process, as of `memory_figures`."""
+        return memory_figures(self.looks, self._ended - self._began)
 
     def start(self) -> None:
+        self._began = self._ended = time.monotonic()
         self._sample()
         self._begin = dict(self._cpu)
         self._thread.start()
@@ -118,6 +135,7 @@ class ProcessMeter:
         self._stop.set()
         self._thread.join()
         self._sample()
+        self._ended = time.monotonic()
 
     def cpu_seconds(self) -> dict[str, float]:
         """Processor seconds by name since `start`; processes that ended in between count as far as
@@ -133,15 +151,15 @@ class ProcessMeter:
             self._sample()
 
     def _sample(self) -> None:
-        memory = 0
+        look: dict[str, Held] = {} if self._own is None else {self._own: held_by(psutil.Process())}
         for name, process in self._processes():
             try:
                 times = process.cpu_times()
                 self._cpu[name, process.pid] = times.user + times.system
-                memory += process.memory_full_info().pss
+                look[name] = look.get(name, Held()) + held_by(process)
             except (psutil.NoSuchProcess, psutil.AccessDenied):
                 continue
-        self.peak_rss_bytes = max(self.peak_rss_bytes, memory)
+        self.looks.append(look)
 
     def _processes(self) -> Iterable[tuple[str, psutil.Process]]:
         for name, pid in self._roots:
