@@ -10,6 +10,7 @@ import pytest
 from schemas.ingest.raw import ERASED_MARK
 from schemas.ops_tables import EVENT_BYTES
 from tests.support.builders.things import CATALOGUE, ID, RECEIVED_AT, THING, event, landed
+from transforms.ingest import stage_events
 from transforms.ingest.decode_events import RefusedChange
 from transforms.ingest.stage_events import PLACE, events_of, for_quarantine, refused_table, stage_objects
 
@@ -41,6 +42,17 @@ def test_a_change_that_is_refused_has_the_same_number_in_a_part_as_in_the_whole(
     part = events_of(whole, {THING})
     shares = [stage_objects(each, CATALOGUE, batch="lane/7")[THING] for each in (whole, part)]
     assert [share.refused["ordinal"].to_pylist() for share in shares] == [[1, 2], [1, 2]]
+
+
+def test_a_file_is_staged_as_one_however_few_of_its_events_are_held_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    events = [event({"Title__c": str(n)}, recordIds=[ID, OTHER]) for n in range(6)]
+    file = landed(*events, event(entityName="Lead"), event(changeType="GAP_UPDATE"))
+    whole = stage_objects(file, CATALOGUE, batch="lane/7")
+    monkeypatch.setattr(stage_events, "_AT_ONCE", 3)
+    assert stage_objects(file, CATALOGUE, batch="lane/7") == whole
+    assert whole[THING].refused["ordinal"].to_pylist() == [13]
 
 
 def test_an_object_without_a_change_that_fits_has_an_empty_table_and_an_unknown_one_has_none() -> None:
