@@ -8,6 +8,9 @@ capacity is the highest rate that was really sent and kept up with. Prints one J
 With `--records` each rate is tried once a number: so many old records are backfilled before, and
 half of the changes hit them. What a change costs then shows what large tables cost.
 
+A surge of ten minutes or more also shows whether memory and descriptors are flat, by process:
+`--rates 120000 --seconds 1800` is a soak, and takes 2.4 GB of disk a minute.
+
     python -m benchmarks.capacity [--rates 150000,180000,210000] [--seconds 180]
         [--records 100000,5000000]
 """

@@ -45,9 +45,9 @@ _SETTINGS = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "max_wal_size": "6GB",
-    "wal_buffers": "32MB",
+    "wal_buffers": "16MB",
     "checkpoint_timeout": "15min",
-    "shared_buffers": "256MB",
+    "shared_buffers": "128MB",
     "effective_cache_size": "4GB",
     # Everything is in memory: an index look-up must not be priced like a disk's arm.
     "random_page_cost": "1.1",

@@ -60,15 +60,17 @@ def memory_figures(looks: Sequence[Look], seconds: float) -> dict[str, Any]:
 
     Start, middle and end are medians over a tenth of the looks. `flat`: neither memory nor
     descriptors of any name have grown from the middle to the end, but for a tenth, 10 MB or ten
-    descriptors. None = the run was too short to tell, under ten minutes.
+    descriptors; `growing` names those that have. None = the run was too short to tell, under ten
+    minutes.
     """
     names = sorted({name for look in looks for name in look})
     courses = {name: [look.get(name, Held()) for look in looks] for name in names}
     courses[ALL] = [total(look) for look in looks]
     figures = {name: _course(course) for name, course in courses.items() if course}
+    if seconds < _SHORTEST_SECONDS:
+        return {"by_process": figures, "growing": None, "flat": None}
     growing = [name for name, found in figures.items() if _grows(found)]
-    is_told = seconds >= _SHORTEST_SECONDS
-    return {"by_process": figures, "growing": growing, "flat": not growing if is_told else None}
+    return {"by_process": figures, "growing": growing, "flat": not growing}
 
 
 def _course(course: Sequence[Held]) -> dict[str, dict[str, int]]:

@@ -41,7 +41,8 @@ def test_descriptors_that_grow_are_not_flat() -> None:
 
 
 def test_a_run_of_minutes_does_not_show_whether_memory_is_flat() -> None:
-    assert memory_figures(_looks([100, 100, 900]), 60.0)["flat"] is None
+    found = memory_figures(_looks([100, 100, 900]), 60.0)
+    assert (found["flat"], found["growing"]) == (None, None)
 
 
 def test_a_process_that_came_late_held_nothing_before() -> None:
