@@ -16,6 +16,7 @@ import io
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -25,10 +26,10 @@ import orjson
 from fastavro.schema import expand_schema
 
 from clients.salesforce.streaming.avro_bitmaps import FieldPath, FieldPlace, FieldSets
+from clients.salesforce.streaming.avro_reader import Convert, event_reader
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec
 from transforms.pii import HEADER
 
-Convert = Callable[[Any], Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_MS = 86_400_000
 _DATE, _DATETIME, _TIME = "date", "datetime", "time"
@@ -72,10 +73,19 @@ class EventDecoder:
             if (parts := _parts(field))
         }
         self._compounds.pop(HEADER, None)
+        self._reader = _reader(fields, self._conversions, self._compounds)
         self._is_json = _NOT_JSON.isdisjoint(_kinds(fields))
 
     def payload(self, encoded: bytes) -> dict[str, Any]:
         """The `payload` object that CometD carries for the event."""
+        if self._reader is not None:
+            # Whatever stops the short way is looked at on the long one.
+            with suppress(Exception):
+                return self._told(self._reader(encoded))
+        return self._checked_payload(encoded)
+
+    def _checked_payload(self, encoded: bytes) -> dict[str, Any]:
+        """As `payload`, of any event: what cannot be read is named."""
         try:
             source = io.BytesIO(encoded)
             record = self._record(source)
@@ -109,6 +119,10 @@ class EventDecoder:
         for name, conversions in self._compounds.items():
             if isinstance(compound := payload.get(name), dict):
                 payload[name] = _present(compound, conversions)
+        return self._told(payload)
+
+    def _told(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """The fields that are no nulls, as CometD carries them."""
         header = payload.get(HEADER)
         self._tell_changes(payload, header if isinstance(header, dict) else {})
         for name in self._compounds:
@@ -132,6 +146,18 @@ class EventDecoder:
             place = payload if len(path) == 1 else payload.get(path[0])
             if isinstance(place, dict) and isinstance(place.get(path[-1]), str):
                 place[path[-1]] = {"diff": place[path[-1]]}
+
+
+def _reader(
+    fields: list[dict[str, Any]],
+    conversions: Mapping[str, Convert],
+    compounds: Mapping[str, Mapping[str, Convert]],
+) -> Callable[[bytes], dict[str, Any]] | None:
+    """None: the schema has types that only fastavro reads."""
+    try:
+        return event_reader(fields, conversions, compounds)
+    except Exception:  # a schema that is too deep for Python among them
+        return None
 
 
 def _present(record: dict[str, Any], conversions: Mapping[str, Convert]) -> dict[str, Any]:
