@@ -15,7 +15,7 @@ import base64
 import io
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -26,7 +26,7 @@ import orjson
 from fastavro.schema import expand_schema
 
 from clients.salesforce.streaming.avro_bitmaps import FieldPath, FieldPlace, FieldSets
-from clients.salesforce.streaming.avro_reader import Convert, event_reader
+from clients.salesforce.streaming.avro_reader import Convert, known_reader
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec
 from transforms.pii import HEADER
 
@@ -73,7 +73,7 @@ class EventDecoder:
             if (parts := _parts(field))
         }
         self._compounds.pop(HEADER, None)
-        self._reader = _reader(fields, self._conversions, self._compounds)
+        self._reader = known_reader(fields, self._conversions, self._compounds)
         self._is_json = _NOT_JSON.isdisjoint(_kinds(fields))
 
     def payload(self, encoded: bytes) -> dict[str, Any]:
@@ -146,18 +146,6 @@ class EventDecoder:
             place = payload if len(path) == 1 else payload.get(path[0])
             if isinstance(place, dict) and isinstance(place.get(path[-1]), str):
                 place[path[-1]] = {"diff": place[path[-1]]}
-
-
-def _reader(
-    fields: list[dict[str, Any]],
-    conversions: Mapping[str, Convert],
-    compounds: Mapping[str, Mapping[str, Convert]],
-) -> Callable[[bytes], dict[str, Any]] | None:
-    """None: the schema has types that only fastavro reads."""
-    try:
-        return event_reader(fields, conversions, compounds)
-    except Exception:  # a schema that is too deep for Python among them
-        return None
 
 
 def _present(record: dict[str, Any], conversions: Mapping[str, Convert]) -> dict[str, Any]:

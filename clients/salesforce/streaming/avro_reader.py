@@ -58,6 +58,18 @@ def event_reader(
     return source.compiled()
 
 
+def known_reader(
+    fields: list[dict[str, Any]],
+    conversions: Mapping[str, Convert],
+    compounds: Mapping[str, Mapping[str, Convert]],
+) -> Callable[[bytes], dict[str, Any]] | None:
+    """As `event_reader`; None for a schema that only fastavro reads."""
+    try:
+        return event_reader(fields, conversions, compounds)
+    except Exception:  # a schema that is too deep for Python among them
+        return None
+
+
 class _Source:
     """The text of a function, and the values that it names."""
 
