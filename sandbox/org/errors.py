@@ -30,6 +30,21 @@ class SalesforceError(Exception):
         super().__init__(f"{code}: {message}")
 
 
+class MethodNotAllowedError(SalesforceError):
+    """An address takes other methods; the answer names them in `Allow`, too (RFC 9110, "405 Method
+    Not Allowed").
+
+    Args:
+        method: The one that was asked for.
+        allowed: Those that there are.
+    """
+
+    def __init__(self, method: str, allowed: Sequence[str]) -> None:
+        self.allowed = list(allowed)
+        message = f"HTTP Method '{method}' not allowed. Allowed are {','.join(allowed)}"
+        super().__init__("METHOD_NOT_ALLOWED", message, 405)
+
+
 def invalid_session() -> SalesforceError:
     """401 for a token that is unknown, expired or revoked; clients renew it and try again once."""
     return SalesforceError("INVALID_SESSION_ID", "Session expired or invalid", 401)
@@ -43,6 +58,21 @@ def malformed_id(object_name: str, value: object) -> SalesforceError:
 
 def not_found() -> SalesforceError:
     return SalesforceError("NOT_FOUND", "The requested resource does not exist", 404)
+
+
+def of_row(error: SalesforceError) -> SalesforceError:
+    """A row's error in a result, by whichever API: a record that is not there is an invalid
+    reference, because a row has no address.
+    """
+    if error.code != "NOT_FOUND":
+        return error
+    return SalesforceError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+
+
+def no_external_id(name: str) -> SalesforceError:
+    """An address by a field that is no external id, or by an id of another object."""
+    message = f"Provided external ID field does not exist or is not accessible: {name}"
+    return SalesforceError("NOT_FOUND", message, 404)
 
 
 def entity_is_deleted() -> SalesforceError:

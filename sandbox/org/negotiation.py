@@ -22,6 +22,12 @@ def is_xml(content_type: str) -> bool:
     return "xml" in content_type.partition(";")[0].lower()
 
 
+def is_json(content_type: str) -> bool:
+    """True when a body says that it is JSON, or nothing of its type."""
+    media_type = content_type.partition(";")[0].strip().lower()
+    return not media_type or media_type.endswith(("/json", "+json"))
+
+
 def _weighted(header: str) -> Iterator[tuple[str, float]]:
     """Each name with its weight, 0 to 1; one that cannot be read is 1."""
     for part in header.lower().split(","):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sandbox.org.bulk.csv_reader import CsvRow
 from sandbox.org.bulk.model import Job
-from sandbox.org.errors import SalesforceError
+from sandbox.org.errors import SalesforceError, of_row
 from sandbox.org.state.dml import Outcome
 
 _SUCCESSFUL, _FAILED, _UNPROCESSED = "successful.csv", "failed.csv", "unprocessed.csv"
@@ -90,4 +90,5 @@ def outcome_file(folder: Path, part: str) -> Path | None:
 
 def error_text(error: SalesforceError) -> str:
     """`REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name --`."""
-    return f"{error.code}:{error.message}:{','.join(error.fields)}{' ' if error.fields else ''}--"
+    told = of_row(error)
+    return f"{told.code}:{told.message}:{','.join(told.fields)}{' ' if told.fields else ''}--"

@@ -4,8 +4,9 @@ errors are REST's.
 
 from collections.abc import Mapping
 
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
+from sandbox.org.addresses import Resource
 from sandbox.org.bulk import ingest_handlers, query_handlers
 from sandbox.org.rest.call import Handler, endpoint
 from sandbox.org.rest.service import RestService
@@ -37,7 +38,7 @@ def routes(service: RestService) -> list[BaseRoute]:
     `app.state.bulk` is the `Bulk`.
     """
     return [
-        Route(f"/services/data/v{{version}}{path}{slash}", endpoint(service, handlers), methods=_METHODS)
+        Resource("/services/data/v{version}", f"{path}{slash}", endpoint(service, handlers), methods=_METHODS)
         for path, handlers in HANDLERS.items()
         for slash in ("", "/")
     ]

@@ -15,7 +15,7 @@ from sandbox.org.bulk_v1.jobs import ClassicJobs
 from sandbox.org.bulk_v1.model import Batch, ClassicJob
 from sandbox.org.bulk_v1.service import ClassicBulk
 from sandbox.org.bulk_v1.wire import answer, speaks_json
-from sandbox.org.errors import SalesforceError
+from sandbox.org.errors import MethodNotAllowedError, SalesforceError
 from sandbox.org.rest.versions import checked_version
 from sandbox.org.state.org import Org
 
@@ -54,29 +54,45 @@ def async_endpoint(
     """An ASGI endpoint that serves each HTTP method by its handler."""
 
     async def serve(request: Request) -> Response:
+        allow = ""
         try:
             return await _served(request)
         except AsyncApiError as error:
             refused = error
         except SalesforceError as error:
             refused = translated(error)
+            allow = ", ".join(error.allowed) if isinstance(error, MethodNotAllowedError) else ""
         except Exception:
             logger.exception("Bulk API 1.0 call failed: %s %s", request.method, request.url.path)
             refused = AsyncApiError("InternalServerError", "An unexpected error occurred", 500)
         body = {"exceptionCode": refused.code, "exceptionMessage": refused.message}
-        return answer("error", body, json=speaks_json(request), status=refused.status)
+        response = answer("error", body, json=speaks_json(request), status=refused.status)
+        if allow:
+            response.headers["Allow"] = allow
+        return response
 
     async def _served(request: Request) -> Response:
         session = sessions.use(_token(request))
         org.count_call(session.client_id)
-        version = checked_version(str(request.path_params["version"]))
+        org.permissions.require_api(session.user_id)
+        version = _version(str(request.path_params["version"]))
         handler = handlers.get(request.method)
         if handler is None:
-            raise AsyncApiError("InvalidUrl", f"HTTP method {request.method} is not allowed here", 405)
+            raise MethodNotAllowedError(request.method, sorted(handlers))
         return await handler(AsyncCall(org, bulk, request, version, session.user_id))
 
     vars(serve)["handlers"] = handlers  # for the page of what is covered
     return serve
+
+
+def _version(text: str) -> float:
+    """The version in the address; raises InvalidVersion (Bulk API 2.0 and Bulk API Developer Guide,
+    "Bulk API Errors").
+    """
+    try:
+        return checked_version(text)
+    except SalesforceError:
+        raise AsyncApiError("InvalidVersion", f"Invalid API version: {text}") from None
 
 
 def _token(request: Request) -> str:

@@ -14,6 +14,8 @@ _CODES = {
     "LIMIT_EXCEEDED": "ExceededQuota",
     "UNSUPPORTED_API_VERSION": "InvalidVersion",
     "NOT_FOUND": "InvalidUrl",
+    "METHOD_NOT_ALLOWED": "InvalidUrl",
+    "API_DISABLED_FOR_ORG": "FeatureNotEnabled",
 }
 
 
@@ -33,7 +35,7 @@ def translated(error: SalesforceError) -> AsyncApiError:
     """
     code = _CODES.get(error.code, "ClientInputError")
     message = "Invalid session id" if code == "InvalidSessionId" else error.message
-    return AsyncApiError(code, message)
+    return AsyncApiError(code, message, error.status if error.status == 405 else 400)
 
 
 def invalid_job(message: str) -> AsyncApiError:

@@ -19,7 +19,7 @@ from sandbox.org.bulk.errors import InvalidBatchError
 from sandbox.org.bulk.ingest import VERBS
 from sandbox.org.bulk_v1.model import ClassicJob
 from sandbox.org.bulk_v1.wire import NAMESPACE, xml_rows
-from sandbox.org.errors import SalesforceError
+from sandbox.org.errors import SalesforceError, of_row
 from sandbox.org.schema.exact import loads
 from sandbox.org.schema.jackson import parse_problem
 from sandbox.org.soql.entities import Entities, Entity
@@ -79,7 +79,7 @@ def _object_row(job: ClassicJob, entity: Entity, row: Mapping[str, Any]) -> Batc
 
 def outcome_line(outcome: Outcome) -> bytes:
     """An outcome as it is kept: a JSON array a line."""
-    error = outcome.error
+    error = None if outcome.error is None else of_row(outcome.error)
     told = None if error is None else [error.code, error.message, error.fields]
     return orjson.dumps([outcome.record_id, outcome.created, told], option=orjson.OPT_APPEND_NEWLINE)
 

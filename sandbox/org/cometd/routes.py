@@ -15,10 +15,11 @@ from sandbox.org.cometd import errors
 from sandbox.org.cometd.clients import Clients
 from sandbox.org.cometd.handlers import Caller, CallerGoneError, Handlers
 from sandbox.org.state.org import Org
-from schemas.salesforce.limits import COMETD_MAX_REQUEST_BYTES
+from schemas.salesforce.limits import API_VERSION, COMETD_MAX_REQUEST_BYTES
 
 _PATH = re.compile(r"/cometd(?:/(?P<version>\d+)\.\d)?/?(?:handshake|connect|disconnect)?/?")
 _OLDEST_VERSION = 37
+_NEWEST_VERSION = int(float(API_VERSION))
 
 
 def routes(org: Org, sessions: Sessions, clients: Clients) -> list[BaseRoute]:
@@ -79,7 +80,8 @@ def _path_error(path: str) -> str | None:
     version = found and found["version"]
     if not version:
         return errors.NO_VERSION
-    return errors.OLD_VERSION if int(version) < _OLDEST_VERSION else None
+    is_served = _OLDEST_VERSION <= int(version) <= _NEWEST_VERSION
+    return None if is_served else errors.OLD_VERSION
 
 
 async def _body(receive: Receive) -> bytes | None:

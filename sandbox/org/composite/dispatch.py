@@ -71,11 +71,11 @@ def perform_at_once(call: Call, sub: Subrequest) -> Subresponse:
 
 
 def resource(url: str) -> str:
-    """The path below the version, as in `HANDLERS`; for counting what a composite may hold only so
+    """The path below the version in small letters, for counting what a composite may hold only so
     many of.
     """
     _, _, rest = urlsplit(url).path.removeprefix(_ROOT).partition("/")
-    return f"/{rest}"
+    return f"/{rest.lower()}"
 
 
 def _without_a_pause(steps: Coroutine[Any, Any, Subresponse]) -> Subresponse:
@@ -106,7 +106,7 @@ def _found(call: Call, request: Request) -> tuple[Handler, float]:
     # Not `url.path`, in which a question mark that belongs to an external id is quoted again.
     version, _, rest = request.scope["path"].removeprefix(_ROOT).partition("/")
     path = "/" + rest.rstrip("/")
-    if path == "/composite" or path.startswith(_CLOSED):
+    if path.lower() == "/composite" or path.lower().startswith(_CLOSED):
         raise SalesforceError(
             "INVALID_INPUT", f"The resource is not supported in a composite request: {path}"
         )

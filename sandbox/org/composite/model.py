@@ -15,7 +15,7 @@ from sandbox.org.composite.errors import (
     too_many_records,
     unsupported_type,
 )
-from sandbox.org.errors import SalesforceError
+from sandbox.org.errors import SalesforceError, of_row
 from sandbox.org.rest.call import Call
 from sandbox.org.schema.jackson import told
 from sandbox.org.soql.entities import Entity
@@ -88,13 +88,6 @@ def row_result(verb: Verb, outcome: Outcome) -> dict[str, object]:
 
 
 def row_error(error: SalesforceError) -> dict[str, object]:
-    """A row's error has `statusCode`; a record that is not there is an invalid reference, because a
-    row has no address.
-    """
-    if error.code == "NOT_FOUND":
-        return {
-            "statusCode": "INVALID_CROSS_REFERENCE_KEY",
-            "message": "invalid cross reference id",
-            "fields": [],
-        }
-    return {"statusCode": error.code, "message": error.message, "fields": error.fields}
+    """A row's error has `statusCode`."""
+    shown = of_row(error)
+    return {"statusCode": shown.code, "message": shown.message, "fields": shown.fields}

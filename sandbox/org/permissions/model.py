@@ -61,6 +61,12 @@ class Permissions:
         """A user's rights: those of the profile."""
         return self.profile(self.profile_of(user))
 
+    def require_api(self, user: str) -> None:
+        """Raise API_DISABLED_FOR_ORG for a user without API Enabled, by whichever API he comes."""
+        if not self.of(user).api_enabled:
+            message = "API is not enabled for this Organization or Partner"
+            raise SalesforceError("API_DISABLED_FOR_ORG", message, 403)
+
     def profile(self, name: str) -> Rights:
         """The rights of a profile, which stands for the permission sets of its users, too."""
         return self._profiles.get(name) or DEFAULTS.get(name, DEFAULTS[STANDARD])

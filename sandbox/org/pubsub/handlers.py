@@ -167,7 +167,9 @@ class PubSub(service.PubSubServicer):  # type: ignore[misc]
         if given.get("tenantid", "")[:_ORG_ID_CHARACTERS] != org_id or not given.get("instanceurl"):
             await refuse(context, errors.AUTH)
         try:
-            return self._sessions.use(token)
+            session = self._sessions.use(token)
+            self._org.permissions.require_api(session.user_id)
+            return session
         except SalesforceError:
             await refuse(context, errors.AUTH)
 

@@ -17,8 +17,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sandbox.org.auth.sessions import authenticate
-from sandbox.org.errors import SalesforceError
-from sandbox.org.negotiation import accepted_types, is_xml
+from sandbox.org.errors import MethodNotAllowedError, SalesforceError
+from sandbox.org.negotiation import accepted_types, is_json, is_xml
 from sandbox.org.rest.versions import NEWEST_VERSION, checked_version
 from sandbox.org.schema.exact import dumps, loads
 from sandbox.org.schema.jackson import parse_problem
@@ -91,10 +91,15 @@ class Call:
         return str(self.request.path_params[name])
 
     async def json_object(self) -> dict[str, Any]:
-        """The body as a JSON object; raises JSON_PARSER_ERROR for anything else, 415 for XML."""
-        if is_xml(self.request.headers.get("content-type", "")):
+        """The body as a JSON object; raises JSON_PARSER_ERROR for anything else, 415 for a body
+        that says that it is no JSON (REST API Developer Guide, "Status Codes and Error
+        Responses").
+        """
+        content_type = self.request.headers.get("content-type", "")
+        if not is_json(content_type):
+            given = f"Content-Type header specified in HTTP request is not supported: {content_type}"
             message = "XML bodies are not built in this sandbox; send application/json"
-            raise SalesforceError("UNSUPPORTED_MEDIA_TYPE", message, 415)
+            raise SalesforceError("UNSUPPORTED_MEDIA_TYPE", message if is_xml(content_type) else given, 415)
         sent = await self.request.body()
         try:
             body = loads(sent)
@@ -125,7 +130,8 @@ def error_response(error: SalesforceError) -> Response:
     entry: dict[str, object] = {"message": error.message, "errorCode": error.code}
     if error.fields:
         entry["fields"] = error.fields
-    return json_response([entry], error.status)
+    allow = {"Allow": ", ".join(error.allowed)} if isinstance(error, MethodNotAllowedError) else {}
+    return json_response([entry], error.status, allow)
 
 
 def endpoint(
@@ -170,10 +176,7 @@ def _accept(service: "RestService", request: Request) -> Call:
     _check_length(request)
     session = authenticate(request)
     service.org.count_call(session.client_id)
-    if not service.org.permissions.of(session.user_id).api_enabled:
-        raise SalesforceError(
-            "API_DISABLED_FOR_ORG", "API is not enabled for this Organization or Partner", 403
-        )
+    service.org.permissions.require_api(session.user_id)
     _check_accept(request)
     return Call(
         service.as_user(session.user_id),
@@ -219,6 +222,6 @@ def handler_of(handlers: Mapping[str, Handler], request: Request) -> Handler:
     )
     handler = handlers.get(method) or (handlers.get("GET") if method == "HEAD" else None)
     if handler is None:
-        message = f"HTTP Method '{method}' not allowed. Allowed are {','.join(sorted(handlers))}"
-        raise SalesforceError("METHOD_NOT_ALLOWED", message, 405)
+        head = {"HEAD"} if "GET" in handlers else set()
+        raise MethodNotAllowedError(method, sorted(handlers.keys() | head))
     return handler

@@ -9,11 +9,12 @@ import base64
 
 from starlette.responses import Response
 
-from sandbox.org.errors import SalesforceError, not_found
+from sandbox.org.errors import not_found
 from sandbox.org.rest.call import Call, json_response
 from sandbox.org.rest.records import (
     created,
     delete_record,
+    record_body,
     record_response,
     update_record,
     write,
@@ -59,11 +60,8 @@ async def upsert(call: Call) -> Response:
     if (done := await related(call)) is not None:
         return done
     entity, matches = _matches(call)
-    body = await call.json_object()
     key = entity.by_lower_name[call.path("field").lower()]
-    if any(name.lower() == key.name.lower() for name in body):
-        message = f"The {key.name} field should not be specified in the sobject data."
-        raise SalesforceError("INVALID_FIELD", message, fields=[key.name])
+    body = await record_body(call, key.name)
     if (several := _several(call, entity, matches)) is not None:
         return several
     if matches:
@@ -80,7 +78,7 @@ async def insert(call: Call) -> Response:
     Guide, "sObject Rows by External ID").
     """
     entity = call.service.entity(call.path("object"))
-    outcome = await write(call, Write("insert", entity.name, await call.json_object()))
+    outcome = await write(call, Write("insert", entity.name, await record_body(call)))
     return created(call, entity, outcome, extra=_created_flag(call, created=True))
 
 

@@ -43,7 +43,7 @@ async def create(call: Call) -> Response:
     if (event := call.org.platform_events.find(call.path("object"))) is not None:
         return await _published(call, event)
     entity = call.service.entity(call.path("object"))
-    outcome = await write(call, Write("insert", entity.name, await call.json_object()))
+    outcome = await write(call, Write("insert", entity.name, await record_body(call)))
     return created(call, entity, outcome)
 
 
@@ -74,7 +74,7 @@ async def update(call: Call) -> Response:
     check_unmodified(call.request, _changed_at(call, entity, record_id))
     if entity.name in ETAG_OBJECTS:
         check_tag(call.request, _tag(call, entity, record_id))
-    await update_record(call, entity, record_id, await call.json_object())
+    await update_record(call, entity, record_id, await record_body(call))
     return Response(status_code=204)
 
 
@@ -96,6 +96,19 @@ def created(
     return json_response(
         {"id": outcome.record_id, "success": True, "errors": []} | dict(extra or {}), 201, headers
     )
+
+
+async def record_body(call: Call, key: str = "Id") -> dict[str, Any]:
+    """The fields of one record. The address alone says which record it is: a body that names the
+    Id, or the external id of the address, is refused (REST API Developer Guide, "Create a
+    Record", "Insert or Update (Upsert) a Record Using an External ID").
+    """
+    body = await call.json_object()
+    for name in ("Id", key):
+        if any(given.lower() == name.lower() for given in body):
+            message = f"The {name} field should not be specified in the sobject data."
+            raise SalesforceError("INVALID_FIELD", message, fields=[name])
+    return body
 
 
 async def update_record(call: Call, entity: Entity, record_id: str, body: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from sandbox.org.errors import not_found
 from sandbox.org.queries.results import ResultReader
 from sandbox.org.rest.call import Call, json_response
-from sandbox.org.rest.records import delete_record, record_response, update_record
+from sandbox.org.rest.records import delete_record, record_body, record_response, update_record
 from sandbox.org.soql.compiler import compile_soql
 from sandbox.org.soql.entities import Entity
 from sandbox.org.soql.literals import full_id
@@ -64,7 +64,7 @@ async def _parent(call: Call, parent: Entity, parent_id: str) -> Response:
     if call.request.method == "DELETE":
         await delete_record(call, parent, parent_id)
     else:
-        await update_record(call, parent, parent_id, await call.json_object())
+        await update_record(call, parent, parent_id, await record_body(call))
     return Response(status_code=204)
 
 

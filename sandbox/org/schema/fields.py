@@ -160,7 +160,7 @@ def _boolean(name: str, value: object) -> Value:
 
 
 def _integer(most: int, name: str, value: object) -> Value:
-    number = _number(name, value)
+    number = _number(name, value, "int")
     if number is None:
         return None
     whole = Decimal(str(number))
@@ -189,7 +189,7 @@ def _outside(name: str, value: object) -> SalesforceError:
     return SalesforceError("NUMBER_OUTSIDE_VALID_RANGE", message, fields=[name])
 
 
-def _number(name: str, value: object) -> Number | None:
+def _number(name: str, value: object, wanted: str = "double") -> Number | None:
     if value == "":
         return None
     try:
@@ -201,7 +201,7 @@ def _number(name: str, value: object) -> Number | None:
             return exact(value)
     except ValueError:
         pass
-    raise wrong_type(name, "double", value)
+    raise wrong_type(name, wanted, value)
 
 
 def _base64(name: str, value: object) -> Value:

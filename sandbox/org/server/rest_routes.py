@@ -9,9 +9,10 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route, compile_path
+from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
+from sandbox.org.addresses import Resource, any_case
 from sandbox.org.auth.routes import own_url
 from sandbox.org.composite.routes import HANDLERS as COMPOSITE
 from sandbox.org.errors import SalesforceError, not_found
@@ -32,6 +33,7 @@ from sandbox.org.rest.tooling_routes import HANDLERS as TOOLING
 from sandbox.org.rest.versions import resource_map, version_list
 
 _ROOT = "/services/data"
+_VERSION = f"{_ROOT}/v{{version}}"
 
 
 class _Compressed(GZipMiddleware):
@@ -83,21 +85,21 @@ def routes(service: RestService) -> list[BaseRoute]:
     application, or be added to `HANDLERS`.
     """
     addresses = {**_refusals(), **HANDLERS}
-    service.addresses = [(compile_path(path)[0], handlers) for path, handlers in addresses.items()]
+    service.addresses = [(any_case(path), handlers) for path, handlers in addresses.items()]
     found = [Route(f"{_ROOT}{slash}", _versions, methods=["GET"]) for slash in ("", "/")]
     for path, handlers in {"": {"GET": _resources}, **addresses}.items():
         serve = endpoint(service, handlers)
         endings = ("",) if path.endswith(":path}") else ("", "/")
-        found += [_route(f"/v{{version}}{path}{slash}", serve) for slash in endings]
+        found += [_route(_VERSION, f"{path}{slash}", serve) for slash in endings]
     unknown = endpoint(service, dict.fromkeys(METHODS, _unknown))
-    found += [_route("/v{version}/{rest:path}", unknown), _route("/{rest:path}", unknown)]
+    found += [_route(_VERSION, "/{rest:path}", unknown), _route(_ROOT, "/{rest:path}", unknown)]
     no_class = endpoint(service, dict.fromkeys(METHODS, _no_class))
     apex = ("/services/apexrest", "/services/apexrest/{rest:path}")
     return [*found, *(Route(path, no_class, methods=METHODS) for path in apex)]
 
 
-def _route(path: str, serve: Callable[[Request], Awaitable[Response]]) -> Route:
-    return Route(f"{_ROOT}{path}", serve, methods=METHODS, middleware=_COMPRESSED)
+def _route(root: str, path: str, serve: Callable[[Request], Awaitable[Response]]) -> Route:
+    return Resource(root, path, serve, methods=METHODS, middleware=_COMPRESSED)
 
 
 async def _versions(_request: Request) -> Response:

@@ -10,7 +10,7 @@ from sandbox.org.auth.sessions import Session, Sessions
 from sandbox.org.errors import SalesforceError
 from sandbox.org.rest.service import RestService
 from sandbox.org.soap.errors import SoapError
-from sandbox.org.soap.xml import child, local, text
+from sandbox.org.soap.xml import child, local, namespace, text
 from sandbox.org.state.org import Org
 from schemas.salesforce.limits import QUERY_PAGE_MAX, QUERY_PAGE_MIN
 
@@ -61,6 +61,8 @@ class SoapRequest:
     """An envelope that could be read."""
 
     operation: str
+    namespace: str
+    """The operation's; empty for none."""
     body: ElementTree.Element
     """The operation's element."""
     header: ElementTree.Element | None
@@ -69,13 +71,18 @@ class SoapRequest:
         """A value of a SOAP header, such as `batchSize` of `QueryOptions`; empty without it."""
         return text(child(self.header, header), name)
 
+    def flag(self, header: str, name: str) -> bool:
+        """A value of a SOAP header that is true or false; false without it."""
+        return self.option(header, name).lower() in ("true", "1")
+
 
 def request_of(envelope: ElementTree.Element) -> SoapRequest:
     """The parts of an envelope; raises `SoapError` without an operation."""
     body = child(envelope, "Body")
     if body is None or len(body) == 0:
         raise SoapError("INVALID_SOAP_HEADER", "No operation in the body")
-    return SoapRequest(local(body[0]), body[0], child(envelope, "Header"))
+    asked = body[0]
+    return SoapRequest(local(asked), namespace(asked), asked, child(envelope, "Header"))
 
 
 @dataclass(frozen=True, slots=True)

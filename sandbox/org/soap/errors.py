@@ -17,7 +17,7 @@ _KINDS = {
 
 
 class SoapError(Exception):
-    """A fault.
+    """A fault of the API.
 
     Args:
         code: Salesforce's ExceptionCode, such as INVALID_LOGIN (SOAP API Developer Guide,
@@ -29,6 +29,21 @@ class SoapError(Exception):
         self.code = code
         self.message = message
         super().__init__(f"{code}: {message}")
+
+
+class UnknownOperationError(SoapError):
+    """An operation that the API at the address has not, such as one of another API: the fault is of
+    SOAP itself, and has no detail (Salesforce Help, "Error 'No operation available for request'
+    when sending SOAP request").
+
+    Args:
+        namespace: The operation's; empty for none.
+        operation: Its name.
+    """
+
+    def __init__(self, namespace: str, operation: str) -> None:
+        message = f"No operation available for request {{{namespace}}}{operation}, please check the WSDL for the service."
+        super().__init__("Client", message)
 
 
 def not_built(operation: str) -> SoapError:
@@ -44,13 +59,23 @@ def fault_body(error: SoapError, namespace: str = PARTNER_FAULTS) -> str:
     faults.
     """
     code, message = escape(error.code), escape(error.message)
+    if isinstance(error, UnknownOperationError):
+        return _envelope(
+            namespace, f"<faultcode>soapenv:{code}</faultcode><faultstring>{message}</faultstring>"
+        )
     kind = _KINDS.get(error.code, "UnexpectedErrorFault")
+    return _envelope(
+        namespace,
+        f"<faultcode>sf:{code}</faultcode><faultstring>{code}: {message}</faultstring>"
+        f'<detail><sf:{kind} xsi:type="sf:{kind}"><sf:exceptionCode>{code}</sf:exceptionCode>'
+        f"<sf:exceptionMessage>{message}</sf:exceptionMessage></sf:{kind}></detail>",
+    )
+
+
+def _envelope(namespace: str, fault: str) -> str:
     return (
         '<?xml version="1.0" encoding="UTF-8"?>'
         '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" '
         f'xmlns:sf="{namespace}" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><soapenv:Body>'
-        f"<soapenv:Fault><faultcode>sf:{code}</faultcode><faultstring>{code}: {message}</faultstring>"
-        f'<detail><sf:{kind} xsi:type="sf:{kind}"><sf:exceptionCode>{code}</sf:exceptionCode>'
-        f"<sf:exceptionMessage>{message}</sf:exceptionMessage></sf:{kind}></detail></soapenv:Fault>"
-        "</soapenv:Body></soapenv:Envelope>"
+        f"<soapenv:Fault>{fault}</soapenv:Fault></soapenv:Body></soapenv:Envelope>"
     )

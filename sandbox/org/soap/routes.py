@@ -16,7 +16,14 @@ from sandbox.org.rest.service import RestService
 from sandbox.org.rest.versions import checked_version
 from sandbox.org.soap import conversions, describes, handlers, merges, queries, writes
 from sandbox.org.soap.call import APIS, Api, Results, SoapCall, SoapHandler, request_of
-from sandbox.org.soap.errors import PARTNER_FAULTS, SoapError, fault_body, not_built
+from sandbox.org.soap.errors import (
+    PARTNER_FAULTS,
+    SoapError,
+    UnknownOperationError,
+    fault_body,
+    not_built,
+)
+from sandbox.org.soap.not_built import NOT_BUILT
 from sandbox.org.soap.xml import elements, parsed
 
 logger = logging.getLogger(__name__)
@@ -81,6 +88,10 @@ async def _answered(service: RestService, sessions: Sessions, api: Api, request:
     asked = request_of(parsed(await request.body()))
     call = SoapCall(service, sessions, api, version, asked, own_url(request))
     handler = HANDLERS.get(asked.operation) if api.objects else None
+    if asked.namespace != api.namespace or (
+        handler is None and api.objects and asked.operation not in NOT_BUILT
+    ):
+        raise UnknownOperationError(asked.namespace, asked.operation)
     if handler is None:
         place = asked.operation if api.objects else f"{asked.operation} of /services/Soap/{api.letter}"
         raise not_built(place)
@@ -88,8 +99,7 @@ async def _answered(service: RestService, sessions: Sessions, api: Api, request:
         session = call.session()
         service.org.count_call(session.client_id)
         call = replace(call, service=service.as_user(session.user_id))
-        if not service.org.permissions.of(session.user_id).api_enabled:
-            raise SoapError("API_DISABLED_FOR_ORG", "API is not enabled for this Organization or Partner")
+        service.org.permissions.require_api(session.user_id)
     results = await handler(call)
     return Response(_answer(call, results, told=asked.operation != "login"), media_type=_XML)
 

@@ -3,16 +3,21 @@ Guide, "create()", "SaveResult").
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
-from sandbox.org.errors import SalesforceError
+from sandbox.org.errors import SalesforceError, of_row
 from sandbox.org.soap.call import Results, SoapCall
 from sandbox.org.soap.errors import SoapError
 from sandbox.org.soap.xml import NIL, XSI_TYPE, Pairs, child, element, local, text, texts
 from sandbox.org.state.dml import Outcome, Verb, Write
 from schemas.salesforce.limits import COLLECTION_MAX_ROWS
 
+_CUT_KINDS = frozenset(
+    {"email", "encryptedstring", "multipicklist", "phone", "picklist", "string", "textarea"}
+)
+"""Types whose texts may be cut."""
 _RESERVED = frozenset({"type", "fieldsToNull"})
 
 
@@ -104,10 +109,10 @@ async def _written(
             f"record limit reached. cannot submit more than {COLLECTION_MAX_ROWS} records into this call"
         )
         raise SoapError("EXCEEDED_ID_LIMIT", message)
-    all_or_none = call.request.option("AllOrNoneHeader", "allOrNone").lower() in ("true", "1")
+    all_or_none = call.request.flag("AllOrNoneHeader", "allOrNone")
     outcomes = iter(
         await call.service.dml.apply(
-            [row for row in rows if isinstance(row, Write)],
+            [_cut(call, row) for row in rows if isinstance(row, Write)],
             user=call.session().user_id,
             origin=call.origin,
             all_or_none=all_or_none,
@@ -115,6 +120,24 @@ async def _written(
     )
     found = (row if isinstance(row, Outcome) else next(outcomes) for row in rows)
     return [element("result", result(outcome)) for outcome in found]
+
+
+def _cut(call: SoapCall, row: Write) -> Write:
+    """The row, its texts cut to the lengths of their fields if the caller allows that (SOAP API
+    Developer Guide, "AllowFieldTruncationHeader").
+    """
+    entity = call.service.entities.find(row.object_name)
+    if entity is None or not call.request.flag("AllowFieldTruncationHeader", "allowFieldTruncation"):
+        return row
+    known = {name: entity.by_lower_name.get(name.lower()) for name in row.fields}
+    lengths = {
+        name: field.length for name, field in known.items() if field is not None and field.kind in _CUT_KINDS
+    }
+    fields = {
+        name: value[: lengths[name]] if lengths.get(name) and isinstance(value, str) else value
+        for name, value in row.fields.items()
+    }
+    return replace(row, fields=fields)
 
 
 def _save_result(outcome: Outcome) -> Pairs:
@@ -128,11 +151,10 @@ def _upsert_result(outcome: Outcome) -> Pairs:
 
 
 def error_pairs(error: SalesforceError) -> Pairs:
-    """A record that is not there is an invalid reference, as in every result of a row."""
-    is_missing = error.code == "NOT_FOUND"
-    code = "INVALID_CROSS_REFERENCE_KEY" if is_missing else error.code
-    message = "invalid cross reference id" if is_missing else error.message
-    return [*(("fields", name) for name in error.fields), ("message", message), ("statusCode", code)]
+    """A row's error as elements."""
+    told = of_row(error)
+    fields = (("fields", name) for name in told.fields)
+    return [*fields, ("message", told.message), ("statusCode", told.code)]
 
 
 def _records(call: SoapCall) -> list[ElementTree.Element]:

@@ -35,6 +35,11 @@ def local(element: ElementTree.Element) -> str:
     return element.tag.rpartition("}")[2]
 
 
+def namespace(element: ElementTree.Element) -> str:
+    """The namespace of the name; empty for none."""
+    return element.tag.rpartition("}")[0].removeprefix("{")
+
+
 def child(parent: ElementTree.Element | None, name: str) -> ElementTree.Element | None:
     """The first element of that name; None where there is none."""
     return next((each for each in (() if parent is None else parent) if local(each) == name), None)
@@ -63,8 +68,15 @@ def elements(pairs: Pairs) -> str:
     return "".join(element(name, content) for name, content in pairs)
 
 
-_SHOWN_AS_NIL = frozenset({"keyPrefix"})
-"""Of describe: elements that are there even where they say nothing (the partner WSDL)."""
+_SHOWN_AS_NIL = frozenset(
+    {
+        "associateEntityType", "associateParentEntity", "defaultImplementation", "implementedBy", "implementsInterfaces",
+        "keyPrefix", "networkScopeFieldName",
+    }
+)  # fmt: skip
+"""Of describe: elements that are there even where they say nothing (the partner WSDL: clients that
+are generated from it miss them).
+"""
 
 
 def of_mapping(body: Mapping[str, Any], leaving_out: Iterable[str] = ()) -> list[tuple[str, object]]:

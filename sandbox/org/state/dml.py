@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from sandbox.org.data.locks import unable_to_lock
-from sandbox.org.errors import SalesforceError, entity_is_deleted, not_found, unwritable
+from sandbox.org.errors import SalesforceError, entity_is_deleted, no_external_id, not_found, unwritable
 from sandbox.org.permissions.views import View
 from sandbox.org.schema.exact import known
 from sandbox.org.soql.entities import DECIMAL_KINDS, Entity, Field
@@ -235,7 +235,7 @@ class Dml:
             record_id = full_id(value)
             return [record_id] if record_id and self.is_deleted(entity, record_id) is False else []
         if field is None or field.spec is None or not field.spec.external_id:
-            raise not_found()
+            raise no_external_id(name)
         statement = (
             f'SELECT Id FROM {entity.table} WHERE "{field.name}" = ? COLLATE NOCASE AND IsDeleted = 0 '
             "ORDER BY Id LIMIT 3"
@@ -249,8 +249,7 @@ class Dml:
         """
         record_id = full_id(text)
         if record_id is None or not record_id.startswith(entity.key_prefix):
-            message = "Provided external ID field does not exist or is not accessible: " + text
-            raise SalesforceError("NOT_FOUND", message, 404)
+            raise no_external_id(text)
         deleted = self.is_deleted(entity, record_id)
         if deleted is None:
             raise not_found()

@@ -143,6 +143,18 @@ async def test_a_delete_takes_ids_and_tells_the_ones_that_are_gone(client, org):
     assert (failed["sf__Id"], failed["sf__Error"]) == (made, "ENTITY_IS_DELETED:entity is deleted:--")
 
 
+@pytest.mark.parametrize("operation", ["delete", "update"])
+async def test_a_record_that_is_not_there_is_an_invalid_reference(client, org, operation):
+    """REST API Developer Guide, "Status Codes": INVALID_CROSS_REFERENCE_KEY, as in other
+    results.
+    """
+    csv = {"delete": "Id\n001000000000000AAA\n", "update": "Id,Name\n001000000000000AAA,B\n"}[operation]
+    path, info = await ingested(client, csv.encode(), operation)
+    assert (info["numberRecordsProcessed"], info["numberRecordsFailed"]) == (1, 1)
+    [failed] = rows_of(await client.get(f"{path}/failedResults"))
+    assert failed["sf__Error"] == "INVALID_CROSS_REFERENCE_KEY:invalid cross reference id:--"
+
+
 async def test_a_row_without_an_id_fails_alone(client, org):
     made = org.create("Account", {"Name": "A"})
     path, info = await ingested(client, f"Id,Name\n,X\n{made},B\n".encode(), "update")

@@ -272,6 +272,9 @@ async def test_unknown_jobs_batches_and_addresses_are_refused(client):
     job = await new_job(client, operation="query", object="Account", contentType="CSV")
     assert xml(await client.get(f"{JOB}/{job['id']}/batch/7510"))["exceptionCode"] == "InvalidBatch"
     assert xml(await client.get("/services/async/61.0/nothing"))["exceptionCode"] == "InvalidUrl"
+    for version in ("99.0", "20.0", "x"):
+        refused = await client.get(f"/services/async/{version}/job/{job['id']}")
+        assert xml(refused)["exceptionCode"] == "InvalidVersion"
 
 
 async def test_a_closed_job_takes_no_batch_and_an_aborted_one_processes_none(client, org):
@@ -328,3 +331,10 @@ async def test_json_is_answered_with_its_bare_media_type(client):
 async def test_an_object_that_is_missing_is_told_as_null(client):
     answer = await client.post(JOB, json={"operation": "query", "contentType": "CSV"})
     assert answer.json()["exceptionMessage"] == "Unable to find object: null"
+
+
+async def test_a_refused_method_is_told_which_others_there_are(client):
+    """RFC 9110, "405 Method Not Allowed"."""
+    answer = await client.put("/services/async/67.0/job", headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+    assert answer.json()["exceptionCode"] == "InvalidUrl"

@@ -144,4 +144,4 @@ async def test_options_is_refused_in_json(client):
     answer = await client.request("OPTIONS", f"{V}/limits")
     assert answer.status_code == 405
     assert error(answer)["errorCode"] == "METHOD_NOT_ALLOWED"
-    assert error(answer)["message"] == "HTTP Method 'OPTIONS' not allowed. Allowed are GET"
+    assert error(answer)["message"] == "HTTP Method 'OPTIONS' not allowed. Allowed are GET,HEAD"

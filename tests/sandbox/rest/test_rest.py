@@ -88,6 +88,22 @@ async def test_a_method_that_is_not_served_is_405(client):
     assert (response.status_code, error(response)["errorCode"]) == (405, "METHOD_NOT_ALLOWED")
 
 
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/limits", "GET, HEAD"),
+        ("/sobjects/Account", "GET, HEAD, POST"),
+        ("/sobjects/Account/001000000000000AAA", "DELETE, GET, HEAD, PATCH"),
+        ("/composite/batch", "POST"),
+    ],
+)
+async def test_a_refused_method_is_told_which_others_there_are(client, path, allowed):
+    """RFC 9110, "405 Method Not Allowed"."""
+    response = await client.put(f"{V}{path}")
+    assert (response.status_code, response.headers["Allow"]) == (405, allowed)
+    assert error(response)["message"].endswith(f"Allowed are {allowed.replace(', ', ',')}")
+
+
 async def test_every_call_counts_and_says_so(client):
     first = await client.get(f"{V}/limits")
     second = await client.get(f"{V}/nothing")

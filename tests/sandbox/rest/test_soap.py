@@ -11,6 +11,9 @@ from sandbox.org.server.app import build_app
 from tests.sandbox.org_in_process import http_client, new_org
 
 PARTNER = "urn:partner.soap.sforce.com"
+ENTERPRISE = "urn:enterprise.soap.sforce.com"
+METADATA = "http://soap.sforce.com/2006/04/metadata"
+TOOLING = "urn:tooling.soap.sforce.com"
 USER_INFO = [
     "accessibilityMode", "chatterExternal", "currencySymbol", "orgAttachmentFileSizeLimit", "orgDefaultCurrencyIsoCode",
     "orgDefaultCurrencyLocale", "orgDisallowHtmlAttachments", "orgHasPersonAccounts", "organizationId",
@@ -33,18 +36,18 @@ async def http(org):
         yield client
 
 
-def envelope(operation: str, session: str = "", content: str = "") -> str:
+def envelope(operation: str, session: str = "", content: str = "", namespace: str = PARTNER) -> str:
     header = f"<SessionHeader><sessionId>{escape(session)}</sessionId></SessionHeader>"
     return (
         '<?xml version="1.0"?><e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/">'
-        f'<e:Header xmlns="{PARTNER}">{header}</e:Header>'
-        f'<e:Body><{operation} xmlns="{PARTNER}">{content}</{operation}></e:Body></e:Envelope>'
+        f'<e:Header xmlns="{namespace}">{header}</e:Header>'
+        f'<e:Body><{operation} xmlns="{namespace}">{content}</{operation}></e:Body></e:Envelope>'
     )
 
 
-async def call(http, operation, content="", *, path="u/59.0"):
+async def call(http, operation, content="", *, path="u/59.0", namespace=PARTNER):
     token = http.headers["Authorization"].split()[1]
-    return await http.post(f"/services/Soap/{path}", content=envelope(operation, token, content))
+    return await http.post(f"/services/Soap/{path}", content=envelope(operation, token, content, namespace))
 
 
 def result(answer):
@@ -100,7 +103,7 @@ async def test_a_version_that_is_not_served_is_a_fault(http, path):
 
 
 async def test_an_api_that_is_not_built_is_refused_by_its_address(http):
-    answer = await call(http, "describeMetadata", path="m/59.0")
+    answer = await call(http, "describeMetadata", path="m/59.0", namespace=METADATA)
     assert answer.status_code == 500
     assert "/services/Soap/m is not built" in answer.text
 
@@ -117,3 +120,45 @@ async def test_what_is_no_envelope_is_a_fault(http, body):
     answer = await http.post("/services/Soap/u/59.0", content=body)
     assert answer.status_code == 500
     assert "soapenv:Fault" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "namespace", "operation"),
+    [
+        ("u/59.0", ENTERPRISE, "getUserInfo"),
+        ("u/59.0", ENTERPRISE, "login"),
+        ("u/59.0", METADATA, "describeMetadata"),
+        ("u/59.0", TOOLING, "query"),
+        ("u/59.0", "", "getUserInfo"),
+        ("u/59.0", PARTNER.upper(), "getUserInfo"),
+        ("c/59.0", PARTNER, "getUserInfo"),
+        ("m/59.0", PARTNER, "getUserInfo"),
+        ("T/59.0", PARTNER, "query"),
+        ("u/59.0", PARTNER, "getuserinfo"),
+        ("u/59.0", PARTNER, "makeCoffee"),
+    ],
+)
+async def test_an_operation_that_the_api_has_not_is_refused_by_its_whole_name(
+    http, path, namespace, operation
+):
+    """Salesforce Help, "Error 'No operation available for request' when sending SOAP request"."""
+    answer = await call(http, operation, path=path, namespace=namespace)
+    assert answer.status_code == 500
+    [fault] = ElementTree.fromstring(answer.text)[-1]
+    assert names(fault) == ["faultcode", "faultstring"]
+    assert [each.text for each in fault] == [
+        "soapenv:Client",
+        f"No operation available for request {{{namespace}}}{operation}, please check the WSDL for the service.",
+    ]
+
+
+@pytest.mark.parametrize(("path", "namespace"), [("c/59.0", ENTERPRISE), ("u/59.0", PARTNER)])
+async def test_each_api_answers_in_its_own_namespace(http, path, namespace):
+    answer = await call(http, "getUserInfo", path=path, namespace=namespace)
+    assert result(answer).tag == f"{{{namespace}}}result"
+
+
+async def test_an_operation_that_is_not_built_is_refused_by_its_name(http):
+    answer = await call(http, "describeLayout")
+    assert "sf:INVALID_OPERATION" in answer.text
+    assert "describeLayout is not built" in answer.text

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from sandbox.org.server.app import build_app
+from sandbox.org.soap.call import APIS
 from tests.sandbox.org_in_process import http_client, new_org
 from tests.sandbox.rest.test_soap import PARTNER, envelope
 from tests.sandbox.rest_client import make_accounts
@@ -35,9 +36,9 @@ async def results(http, operation, content="", *, header="", api="u", ns=PARTNER
     return ElementTree.fromstring(answer.text)[-1][0].findall(f"{{{ns}}}result")
 
 
-async def fault(http, operation, content="", *, api="u"):
+async def fault(http, operation, content="", *, api="u", ns=PARTNER):
     token = http.headers["Authorization"].split()[1]
-    answer = await http.post(f"/services/Soap/{api}/67.0", content=envelope(operation, token, content))
+    answer = await http.post(f"/services/Soap/{api}/67.0", content=envelope(operation, token, content, ns))
     assert answer.status_code == 500
     return ElementTree.fromstring(answer.text).findtext(".//faultcode"), answer.text
 
@@ -221,7 +222,7 @@ async def test_what_cannot_be_done_is_a_fault(http, operation, content, code):
 
 @pytest.mark.parametrize("api", ["m", "s", "T"])
 async def test_other_apis_refuse_in_faults_of_their_own(http, api):
-    code, body = await fault(http, "describeMetadata", api=api)
+    code, body = await fault(http, "describeMetadata", api=api, ns=APIS[api].namespace)
     assert code == "sf:INVALID_OPERATION"
     assert f"/services/Soap/{api} is not built" in body
 
@@ -232,3 +233,19 @@ async def test_calls_are_counted_and_told(http, org):
     answer = await http.post("/services/Soap/u/67.0", content=envelope("describeGlobal", token))
     assert org.meters.api_calls.used == before + 1
     assert f"<current>{before + 1}</current>" in answer.text
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+async def test_a_text_is_cut_to_its_field_for_whoever_allows_that(http, org, allowed):
+    """SOAP API Developer Guide, "AllowFieldTruncationHeader"."""
+    flag = f"<allowFieldTruncation>{str(allowed).lower()}</allowFieldTruncation>"
+    header = f"<AllowFieldTruncationHeader>{flag}</AllowFieldTruncationHeader>"
+    sent = account(Name="x" * 300, Phone="1" * 50, NumberOfEmployees="7", Website="w" * 255)
+    [made] = await results(http, "create", sent, header=header)
+    assert made.findtext(f"{P}success") == str(allowed).lower()
+    found = org.store.connection.execute(
+        "SELECT Name, Phone, NumberOfEmployees, Website FROM Account"
+    ).fetchall()
+    assert found == ([("x" * 255, "1" * 40, 7, "w" * 255)] if allowed else [])
+    if not allowed:
+        assert made.findtext(f"{P}errors/{P}statusCode") == "STRING_TOO_LONG"
