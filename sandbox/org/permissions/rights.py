@@ -27,6 +27,9 @@ class Rights(_Setting):
     view_setup: bool = True
     """View Setup and Configuration: the limits, channel members and object permissions can be read.
     """
+    customize_application: bool = True
+    """Customize Application: channels, their members and managed subscriptions can be written.
+    """
     view_all_data: bool = True
     """View All Data: every record is seen and every object's change events may be followed, however
     records are shared.
@@ -52,7 +55,10 @@ class Rights(_Setting):
         return self.modify_all_data or self.objects.get(object_name) == "modify_all"
 
 
-DEFAULTS = {ADMINISTRATOR: Rights(), STANDARD: Rights(view_all_data=False, view_setup=False)}
+DEFAULTS = {
+    ADMINISTRATOR: Rights(),
+    STANDARD: Rights(view_all_data=False, view_setup=False, customize_application=False),
+}
 
 
 class SharingRule(_Setting):

@@ -28,6 +28,7 @@ FIELDS: Mapping[str, tuple[str, Mapping[str, Mapping[str, object]]]] = {
             (
                 "PermissionsApiEnabled",
                 "PermissionsViewSetup",
+                "PermissionsCustomizeApplication",
                 "PermissionsViewAllData",
                 "PermissionsModifyAllData",
             ),
@@ -68,6 +69,7 @@ def providers(
         row = {
             "PermissionsApiEnabled": rights.api_enabled,
             "PermissionsViewSetup": rights.view_setup,
+            "PermissionsCustomizeApplication": rights.customize_application,
             "PermissionsViewAllData": rights.view_all_data,
             "PermissionsModifyAllData": rights.modify_all_data,
         }

@@ -15,7 +15,7 @@ async def create(call: Call) -> Response:
     """`POST /tooling/sobjects/X` with FullName and Metadata: 201 (Tooling API, "REST
     Resources").
     """
-    name = _object(call)
+    name = _written(call)
     record_id = call.org.event_metadata.create(name, await call.json_object())
     body = {"id": record_id, "success": True, "errors": [], "warnings": [], "infos": []}
     return json_response(body, 201, {"Location": f"{call.base}/tooling/sobjects/{name}/{record_id}"})
@@ -34,14 +34,14 @@ async def update(call: Call) -> Response:
     """`PATCH /tooling/sobjects/X/{id}` with Metadata, which replaces the old: 204 (Tooling API,
     "REST Resources").
     """
-    name = _object(call)
+    name = _written(call)
     call.org.event_metadata.update(name, _id(call, name), await call.json_object())
     return Response(status_code=204)
 
 
 async def delete(call: Call) -> Response:
     """`DELETE /tooling/sobjects/X/{id}`: 204 (Tooling API, "REST Resources")."""
-    name = _object(call)
+    name = _written(call)
     call.org.event_metadata.delete(name, _id(call, name))
     return Response(status_code=204)
 
@@ -54,6 +54,18 @@ def _object(call: Call) -> str:
         return found.name
     message = f"entity type {found.name} does not support this operation"
     raise SalesforceError("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message)
+
+
+def _written(call: Call) -> str:
+    """The object of a write, which needs Customize Application beside View Setup and Configuration
+    (Tooling API, "PlatformEventChannel", "Special Access Rules", and so of the others). The code
+    and the words are ours: the pages name none.
+    """
+    name = _object(call)
+    if not call.org.permissions.of(call.user_id).customize_application:
+        message = f"Customize Application is needed to write {name}"
+        raise SalesforceError("INSUFFICIENT_ACCESS", message, 403)
+    return name
 
 
 def _id(call: Call, name: str) -> str:

@@ -28,13 +28,17 @@ async def query(call: Call) -> Response:
 
 async def describe_global(call: Call) -> Response:
     """`GET /tooling/sobjects`: the Tooling API's objects (Tooling API, "REST Resources")."""
-    found = [summary(entity, _base(call), writable=False) for entity in _room(call).entities]
+    found = [
+        summary(entity, _base(call), writable=False) | _writes(call, entity)
+        for entity in _room(call).entities
+    ]
     return json_response({"encoding": "UTF-8", "maxBatchSize": QUERY_PAGE_MIN, "sobjects": found})
 
 
 async def basic_information(call: Call) -> Response:
     """`GET /tooling/sobjects/X`: an object in short (Tooling API, "REST Resources")."""
-    described = summary(_entity(call), _base(call), writable=False)
+    entity = _entity(call)
+    described = summary(entity, _base(call), writable=False) | _writes(call, entity)
     return json_response({"objectDescribe": described, "recentItems": []})
 
 
@@ -42,7 +46,19 @@ async def describe(call: Call) -> Response:
     """`GET /tooling/sobjects/X/describe`: an object and its fields (Tooling API, "REST
     Resources").
     """
-    return json_response(describe_entity(_entity(call), _room(call).entities, _base(call), writable=False))
+    entity = _entity(call)
+    described = describe_entity(entity, _room(call).entities, _base(call), writable=False)
+    return json_response(described | _writes(call, entity))
+
+
+def _writes(call: Call, entity: Entity) -> dict[str, bool]:
+    """Whether the caller may make, change and delete records of the object (Tooling API,
+    "PlatformEventChannel": supported calls and special access rules).
+    """
+    may = (
+        entity.name in call.org.event_metadata and call.org.permissions.of(call.user_id).customize_application
+    )
+    return dict.fromkeys(("createable", "deletable", "updateable"), may)
 
 
 def _base(call: Call) -> str:

@@ -91,14 +91,62 @@ async def test_channels_are_written_in_any_spelling_and_not_without_view_setup(c
     assert (await own.delete(path)).status_code == 204
 
 
+CHANNELS = ["PlatformEventChannel", "PlatformEventChannelMember", "ManagedEventSubscription"]
+READER = Rights(customize_application=False)
+"""A user who sees the setup and may not change it."""
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+async def test_a_write_of_the_setup_needs_customize_application(clients, org, name):
+    """Tooling API, "PlatformEventChannel", "PlatformEventChannelMember",
+    "ManagedEventSubscription", "Special Access Rules".
+    """
+    own = clients["own"]
+    assert (await own.post(f"{T}/sobjects/PlatformEventChannel", json=CHANNEL)).status_code == 201
+    before = (await ask(own, f"SELECT Id FROM {name}")).json()
+    org.give_rights(READER, ADMINISTRATOR)
+    path = f"{T}/sobjects/{name}"
+    for refused in (
+        await own.post(path, json=CHANNEL),
+        await own.patch(f"{path}/0YL000000000001AAA", json=CHANNEL),
+        await own.delete(f"{path}/0YL000000000001AAA"),
+        await own.post(f"{path}/0YL000000000001AAA?_HttpMethod=PATCH", json=CHANNEL),
+    ):
+        assert (refused.status_code, error(refused)["errorCode"]) == (403, "INSUFFICIENT_ACCESS")
+    assert (await ask(own, f"SELECT Id FROM {name}")).json() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "rights", "may"),
+    [
+        *((name, Rights(), True) for name in CHANNELS),
+        (CHANNELS[0], READER, False),
+        ("ApexClass", Rights(), False),
+    ],
+)
+async def test_describe_tells_who_may_write_the_setup(clients, org, name, rights, may):
+    org.give_rights(rights, ADMINISTRATOR)
+    own = clients["own"]
+    listed = (await own.get(f"{T}/sobjects")).json()["sobjects"]
+    told = [
+        next(each for each in listed if each["name"] == name),
+        (await own.get(f"{T}/sobjects/{name}")).json()["objectDescribe"],
+        (await own.get(f"{T}/sobjects/{name}/describe")).json(),
+    ]
+    for each in told:
+        assert {each["createable"], each["updateable"], each["deletable"]} == {may}
+
+
 async def test_everybody_may_ask_for_permissions_of_their_own(clients):
-    soql = "SELECT PermissionsViewSetup FROM UserPermissionAccess"
-    for path in (f"{V}/query", f"{T}/query"):
-        told = {
-            who: (await ask(client, soql, path)).json()["records"][0]["PermissionsViewSetup"]
-            for who, client in clients.items()
-        }
-        assert told == {"own": True, "ada": False}
+    for name in ("PermissionsViewSetup", "PermissionsCustomizeApplication"):
+        for path in (f"{V}/query", f"{T}/query"):
+            told = {
+                who: (await ask(client, f"SELECT {name} FROM UserPermissionAccess", path)).json()["records"][
+                    0
+                ][name]
+                for who, client in clients.items()
+            }
+            assert told == {"own": True, "ada": False}
 
 
 async def test_soap_queries_follow_the_rights_of_their_session(clients, org):
