@@ -36,7 +36,8 @@ def record_xml(call: SoapCall, name: str, record: dict[str, Any]) -> str:
     for key, value in record.items():
         if key != "attributes":
             parts.append(_value(call, kind, key, value))
-    typed = "sf:sObject" if is_partner and kind != _AGGREGATE else f"sf:{kind}"
+    # An aggregate, too: the partner WSDL has no type AggregateResult.
+    typed = "sf:sObject" if is_partner else f"sf:{kind}"
     return element(name, Raw("".join(parts)), typed)
 
 
