@@ -1,5 +1,5 @@
-"""What SOAP describes, as clients want it that are made from the partner WSDL: every element that is
-not optional, in the WSDL's order (SOAP API Developer Guide, "DescribeSObjectResult",
+"""Describes by SOAP for clients that are made from the partner WSDL: every element that is not
+optional, in the WSDL's order (SOAP API Developer Guide, "DescribeSObjectResult",
 "DescribeGlobalResult", "Choosing a WSDL").
 """
 
