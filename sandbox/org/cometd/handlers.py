@@ -45,7 +45,6 @@ class Handlers:
     def __init__(self, org: Org, sessions: Sessions, clients: Clients) -> None:
         self._bus = org.bus
         self._channels = org.channels
-        self._permissions = org.permissions
         self._faults = org.faults
         self._sessions = sessions
         self._clients = clients
@@ -92,12 +91,9 @@ class Handlers:
         if authorization is None:
             return None, errors.NO_AUTHENTICATION
         try:
-            user = self._sessions.use(bearer_token(authorization)).user_id
-            self._permissions.require_api(user)
-        except SalesforceError as error:
-            is_disabled = error.code == "API_DISABLED_FOR_ORG"
-            return None, errors.NOT_ENABLED if is_disabled else errors.BAD_AUTHENTICATION
-        return user, None
+            return self._sessions.use(bearer_token(authorization)).user_id, None
+        except SalesforceError:
+            return None, errors.BAD_AUTHENTICATION
 
     def _handshake(self, message: Message, refusal: str | None) -> bytes:
         """Knows a new client, unless the org has too many (Streaming API Developer Guide,

@@ -62,7 +62,7 @@ class Permissions:
         return self.profile(self.profile_of(user))
 
     def require_api(self, user: str) -> None:
-        """Raise API_DISABLED_FOR_ORG for a user without API Enabled, by whichever API he comes."""
+        """Raise API_DISABLED_FOR_ORG for a user without API Enabled."""
         if not self.of(user).api_enabled:
             message = "API is not enabled for this Organization or Partner"
             raise SalesforceError("API_DISABLED_FOR_ORG", message, 403)

@@ -167,9 +167,7 @@ class PubSub(service.PubSubServicer):  # type: ignore[misc]
         if given.get("tenantid", "")[:_ORG_ID_CHARACTERS] != org_id or not given.get("instanceurl"):
             await refuse(context, errors.AUTH)
         try:
-            session = self._sessions.use(token)
-            self._org.permissions.require_api(session.user_id)
-            return session
+            return self._sessions.use(token)
         except SalesforceError:
             await refuse(context, errors.AUTH)
 

@@ -207,6 +207,7 @@ _GAPS = """## Known gaps
   `Probability` does not.
 - A user's rights are those of one profile, which stands for permission sets, too. Roles, queues and teams share nothing.
 - A merge and a conversion ask for no permission beyond the session. No Apex class can be written, so Author Apex is no permission here.
+- CometD and Pub/Sub let in a user without API Enabled: no page says in which words they refuse one.
 - By SOAP, `search` is refused; the metadata, Apex and Tooling APIs refuse everything.
 - Platform events are published by `/sobjects/X__e` and by Pub/Sub alone, and ask for no permission.
 - Of a record that a transaction changes and then deletes or brings back, Salesforce's guide shows no event. By its sentence the event

