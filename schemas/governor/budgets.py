@@ -57,6 +57,7 @@ class Share(Message):
     """Maximum that the class may spend, however much is left."""
 
 
+_NO_SHARE = Share(floor=0, ceiling=1)
 DEFAULT_SHARES: dict[LeaseClass, Share] = {
     LeaseClass.WRITEBACK: Share(floor=0.20, ceiling=1.0),
     LeaseClass.REPAIR: Share(floor=0.05, ceiling=0.6),
@@ -100,5 +101,10 @@ class GovernorConfig(Message):
     """
     shares: dict[LeaseClass, Share] = DEFAULT_SHARES
     """Class -> `floor` and `ceiling`, fractions of the spendable budget in 24 hours. The floor is
-    kept for the class; the ceiling is its maximum.
+    kept for the class; the ceiling is its maximum. A class that is missing has no floor, and may
+    spend all.
     """
+
+    def share_of(self, lease_class: LeaseClass) -> Share:
+        """The class's part, also of one that `shares` does not name."""
+        return self.shares.get(lease_class, _NO_SHARE)

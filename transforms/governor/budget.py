@@ -20,7 +20,6 @@ from schemas.governor import (
     GrantedLine,
     LeaseClass,
     LeaseLine,
-    Share,
 )
 from transforms.governor.account import BudgetAccount
 from transforms.governor.held_lease import HeldLease
@@ -29,7 +28,6 @@ _SOON = timedelta(seconds=5)
 _LATER = timedelta(seconds=30)
 _UNREAD = timedelta(seconds=1)
 _CAPPED = timedelta(seconds=0.5)
-_NONE = Share(floor=0, ceiling=1)
 
 
 class BudgetBook(BudgetAccount):
@@ -49,7 +47,7 @@ class BudgetBook(BudgetAccount):
         higher = sum(kept for each, kept in floors.items() if each.rank < lease_class.rank)
         needs = {each: self._coming_need(each, terms) for each in others if each.rank < lease_class.rank}
         free = room - sum(max(kept, needs.get(each, 0)) for each, kept in floors.items())
-        share = terms.shares.get(lease_class, _NONE)
+        share = terms.share_of(lease_class)
         own_floor = max(0, math.floor(share.floor * to_share) - self.spent(lease_class))
         ceiling = math.floor(share.ceiling * to_share) - self.spent(lease_class)
         granted = max(free, min(own_floor, room - higher))
@@ -143,7 +141,7 @@ class BudgetBook(BudgetAccount):
         """The reserve that others must leave for a class: its unspent floor, less the lent part
         while it is quiet.
         """
-        share = terms.shares.get(lease_class, _NONE)
+        share = terms.share_of(lease_class)
         kept = max(0, math.floor(share.floor * to_share) - self.spent(lease_class))
         quiet = now - self.asked_at.get(lease_class, 0.0) >= terms.quiet_after.total_seconds()
         return math.ceil(kept * (1 - terms.lent)) if quiet else kept

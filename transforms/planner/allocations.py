@@ -11,6 +11,7 @@ from schemas.salesforce.limits import (
     DAILY_API_REQUESTS_PER_LICENCE,
     DAILY_DELIVERED_EVENTS,
 )
+from transforms.governor.budget import BudgetBook
 from transforms.governor.ledger import BudgetLedger
 
 FOLLOWING_ALONE = frozenset({Budget.DELIVERED_EVENTS, Budget.STREAMING_CLIENTS})
@@ -54,11 +55,11 @@ def following_may_spend(budget: Budget, maximum: float, others: float, terms: Go
     the governor's books show it, and the next plan is made from those.
     """
     to_share = max(0.0, maximum * (1 - terms.margin) - others)
-    share = terms.shares[LeaseClass.POLLING]
+    share = terms.share_of(LeaseClass.POLLING)
     ceiling = share.ceiling * to_share
     if budget in FOLLOWING_ALONE:
         return ceiling
-    kept = {each: other.floor * (1 - terms.lent) * to_share for each, other in terms.shares.items()}
+    kept = {each: terms.share_of(each).floor * (1 - terms.lent) * to_share for each in LeaseClass}
     above = sum(tokens for each, tokens in kept.items() if each.rank < LeaseClass.POLLING.rank)
     free = to_share - sum(kept.values()) + kept[LeaseClass.POLLING]
     return min(ceiling, max(free, min(share.floor * to_share, to_share - above)))
@@ -72,20 +73,22 @@ def may_spend_by_books(books: BudgetLedger, streamed: float) -> dict[Budget, flo
         streamed: Events that our streams received in the last 24 hours, in case the books do not
             hold them.
     """
-    may: dict[Budget, float] = {}
-    for budget in PLANNED:
-        book = books.books[budget]
-        if book.maximum is None:
-            continue
-        if budget.is_concurrency:
-            may[budget] = following_may_spend(budget, book.maximum, 0, books.terms)
-            continue
-        ours = float(sum(sum(hour.values()) for hour in book.hours.values()))
-        if budget is Budget.DELIVERED_EVENTS:
-            ours = max(ours, streamed)
-        used = book.used_at_most()
-        usual = following_may_spend(budget, book.maximum, max(0.0, used - ours), books.terms)
-        left = max(0.0, book.maximum * (1 - books.terms.margin) - used)
-        may[budget] = min(usual, left * _DAY_HOURS / _LAST_HOURS)
+    may = {
+        budget: _may_spend(book, book.maximum, streamed, books.terms)
+        for budget in PLANNED
+        if (book := books.books[budget]).maximum is not None
+    }
     known = Budget.API_CALLS in may and Budget.DELIVERED_EVENTS in may
     return may if known else None
+
+
+def _may_spend(book: BudgetBook, maximum: float, streamed: float, terms: GovernorConfig) -> float:
+    if book.budget.is_concurrency:
+        return following_may_spend(book.budget, maximum, 0, terms)
+    ours = float(sum(sum(hour.values()) for hour in book.hours.values()))
+    if book.budget is Budget.DELIVERED_EVENTS:
+        ours = max(ours, streamed)
+    used = book.used_at_most()
+    usual = following_may_spend(book.budget, maximum, max(0.0, used - ours), terms)
+    left = max(0.0, maximum * (1 - terms.margin) - used)
+    return min(usual, left * _DAY_HOURS / _LAST_HOURS)

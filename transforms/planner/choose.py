@@ -44,7 +44,7 @@ class _Chooser:
         self._drawer = CandidateBuilder(task)
         self._goal = task.freshness_goal.total_seconds()
         self._events = task.may_spend.get(Budget.DELIVERED_EVENTS, float("inf"))
-        self._clients = task.may_spend.get(Budget.STREAMING_CLIENTS, float("inf"))
+        self._clients = int(min(task.may_spend.get(Budget.STREAMING_CLIENTS, float("inf")), len(task.loads)))
         self._pinned = [each for each in task.loads if each.can_stream and self._pin(each) is Way.STREAM]
         self._free = [each for each in task.loads if each.can_stream and self._pin(each) is None]
 
@@ -105,10 +105,9 @@ class _Chooser:
         weights = [load.changes_per_day for load in more]
         freshness = self._goal if at_goal else HEADROOM * self._goal
         worths = [self._worth(load, freshness) for load in more]
-        places = solve_knapsack(weights, worths, room) if room >= 0 else set()
+        places = solve_knapsack(weights, worths, room)
         best = sorted(places, key=lambda place: (-worths[place], place))
-        if self._clients < len(taken) + len(best):
-            best = best[: max(0, int(self._clients) - len(taken))]
+        best = best[: max(0, self._clients - len(taken))]
         return frozenset(load.object for load in (*taken, *(more[place] for place in best)))
 
     def _worth(self, load: ObjectLoad, freshness: float) -> float:

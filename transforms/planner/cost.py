@@ -16,6 +16,10 @@ from schemas.salesforce.limits import QUERY_PAGE_MAX
 DAY = 86_400
 SHORTEST_EVERY = 10
 """Seconds between polls: below it the visibility delay and landing outweigh the interval."""
+_STEP = 5
+"""Seconds between two intervals: a plan that people read, and that stays through small changes of
+a load.
+"""
 LONGEST_EVERY = 3_600
 """Seconds between polls when nothing better can be paid: 24 polls a day, and a window that one
 reading can still carry.
@@ -120,15 +124,12 @@ def _longest(option: Callable[[int], Option], upper: float, freshness: float) ->
         found = option(every)
         if found.freshness <= freshness:
             return found
-        every = _even(every - 1)
+        every -= _STEP
     return None
 
 
 def _even(seconds: float) -> int:
-    """Five-second steps: a plan that is read by people, and that does not change with every
-    measurement.
-    """
-    return math.floor(seconds / 5) * 5
+    return math.floor(seconds / _STEP) * _STEP
 
 
 def _window_rows(load: ObjectLoad, every: float) -> float:

@@ -143,10 +143,10 @@ class _Problems:
                 break
             calls -= wanted.polls[load.object].calls
             events += load.changes_per_day
-        more = math.ceil(events / FRESH - self._task.may_spend.get(Budget.DELIVERED_EVENTS, 0.0))
+        more = events / FRESH - self._task.may_spend.get(Budget.DELIVERED_EVENTS, math.inf)
         if calls > 0 or more <= 0:
             return ""
-        return f"an entitlement of delivered events that is higher by {more:,} a day"
+        return f"an entitlement of delivered events that is higher by {math.ceil(more):,} a day"
 
     def _movable(self) -> list[ObjectLoad]:
         return [load for load in self._task.loads if self._is_movable(load)]

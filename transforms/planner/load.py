@@ -42,7 +42,7 @@ def expected_load(name: str, measured: Measured, now: float) -> ObjectLoad:
     """The load of the object called `name` in the 24 hours from `now` (seconds since the epoch)."""
     present = measured.recent / max(measured.recent_seconds, 60.0) * _HOUR
     first = int(now // _HOUR)
-    rates = [_rate(measured, first + ahead, first, present) for ahead in range(_DAY)]
+    rates = [_rate(measured, first + ahead, present) for ahead in range(_DAY)]
     mixed = [
         max(0.0, 1 - ahead / _FADES) * present + min(1.0, ahead / _FADES) * rate
         for ahead, rate in enumerate(rates)
@@ -53,9 +53,9 @@ def expected_load(name: str, measured: Measured, now: float) -> ObjectLoad:
     )
 
 
-def _rate(measured: Measured, hour: int, present_hour: int, present: float) -> float:
+def _rate(measured: Measured, hour: int, present: float) -> float:
     """Changes that an hour to come usually has."""
     hours = measured.hours or {}
     days = [hour - back * _DAY for back in range(1, KNOWN_DAYS + 1)]
-    known = [day for day in days if day < present_hour and day * _HOUR >= measured.known_from]
+    known = [day for day in days if day * _HOUR >= measured.known_from]
     return sum(hours.get(day, 0.0) for day in known) / len(known) if known else present

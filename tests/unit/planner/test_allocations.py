@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, strategies as st
 
-from schemas.governor import Budget, Exchange, GovernorConfig, LeaseClass, LeaseLine, Reading
+from schemas.governor import Budget, Exchange, GovernorConfig, LeaseClass, LeaseLine, Reading, Share
 from transforms.governor.budget import BudgetBook
 from transforms.governor.ledger import BudgetLedger
 from transforms.planner.allocations import (
@@ -114,6 +114,19 @@ def test_following_has_what_the_governor_would_grant_it_beside_quiet_classes(
     granted, _ = book.allowed(LeaseClass.POLLING, terms, NOW.timestamp())
     # The governor rounds each class's floor.
     assert following_may_spend(budget, maximum, used, terms) == pytest.approx(granted, abs=8)
+
+
+def test_a_class_that_the_terms_do_not_name_has_no_floor_and_may_spend_all() -> None:
+    terms = GovernorConfig(margin=0, shares={LeaseClass.WRITEBACK: Share(floor=0.2, ceiling=1)}, lent=0)
+    assert following_may_spend(Budget.API_CALLS, 1_000, 0, terms) == pytest.approx(800)
+    assert following_may_spend(Budget.DELIVERED_EVENTS, 1_000, 0, terms) == pytest.approx(1_000)
+
+
+def test_of_floors_that_are_more_than_all_the_most_important_class_has_its_own_first() -> None:
+    floors = {LeaseClass.WRITEBACK: 0.7, LeaseClass.POLLING: 0.5, LeaseClass.BACKFILL: 0.3}
+    shares = {each: Share(floor=floor, ceiling=1) for each, floor in floors.items()}
+    terms = GovernorConfig(margin=0, shares=shares, lent=0)
+    assert following_may_spend(Budget.API_CALLS, 1_000, 0, terms) == pytest.approx(300)
 
 
 @pytest.mark.parametrize("budget", sorted(FOLLOWING_ALONE))

@@ -90,6 +90,21 @@ def test_of_objects_that_save_as_much_the_first_is_read_by_bulk() -> None:
     assert transports(drawn) == {"M": Transport.BULK, "N": Transport.REST}
 
 
+def test_a_job_goes_where_it_saves_the_most_calls() -> None:
+    more, less = load("A", 219.3e6, a_minute=182_700), load("B", 196.7e6, a_minute=136_600)
+    drawn = builder(more, less, may={JOBS: 250}).draw(NONE, 600)
+    assert transports(drawn) == {"A": Transport.REST, "B": Transport.BULK}
+
+
+def test_bulk_does_not_read_where_it_saves_no_call() -> None:
+    each = load("A", 16_000 * 1_440)
+    rest, bulk = longest_rest(each, 80), longest_bulk(each, 80)
+    assert rest is not None
+    assert bulk is not None
+    assert rest.calls == bulk.calls
+    assert transports(builder(each).draw(NONE, 80)) == {"A": Transport.REST}
+
+
 def test_an_object_that_rest_cannot_read_in_time_has_the_first_jobs() -> None:
     fast = load("F", 30e6, a_minute=250_000)
     assert longest_rest(fast, 600) is None

@@ -2,6 +2,7 @@
 fit.
 """
 
+import math
 import re
 from datetime import timedelta
 from typing import Any
@@ -111,11 +112,48 @@ def test_polling_that_cannot_be_paid_says_what_would_help() -> None:
 
 
 def test_events_are_asked_for_of_the_objects_that_need_the_fewest_for_a_call() -> None:
-    poor = {CALLS: 1_000.0, EVENTS: 0.0}
-    (problem,) = plan(load("A"), load("B", 700), may_spend=poor, stretched=True).problems
-    more = re.search(r"higher by ([\d,]+) a day", problem)
-    assert more is not None
-    assert more[1] == f"{-(-700 // 0.77):,.0f}"
+    def more(*loads: ObjectLoad, calls: float) -> str:
+        (problem,) = plan(*loads, may_spend={CALLS: calls, EVENTS: 0.0}, stretched=True).problems
+        found = re.search(r"higher by ([\d,]+) a day", problem)
+        return found[1] if found else ""
+
+    both = load("A"), load("B", 700)
+    assert more(*both, calls=864) == f"{math.ceil(700 / 0.77):,}"
+    assert more(*both, calls=863.5) == f"{math.ceil(2_140 / 0.77):,}"
+    assert more(load("A"), load("B", can_stream=False), calls=864) == f"{math.ceil(1_440 / 0.77):,}"
+    assert more(load("A"), load("B", can_stream=False), calls=863.5) == "", "half a call is left"
+    busy, quiet = load("A", 40_000, a_minute=1_300), load("B", 39_500)
+    assert more(busy, quiet, calls=1_747) == f"{math.ceil(40_000 / 0.77):,}"
+
+
+@pytest.mark.parametrize(("events", "advice"), [(1_000.0, ""), (999.5, "higher by 1 a day"), (None, "")])
+def test_events_are_asked_for_when_there_are_too_few(events: float | None, advice: str) -> None:
+    may = {CALLS: 800.0} | ({} if events is None else {EVENTS: events})
+    (problem,) = plan(load("A", 770), may_spend=may, stretched=True).problems
+    assert ("delivered events" in problem) is bool(advice)
+    assert advice in problem
+
+
+def test_a_problem_is_told_of_each_budget_that_is_too_small() -> None:
+    fast = load("F", 30e6, a_minute=250_000)
+    poor = {Budget.BULK_QUERY_JOBS: 1.0, EVENTS: 0.0}
+    first, second = plan(fast, may_spend=poor, freshness_goal=timedelta(seconds=600)).problems
+    assert first == (
+        "Keeping every object fresh within 600 s would take 24 Bulk query jobs a day, and 1 may be spent. "
+        "What would help: 23 more Bulk query jobs a day."
+    )
+    assert second.startswith("F: with 250,000 changes a minute no polling keeps it fresh")
+
+
+def test_every_object_that_is_stale_is_told_and_no_other() -> None:
+    def stale(goal: float) -> list[str]:
+        found = plan(
+            load("A"), load("B"), streams="A", at=goal, freshness_goal=timedelta(seconds=goal)
+        ).problems
+        return [problem.partition(":")[0] for problem in found]
+
+    assert stale(9) == ["A", "B"]
+    assert stale(20) == ["B"]
 
 
 @pytest.mark.parametrize("more", [{"pins": {"A": Way.POLL}}, {"may_spend": {CALLS: 800.0, EVENTS: 9_000.0}}])

@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 from hypothesis import given, strategies as st
 
 from transforms.planner.load import BURST, RECENT, Measured, expected_load
@@ -42,6 +43,30 @@ def test_a_quiet_night_does_not_hide_the_busy_day_to_come() -> None:
     load = expected_load("Case", Measured(recent=0, hours=days, known_from=0), NOW)
     assert load.changes_per_day >= 60_000 * 7
     assert load.changes_per_minute == 1_000 * BURST
+
+
+def quiet_now(hours: dict[int, float], *, known_from: float = 0) -> float:
+    """Changes of the coming day; the present rate of none fades within its first three hours."""
+    return expected_load("Case", Measured(hours=hours, known_from=known_from), NOW).changes_per_day
+
+
+@pytest.mark.parametrize("day", range(1, 8))
+def test_each_of_the_last_seven_days_counts_for_a_seventh(day: int) -> None:
+    hours = dict.fromkeys(range(THIS_HOUR - day * 24, THIS_HOUR - day * 24 + 24), 700.0)
+    assert math.isclose(quiet_now(hours), 100 * 22)
+
+
+def test_a_day_before_the_last_seven_does_not_count() -> None:
+    assert quiet_now(dict.fromkeys(range(THIS_HOUR - 8 * 24, THIS_HOUR - 7 * 24), 700.0)) == 0
+
+
+def test_an_hour_that_is_missing_had_no_changes() -> None:
+    assert quiet_now({}) == 0
+
+
+def test_hours_of_which_nothing_is_known_are_taken_to_go_on_as_at_present() -> None:
+    fourth = (THIS_HOUR - 24 + 3) * 3_600
+    assert math.isclose(quiet_now(week(600), known_from=fourth), 600 * 21)
 
 
 def test_what_is_known_for_a_minute_is_not_spread_over_ten() -> None:

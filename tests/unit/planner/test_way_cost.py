@@ -85,10 +85,26 @@ def test_bulk_polls_as_seldom_as_the_freshness_allows_if_a_job_ends_before_the_n
     assert longest_bulk(each, freshness) == wanted
 
 
+def test_an_interval_whose_last_page_comes_too_late_gives_way_to_the_next_shorter_one() -> None:
+    found = longest_rest(load(1, 2_001), 75.7)
+    assert found is not None
+    assert (found.every, found.freshness) == (55, 70.5)
+
+
 def test_a_job_that_would_end_after_the_next_is_due_is_no_way() -> None:
-    each = load(1, 0.28 * 5_000 * 60)
-    assert longest_bulk(each, 30 + 1.28 * 22) is None
-    assert longest_bulk(each, 30 + 1.28 * 25) is not None
+    each = load(1, 0.252 * 5_000 * 60)
+    assert longest_bulk(each, 30 + 1.252 * 22) is None
+    assert longest_bulk(each, 30 + 1.252 * 26) is not None
+
+
+def test_a_job_that_ends_just_when_the_next_is_due_is_a_way() -> None:
+    found = longest_bulk(load(1, 0.25 * 5_000 * 60), 30 + 1.25 * 22)
+    assert found is not None
+    assert found.every == 20
+
+
+def test_rows_that_come_as_fast_as_jobs_read_them_are_no_way() -> None:
+    assert longest_bulk(load(1, 5_000 * 60), 9_000) is None
 
 
 @pytest.mark.parametrize(("a_minute", "can"), [(239_999, True), (240_000, False)])
