@@ -75,6 +75,11 @@ def test_a_difference_says_what_becomes_of_values(
     assert found(spec(), shape(change)) == [wanted]
 
 
+def test_a_new_field_has_to_be_added_to_the_file_whatever_the_engine_would_do_by_itself() -> None:
+    (told,) = differences_of(spec(), shape({"Grade__c": {"type": "string", "length": 20}}))
+    assert told.advice.startswith("Add the field to the catalogue")
+
+
 def test_a_part_of_a_compound_of_which_the_catalogue_does_not_know_is_isolated() -> None:
     lonely = spec(BillingCity={"part_of": None, "part": None})
     assert found(lonely, shape()) == [("BillingCity", "part", Costs.ISOLATED)]

@@ -70,7 +70,7 @@ def test_the_policy_says_how_a_new_field_is_treated_and_whether_it_is_kept() -> 
     grade = {"type": "double"}
     (clear,) = found(DriftPolicy(pii=Pii.NONE), Grade__c=grade)
     assert clear.spec is not None
-    assert clear.spec.pii is Pii.NONE
+    assert (clear.spec.pii, clear.advice) == (Pii.NONE, "")
     (told,) = found(DriftPolicy(add=False), Grade__c=grade)
     assert (told.effect, told.spec) == (DriftEffect.REPORTED, None)
 
@@ -116,22 +116,34 @@ def test_a_removed_field_is_held() -> None:
     (gone,) = found(Score__c=None)
     assert (gone.kind, gone.effect) == (DriftKind.REMOVED, DriftEffect.HELD)
     assert gone.spec == SPEC.fields["Score__c"].model_copy(update={"held": True})
+    assert "make it visible again" in gone.advice
 
 
 def test_a_longer_text_is_taken_over() -> None:
     (wider,) = found(Name={"type": "textarea", "length": 255})
     assert (wider.kind, wider.effect, wider.now) == ("widened", "changed", "textarea(255)")
     assert wider.spec is not None
-    assert (wider.spec.length, wider.spec.required) == (255, True)
+    assert (wider.spec.length, wider.spec.required, wider.advice) == (255, True, "")
+
+
+def test_another_text_type_of_the_same_length_is_taken_over() -> None:
+    (other,) = found(Name={"type": "textarea"})
+    assert (other.kind, other.effect, other.now) == ("widened", "changed", "textarea(80)")
 
 
 def test_a_longer_text_is_reported_where_columns_have_lengths() -> None:
     (wider,) = found(DriftPolicy(widen=False), Name={"length": 255})
     assert (wider.kind, wider.effect, wider.spec) == ("widened", "reported", None)
+    assert wider.advice.startswith("Widen the column")
 
 
-def test_a_shorter_text_is_no_drift() -> None:
-    assert found(Note__c={"length": 300}) == []
+@pytest.mark.parametrize("length", [300, 0])
+def test_a_text_that_is_shorter_or_of_which_no_length_is_said_is_no_drift(length: int) -> None:
+    assert found(Note__c={"length": length}) == []
+
+
+def test_a_length_says_nothing_of_a_number() -> None:
+    assert found(Score__c={"length": 300}) == []
 
 
 @pytest.mark.parametrize(
@@ -147,6 +159,7 @@ def test_a_shorter_text_is_no_drift() -> None:
 def test_a_type_with_less_room_or_of_another_kind_holds_the_field(name: str, change: dict[str, Any]) -> None:
     (other,) = found(**{name: change})
     assert (other.kind, other.effect) == (DriftKind.RETYPED, DriftEffect.HELD)
+    assert "Convert the column" in other.advice
 
 
 @pytest.mark.parametrize(
@@ -176,6 +189,12 @@ def test_a_binary_number_of_more_than_15_digits_is_reported_once(precision: int,
     assert [each.kind for each in more] == (["scale"] if is_told else [])
 
 
+def test_digits_are_not_told_of_a_whole_number_or_of_what_the_org_works_out() -> None:
+    count = with_fields(SPEC, {**SPEC.fields, "Count__c": FieldSpec(type="long")})
+    there = described(Count__c={"type": "long", "precision": 18}, Total__c={"precision": 18, "scale": 4})
+    assert compare_schema(count, there, DriftPolicy(), {}) == []
+
+
 def test_a_field_that_was_held_for_its_scale_is_read_again() -> None:
     held = with_fields(
         SPEC, {**SPEC.fields, "Paid__c": SPEC.fields["Paid__c"].model_copy(update={"held": True})}
@@ -198,6 +217,8 @@ def test_a_part_of_a_compound_is_known_as_one_from_now_on() -> None:
     (part,) = found(**changes)
     assert (part.field, part.kind, part.effect) == ("Name", DriftKind.PART, DriftEffect.CHANGED)
     assert part.was == "string(80), no part"
+    assert part.advice.startswith("Say `part_of: FullName` in the catalogue")
+    assert part.advice.endswith("as FullName.Name.")
     after = overlaid(CATALOGUE, [row(part)])["Thing__c"]
     assert after.compounds == {"FullName": {"Name": "Name"}, "Address": {"City": "City"}}
     assert compare_schema(after, described(**changes), DriftPolicy(), {"Name": row(part)}) == []
@@ -211,6 +232,7 @@ def test_a_part_goes_by_its_name_inside_the_compound_and_a_name_that_the_file_gi
     assert part.spec is not None
     assert (part.spec.part_of, part.spec.part) == ("BillingAddress", "Street")
     assert "`part_of: BillingAddress, part: Street`" in part.advice
+    assert part.advice.endswith("as BillingAddress.Street.")
     own = FieldSpec(**street, part_of="BillingAddress", part="Road")
     assert (
         compare_schema(with_fields(SPEC, {**SPEC.fields, "BillingStreet": own}), change, DriftPolicy(), {})
@@ -249,6 +271,22 @@ def test_a_name_that_the_org_puts_together_is_no_field_unless_the_catalogue_says
     ]
 
 
+def test_a_compound_that_the_catalogue_has_as_a_field_is_compared_like_any_other() -> None:
+    parts = {
+        "FirstName": {"type": "string", "length": 40, "compound": "FullName"},
+        "FullName": {"type": "string", "length": 121},
+    }
+    first = FieldSpec(type="string", length=40, part_of="FullName")
+    parts_alone = with_fields(SPEC, {**SPEC.fields, "FirstName": first})
+    assert compare_schema(parts_alone, described(**parts), DriftPolicy(), {}) == []
+    both = with_fields(SPEC, {**parts_alone.fields, "FullName": FieldSpec(type="string", length=121)})
+    assert compare_schema(both, described(**parts), DriftPolicy(), {}) == []
+    (wider,) = compare_schema(
+        both, described(**parts | {"FullName": {"type": "string", "length": 200}}), DriftPolicy(), {}
+    )
+    assert (wider.field, wider.kind) == ("FullName", DriftKind.WIDENED)
+
+
 def test_what_the_file_says_of_a_field_since_a_decision_is_not_undone_by_it() -> None:
     (wider,) = found(Name={"length": 255})
     said = {**FIELDS, "Name": FIELDS["Name"] | {"pii": "personal"}}
@@ -265,6 +303,23 @@ def test_a_field_that_comes_as_another_of_its_type_goes_is_guessed_to_be_renamed
     drifts = found(Score__c=None, Points__c={"type": "double", "scale": 2})
     assert {each.field: each.effect for each in drifts} == {"Score__c": "held", "Points__c": "added"}
     assert all("erhaps" in each.advice for each in drifts)
+
+
+@pytest.mark.parametrize(
+    ("gone", "new", "is_guessed"),
+    [
+        ("Score__c", {"type": "currency"}, False),
+        ("Note__c", {"type": "textarea", "length": 4000}, True),
+        ("Note__c", {"type": "textarea", "length": 3000}, False),
+        ("Note__c", {"type": "string", "length": 4000}, False),
+    ],
+)
+def test_a_name_is_guessed_for_the_same_type_and_length_alone(
+    gone: str, new: dict[str, Any], *, is_guessed: bool
+) -> None:
+    drifts = found(**{gone: None, "New__c": new})
+    assert [each.kind for each in drifts] == ["removed", "added"]
+    assert ["erhaps" in each.advice for each in drifts] == [is_guessed, is_guessed]
 
 
 def test_no_name_is_guessed_when_two_would_fit() -> None:
