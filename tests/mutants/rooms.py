@@ -76,14 +76,14 @@ ROOMS = {
     "quality": _room("transforms/quality", "unit/quality unit/ingest"),
     "erasure": _room("transforms/erasure", "unit/erasure unit/quality"),
     "retention": _room("transforms/retention", "unit/retention"),
-    "status": _room("transforms/status transforms/proof.py", "unit/status unit/cli"),
+    "status": _room("transforms/status transforms/proof.py", "unit/status unit/cli unit/audit/test_proof.py"),
     "model": _room("transforms/model", "unit/model"),
     "webhook": _room("transforms/webhook", "unit/webhook"),
 }
 """By name, in the order in which they are judged. Of the tests only those that start no process of
 their own."""
 
-NOT_JUDGES = frozenset({"test_imports.py", "test_render.py", "test_shared_sql.py"})
+NOT_JUDGES = frozenset({"test_imports.py", "test_shared_sql.py"})
 """Files of tests that take long and say nothing of a line: interpreters started, SQL compared."""
 
 
