@@ -81,14 +81,14 @@ def described_entry(field: FieldDescription, pii: Pii, *, added: bool = True) ->
         external_id=field.external_id,
         pii=pii,
         part_of=field.compound or None,
-        part=part_name(field) if field.compound else None,
+        part=part_name(field),
         calculated=field.calculated,
         added=added,
     )
 
 
 def part_name(field: FieldDescription) -> str | None:
-    """The field's name inside its compound in change events; None = its own name.
+    """The field's name inside its compound in change events; None = its own name, or no compound.
 
     `BillingCity` is `City` of `BillingAddress`; `Home__City__s` is `City` of `Home__c`;
     `FirstName` is `FirstName` of `Name` (Change Data Capture Developer Guide, "Change Event

@@ -9,7 +9,7 @@ import pytest
 from schemas.catalogue import Catalogue, FieldSpec, FieldType
 from schemas.drift import DriftEffect, DriftKind, DriftRow
 from schemas.errors import CatalogueError
-from transforms.catalogue.warehouse_names import NameRow, named, new_rows
+from transforms.catalogue.warehouse_names import NameRow, named, new_rows, within
 from transforms.drift.compare_schema import overlaid
 
 TEXT: dict[str, Any] = {"type": "string"}
@@ -102,3 +102,49 @@ def test_a_file_that_cannot_be_beside_a_decision_is_told_as_an_error_of_the_cata
 def test_a_field_that_the_file_ignores_is_not_brought_back_by_a_decision() -> None:
     file = catalogue(New__c={"ignore": True})
     assert overlaid(file, [decision("New__c")]) == file.objects
+
+
+def test_a_name_on_record_is_not_given_otherwise() -> None:
+    message = refused(catalogue(Status=TEXT | {"column": "state"}), [OBJECT, STATUS])
+    assert "objects.Thing__c.fields.Status.column: its column is status, not state" in message
+    moved = catalogue(other("Order__c", table="order_of_old"))
+    message = refused(moved, [OBJECT, NameRow("Order__c", "", "orders", "")])
+    assert "objects.Order__c.table: its tables are called orders, not order_of_old" in message
+
+
+def test_a_table_that_its_object_has_may_be_given() -> None:
+    file = catalogue(other("Order__c", table="order_of_old"))
+    found = named(file.objects, [OBJECT, NameRow("Order__c", "", "order_of_old", "")])
+    assert found["Order__c"].table == "order_of_old"
+
+
+def test_a_new_name_goes_on_record_with_the_reason_why_it_is_not_the_usual_one() -> None:
+    file = catalogue(other("Order__c", table="order_of_old"), Version__c=TEXT)
+    rows = new_rows(named(file.objects, [OBJECT]), [OBJECT])
+    known = {(row.object, row.field): (row.name, row.why) for row in rows}
+    assert ("Thing__c", "") not in known, "it is on record"
+    assert known["Order__c", ""] == ("order_of_old", "the catalogue gives it")
+    assert known["Thing__c", "Title__c"] == ("title", "")
+    assert known["Thing__c", "Version__c"][1].startswith("version is")
+
+
+def test_an_object_of_usual_names_has_no_reason_on_record() -> None:
+    assert new_rows(catalogue().objects, [])[0] == OBJECT
+
+
+def test_a_name_on_record_counts_before_the_usual_one_and_one_of_a_departed_field_stays() -> None:
+    rows = [NameRow("Thing__c", "", "thing_of_old", ""), NameRow("Thing__c", "Title__c", "heading", "")]
+    found = named(catalogue().objects, [*rows, STATUS])["Thing__c"]
+    assert (found.table, found.columns) == ("thing_of_old", {"Title__c": "heading"})
+    assert found.former_columns == {"Status": "status"}
+
+
+def test_a_new_object_does_not_get_the_tables_of_one_that_is_gone() -> None:
+    gone = NameRow("Thing", "", "thing", "")
+    found = named(catalogue().objects, [gone])["Thing__c"]
+    assert found.table != "thing"
+
+
+def test_a_warehouse_bounds_every_object() -> None:
+    bounded = within(catalogue(other("Order__c")), most_bytes=100, most_row_bytes=900)
+    assert [(each.most_bytes, each.most_row_bytes) for each in bounded.objects.values()] == [(100, 900)] * 2
