@@ -57,10 +57,13 @@ def _differs(text: str | None, kind: tuple[Any, Any], value: Any) -> bool:
     spec, convert = kind
     if text is None or value is None:
         return (text is None) != (value is None)
-    return bool(landed(convert, text if spec.is_protected else _value(text, spec)) != value)
+    return bool(landed(convert, _value(text, spec)) != value)
 
 
 def _value(text: str, spec: FieldSpec) -> Any:
+    """The value as an event would carry it, an amount with every digit. A token stays the text
+    that it is.
+    """
     if spec.decimals is None:
         return json_value(text, spec.type)
     try:
