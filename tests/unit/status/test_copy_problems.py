@@ -63,3 +63,36 @@ def test_a_copy_that_does_not_answer_is_unknown() -> None:
     assert "read copy" in engine_status(silent, timedelta(0)).unknown
     assert "read copy" not in engine_status(look({}), timedelta(0)).unknown
     assert "read copy" not in engine_status(look(copied=CopyFacts()), timedelta(0)).unknown
+
+
+BIT = timedelta(microseconds=1)
+
+
+def test_a_copy_lags_by_two_minutes_at_most() -> None:
+    target = timedelta(minutes=2)
+    assert found(look({"newest_change_at": NOW - target}, newest=NOW)) == []
+    assert found(look({"newest_change_at": NOW - target - BIT}, newest=NOW)) == [("copy.late", Severity.PAGE)]
+
+
+def test_a_copy_is_compared_within_three_hours_of_the_last_time_or_of_its_fill() -> None:
+    unchecked = [("copy.unchecked", Severity.TICKET)]
+    assert found(look({"checked_at": NOW - 3 * HOUR})) == []
+    assert found(look({"checked_at": NOW - 3 * HOUR - BIT})) == unchecked
+    assert found(look({"checked_at": None, "filled_at": NOW - 3 * HOUR})) == []
+    assert found(look({"checked_at": None, "filled_at": NOW - 3 * HOUR - BIT})) == unchecked
+
+
+def test_a_copy_is_not_called_late_while_the_warehouse_says_nothing() -> None:
+    late = {"newest_change_at": None}
+    assert found(look(late, warehouse=None)) == []
+    assert found(look(late, warehouse=WarehouseFacts())) == []
+
+
+def test_a_copy_is_compared_with_its_own_object_and_with_every_one_of_the_catalogue() -> None:
+    late = look({"newest_change_at": None}, newest=NOW, objects=("Account", "Case"))
+    assert [(each.code, each.subject) for each in copy_problems(late)] == [
+        ("copy.not_filled", "Account"),
+        ("copy.late", "Case"),
+    ]
+    other = look({"object": "Account", "newest_change_at": None}, newest=NOW, objects=("Account",))
+    assert found(other) == []

@@ -167,10 +167,105 @@ def test_numbers_are_of_the_slowest_object_and_the_budget_that_is_spent_most() -
     assert (line.budget, line.budget_spent) == ("api_calls", 0.61)
 
 
-@pytest.mark.parametrize("age", [OLD_AFTER + timedelta(seconds=1), -OLD_AFTER - timedelta(seconds=1)])
-def test_a_report_of_another_time_says_nothing_of_now(age: timedelta) -> None:
-    assert faults_of(MEMBER, status(at=NOW - age), NOW) is not None
-    assert faults_of(MEMBER, status(at=NOW), NOW) is None
+@pytest.mark.parametrize(
+    ("age", "said"),
+    [(OLD_AFTER + timedelta(seconds=1), "old"), (-OLD_AFTER - timedelta(seconds=1), "ahead of our clock")],
+)
+def test_a_report_of_another_time_says_nothing_of_now(age: timedelta, said: str) -> None:
+    why, _ = faults_of(MEMBER, status(at=NOW - age), NOW) or ("", "")
+    assert why == f"its report is {OLD_AFTER.total_seconds() + 1:,.0f} s {said}"
+    for near in (timedelta(0), OLD_AFTER, -OLD_AFTER):
+        assert faults_of(MEMBER, status(at=NOW - near), NOW) is None
+
+
+def test_a_budget_without_a_maximum_is_not_spent_and_the_smallest_may_be() -> None:
+    def most(**maxima: int) -> tuple[str, float | None]:
+        uses = tuple(BudgetUse(budget=name, used=1, maximum=maximum) for name, maximum in maxima.items())
+        line = reported(MEMBER, status(budgets=uses))
+        return line.budget, line.budget_spent
+
+    assert most(none=0) == ("", None)
+    assert most(none=0, small=1, large=2) == ("small", 1.0)
+    assert reported(MEMBER, status()).budget_spent is None
+
+
+def test_a_line_says_what_is_not_known_once_and_with_a_remedy_only_then() -> None:
+    silent = RemoteStatus(name="s3", health=Health.UNKNOWN)
+    down = RemoteStatus(name="kms", health=Health.DOWN)
+    line = reported(MEMBER, status(remotes=(silent, down), unknown=("lanes", "s3")))
+    assert (line.why, line.remedy) == ("not known: s3, lanes", "tidegate doctor")
+    well = reported(MEMBER, status(remotes=(down,)))
+    assert (well.why, well.remedy, well.since, well.reported_at) == ("", "", None, NOW)
+
+
+def test_an_org_that_was_never_seen_is_unknown_since_nobody_knows_when() -> None:
+    for last in (None, unreported(MEMBER, "no answer", "look")):
+        line = unreported(MEMBER, "no answer", "look", last)
+        assert (line.worst, line.last, line.since) == (Verdict.UNKNOWN, None, None)
+        assert (line.why, line.remedy) == ("no answer", "look")
+
+
+@pytest.mark.parametrize(
+    ("severity", "verdict"),
+    [(Severity.PAGE, Verdict.PAGE), (Severity.TICKET, Verdict.TICKET), (Severity.NOTICE, None), (None, None)],
+)
+def test_only_a_bad_state_is_kept_of_an_org_that_fell_silent(
+    severity: Severity | None, verdict: Verdict | None
+) -> None:
+    problems = () if severity is None else (problem(severity),)
+    last = unreported(MEMBER, "", "", reported(MEMBER, status(problems=problems))).last
+    assert last is not None
+    assert (last.verdict, last.problem) == (verdict, problems[0] if verdict else None)
+
+
+@pytest.mark.parametrize(
+    ("better", "worse"),
+    [
+        pytest.param({"worst": Verdict.TICKET}, {"worst": Verdict.PAGE}, id="verdict"),
+        pytest.param({}, {"last": LastKnown(at=NOW, verdict=Verdict.TICKET)}, id="last known"),
+        pytest.param(
+            {"last": LastKnown(at=NOW, verdict=None)},
+            {"last": LastKnown(at=NOW, verdict=Verdict.TICKET)},
+            id="last verdict",
+        ),
+        pytest.param({"counts": (1, 9)}, {"counts": (2, 0)}, id="pages"),
+        pytest.param({"counts": (1, 1)}, {"counts": (1, 2)}, id="tickets"),
+        pytest.param({"since": NOW}, {"since": NOW - timedelta(seconds=1)}, id="age"),
+        pytest.param({}, {"since": NOW}, id="known age"),
+        pytest.param({"name": "b"}, {"name": "a"}, id="name"),
+    ],
+)
+def test_of_two_orgs_the_worse_comes_first(better: dict[str, Any], worse: dict[str, Any]) -> None:
+    def line(facts: dict[str, Any]) -> MemberStatus:
+        page, ticket = facts.get("counts", (1, 1))
+        counts = ProblemCounts(page=page, ticket=ticket, notice=0)
+        usual = {"name": "m", "console": "https://c.test", "worst": Verdict.UNKNOWN}
+        return MemberStatus(**usual | facts | {"counts": counts})
+
+    both = [line(better), line(worse)]
+    assert worst_first(both) == worst_first(both[::-1]) == (both[1], both[0])
+
+
+@pytest.mark.parametrize(
+    ("severities", "unknown", "verdict"),
+    [
+        ((), (), Verdict.OK),
+        ((Severity.NOTICE,), (), Verdict.NOTICE),
+        ((Severity.NOTICE, Severity.TICKET), (), Verdict.TICKET),
+        ((Severity.TICKET,), ("lanes",), Verdict.UNKNOWN),
+        ((Severity.PAGE,), ("lanes",), Verdict.PAGE),
+    ],
+)
+def test_a_verdict_is_the_worst_of_a_report(
+    severities: tuple[Severity, ...], unknown: tuple[str, ...], verdict: Verdict
+) -> None:
+    problems = tuple(problem(each) for each in severities)
+    assert verdict_of(status(problems=problems, unknown=unknown)) is verdict
+
+
+def test_a_remote_that_is_down_is_no_unknown_of_its_own() -> None:
+    for health, verdict in ((Health.UNKNOWN, Verdict.UNKNOWN), (Health.DOWN, Verdict.OK)):
+        assert verdict_of(status(remotes=(RemoteStatus(name="s3", health=health),))) is verdict
 
 
 def test_a_report_of_another_org_says_nothing_of_this_one() -> None:
