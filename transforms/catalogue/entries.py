@@ -53,7 +53,7 @@ def catalogue_entries(described: Iterable[FieldDescription]) -> dict[str, Catalo
     for name, field in fields.items():
         entry = _entry(field, is_name_of_people=name in texts_with_parts)
         part = (str(entry.values.get("part_of", "")), str(entry.values.get("part", name)))
-        if part[0] and part in parts:
+        if part in parts:
             told = f"{part[0]} has another field as its part {part[1]}"
             entry = CatalogueEntry({"type": entry.values["type"], "ignore": True}, told)
         parts.add(part)

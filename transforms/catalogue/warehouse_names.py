@@ -124,7 +124,7 @@ def _other_columns(
 ) -> Iterator[str]:
     for name, spec in objects.items():
         for field, entry in spec.fields.items():
-            known = columns[name].get(field) if name in columns else None
+            known = columns.get(name, {}).get(field)
             if known is not None and entry.column not in (None, known):
                 yield f"objects.{name}.fields.{field}.column: its column is {known}, not {entry.column}; give that name, or none"
 

@@ -29,7 +29,7 @@ def _missing(found: DeploymentStatus, polled: set[str]) -> Iterator[Problem]:
             yield problem("deployment.missing", text, remedy, subject=found.name)
         return
     for build_id, takes in ((found.current, "has"), (found.ramping, "has a share of")):
-        version = found.version(build_id) if build_id else None
+        version = found.version(build_id)
         idle = sorted(polled - (version.pollers.keys() if version else set())) if build_id else []
         if idle:
             text = f"it {takes} the work, and none of its workers polls {', '.join(idle)}"

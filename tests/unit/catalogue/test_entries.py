@@ -124,6 +124,8 @@ STAMP = field("CreatedDate", "datetime", nullable=False, defaulted=True)
 def test_objects_stand_apart_by_a_line_and_indented_alike() -> None:
     made = render_catalogue([shape(STAMP, field("A", length=255)), shape(STAMP, name="Case", label="Zürich")])
     begin = made.text.index("every_object:")
+    assert made.text.startswith("# The object catalogue, made by")
+    assert made.text[:begin].endswith("latest state\n\n")
     assert made.text[begin:] == (
         "every_object:\n"
         "  CreatedDate: {type: datetime}\n"

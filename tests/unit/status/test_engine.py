@@ -11,12 +11,13 @@ from schemas.status_facts import (
     WarehouseFacts,
 )
 from schemas.writeback.status_facts import WritebackFacts, WritebackStanding
-from tests.unit.status.looks import NOTHING, ago, look, remotes
+from tests.unit.status.looks import NOTHING, ago, look, remotes, roles
 
 
 def test_an_engine_that_is_well_has_no_problem_and_nothing_unknown():
     found = look()
     assert (found.problems, found.unknown, exit_code(found)) == ((), (), 0)
+    assert (found.roles, found.remotes) == (roles(), remotes())
 
 
 def test_what_could_not_be_asked_is_named_and_never_ends_well():

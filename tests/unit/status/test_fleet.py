@@ -196,6 +196,8 @@ def test_a_line_says_what_is_not_known_once_and_with_a_remedy_only_then() -> Non
     assert (line.why, line.remedy) == ("not known: s3, lanes", "tidegate doctor")
     well = reported(MEMBER, status(remotes=(down,)))
     assert (well.why, well.remedy, well.since, well.reported_at) == ("", "", None, NOW)
+    began = NOW - timedelta(minutes=9)
+    assert reported(MEMBER, status(problems=(problem(Severity.PAGE, since=began),))).since == began
 
 
 def test_an_org_that_was_never_seen_is_unknown_since_nobody_knows_when() -> None:
@@ -212,7 +214,7 @@ def test_an_org_that_was_never_seen_is_unknown_since_nobody_knows_when() -> None
 def test_only_a_bad_state_is_kept_of_an_org_that_fell_silent(
     severity: Severity | None, verdict: Verdict | None
 ) -> None:
-    problems = () if severity is None else (problem(severity),)
+    problems: tuple[Problem, ...] = () if severity is None else (problem(severity),)
     last = unreported(MEMBER, "", "", reported(MEMBER, status(problems=problems))).last
     assert last is not None
     assert (last.verdict, last.problem) == (verdict, problems[0] if verdict else None)

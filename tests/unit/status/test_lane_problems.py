@@ -90,7 +90,7 @@ def test_a_stream_that_does_not_move_is_behind_after_two_days(told: LaneStatus, 
 
 
 def test_a_lane_is_late_that_lands_changes_older_than_the_target_and_landed_them_lately() -> None:
-    landed = {"landed_at": ago(minutes=2), "position_at": ago(minutes=4) - BIT}
+    landed: dict[str, Any] = {"landed_at": ago(minutes=2), "position_at": ago(minutes=4) - BIT}
     assert found(lane(LaneState.QUIET, **landed)) == [("page", "lane.late")]
     for changed in (
         {"way": "poll"},
