@@ -1,5 +1,5 @@
-"""Problems that the warehouse, the operational store and the list of runs tell, with the moment from
-which each is one.
+"""Problems that the warehouse, the operational store and the list of runs tell, with the moment
+from which each is one.
 """
 
 from datetime import UTC, datetime, timedelta
