@@ -63,7 +63,7 @@ def _with_backlog(
     changed: dict[str, object] = {}
     if waits is not None:
         found = waits.get(lane.lane)
-        changed |= {
+        changed = {
             "unapplied_batches": found.batches if found else 0,
             "unapplied_changes": found.changes if found else 0,
             "oldest_unapplied_at": found.oldest_at if found else None,

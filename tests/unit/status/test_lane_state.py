@@ -137,6 +137,8 @@ def test_an_attempt_that_has_told_nothing_yet_keeps_the_failure_of_the_one_befor
         failure_code="UnavailableError",
     )
     assert state(again) is LaneState.STALLED
+    just = again.model_copy(update={"heartbeat_at": again.started_at, "pulse": pulse()})
+    assert state(just) is LaneState.STALLED
 
 
 def test_an_attempt_that_hears_again_is_no_longer_stalled():
