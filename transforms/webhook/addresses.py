@@ -39,11 +39,16 @@ def address_refusal(address: Address, networks: Collection[Network]) -> str:
     for each in _meant(address):
         if any(each.version == network.version and each in network for network in networks):
             continue
-        if not each.is_global or each.is_multicast or each.is_reserved or each.is_link_local:
+        if not each.is_global or each.is_multicast or each.is_reserved or _is_of_a_site(each):
             return (
                 f"{address} is no public address; TIDEGATE_WEBHOOK__NETWORKS lists other networks to send to"
             )
     return ""
+
+
+def _is_of_a_site(address: Address) -> bool:
+    """RFC 3879 took fec0::/10 out of use, and old networks may have it: `is_global` is true of it."""
+    return isinstance(address, IPv6Address) and address.is_site_local
 
 
 def _meant(address: Address) -> list[Address]:
