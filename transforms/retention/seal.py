@@ -43,7 +43,8 @@ def seal_table(
         rows: Any columns. Only columns of text are sealed.
         subjects: The column that names each row's subject.
         protected: Columns of which every value is sealed. In other columns of text only tokens
-            are: a field may have been protected once.
+            are, since a field may have been protected once, and texts that look sealed: only
+            sealed do they come back as they were.
         keys: Of each subject; a `KeyError` for one that is missing.
         context: The table's name. A sealed value opens in its own table and column only.
     """
@@ -54,7 +55,7 @@ def seal_table(
         if not _is_text(column.type) or column.name == subjects:
             continue
         values = rows[column.name].to_pylist()
-        wanted = [value is not None and (column.name in whole or is_any_token(value)) for value in values]
+        wanted = [_is_taken(value, is_whole=column.name in whole) for value in values]
         if any(wanted):
             associated = [f"{context}.{column.name}".encode()]
             sealed = [
@@ -77,7 +78,7 @@ def open_table(
     ciphers = {name: AESSIV(key) for name, key in keys.items()}
     gone: set[str] = set()
     for place, column in enumerate(rows.schema):
-        if not _is_text(column.type):
+        if not _is_text(column.type) or column.name == subjects:
             continue
         values = rows[column.name].to_pylist()
         if not any(is_sealed(value) for value in values):
@@ -99,23 +100,13 @@ def open_table(
     return rows, gone
 
 
-def seal_tree(value: Any, key: SubjectKey, context: str) -> Any:
-    """A JSON value with every token in it sealed."""
-    cipher, associated = AESSIV(key.key), [context.encode()]
-
-    def inner(part: Any) -> Any:
-        if isinstance(part, dict):
-            return {name: inner(each) for name, each in part.items()}
-        if isinstance(part, list):
-            return [inner(each) for each in part]
-        return _seal(key.generation, cipher, part, associated) if is_any_token(part) else part
-
-    return inner(value)
-
-
 def json_text(value: Any) -> str | None:
     """A JSON value as one text, its keys sorted; None stays None."""
     return None if value is None else orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _is_taken(value: str | None, *, is_whole: bool) -> bool:
+    return value is not None and (is_whole or is_any_token(value) or is_sealed(value))
 
 
 def _is_text(kind: pa.DataType) -> bool:
