@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from types import CodeType, FunctionType
 from typing import Any
 
 import coverage
@@ -24,6 +23,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from tests.mutants.apart import apart
+from tests.mutants.exchange import Functions, exchange_of, functions_of
 from tests.mutants.mutate import Mutant
 from tests.mutants.rooms import NOT_JUDGES, ROOT
 
@@ -77,7 +77,7 @@ class Judge:
     """Processor time of each test that passes."""
     touching: dict[tuple[str, int], set[str]] = field(default_factory=lambda: defaultdict(set))
     """File and line -> tests."""
-    _functions: dict[tuple[str, str, int], list[FunctionType]] = field(default_factory=dict)
+    _functions: Functions = field(default_factory=dict)
     _killed: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
     """File and function -> tests that killed a mutant of it: they are asked first."""
 
@@ -113,7 +113,7 @@ class Judge:
         self._passes(min(self.seconds, key=lambda name: self.seconds[name]))
         # tests/conftest.py froze what was collected, and frozen functions are not found
         gc.unfreeze()
-        self._functions = _functions_of({str(ROOT / file) for file in self.files})
+        self._functions = functions_of({str(ROOT / file) for file in self.files})
         if not self._functions:
             raise RuntimeError("no function of the files is in memory: every mutant would go unjudged")
         gc.freeze()  # a fork copies no page because of a collection
@@ -143,7 +143,7 @@ class Judge:
         names = {name for line in mutant.lines for name in self.touching.get((mutant.file, line), ())}
         if not names:
             return Verdict.NO_TEST, ""
-        exchange = self._exchange(mutant)
+        exchange = exchange_of(mutant, self._functions)
         if exchange is None:
             return Verdict.NOT_JUDGED, ""
         killers = self._killed[mutant.file, mutant.function]
@@ -231,29 +231,6 @@ class Judge:
         reports = runtestprotocol(item, log=False, nextitem=item.session)  # type: ignore[arg-type]
         return not any(report.failed for report in reports)
 
-    def _exchange(self, mutant: Mutant) -> Callable[[], None] | None:
-        """A function that puts the mutant's code in the place of its function's."""
-        file = str(ROOT / mutant.file)
-        changed = _code_of(compile(mutant.source, file, "exec", dont_inherit=True), mutant)
-        found = (
-            []
-            if changed is None
-            else self._functions.get((file, mutant.function, changed.co_firstlineno), [])
-        )
-        if (
-            changed is None
-            or not found
-            or any(len(each.__code__.co_freevars) != len(changed.co_freevars) for each in found)
-        ):
-            return None
-        code = changed
-
-        def exchange() -> None:
-            for function in found:
-                function.__code__ = code
-
-        return exchange
-
 
 def _take_fewer_examples(item: pytest.Item) -> None:
     """The settings of a test itself go before the profile; the bounds of time would
@@ -266,25 +243,3 @@ def _take_fewer_examples(item: pytest.Item) -> None:
     if own is not None and own.max_examples > MOST_EXAMPLES:
         few = hypothesis.settings(own, max_examples=MOST_EXAMPLES)
         test._hypothesis_internal_use_settings = few
-
-
-def _functions_of(files: set[str]) -> dict[tuple[str, str, int], list[FunctionType]]:
-    """Every function in memory that stands in one of the files, whatever is wrapped around it."""
-    found: dict[tuple[str, str, int], list[FunctionType]] = defaultdict(list)
-    for each in gc.get_objects():
-        if isinstance(each, FunctionType) and each.__code__.co_filename in files:
-            code = each.__code__
-            found[code.co_filename, code.co_qualname, code.co_firstlineno].append(each)
-    return found
-
-
-def _code_of(module: CodeType, mutant: Mutant) -> CodeType | None:
-    """The code of the mutant's function; of several with one name, the last before its line."""
-    waiting, found = [module], []
-    while waiting:
-        for each in waiting.pop().co_consts:
-            if isinstance(each, CodeType):
-                waiting.append(each)
-                if each.co_qualname == mutant.function and each.co_firstlineno <= mutant.line:
-                    found.append(each)
-    return max(found, key=lambda each: each.co_firstlineno, default=None)
