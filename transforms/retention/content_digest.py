@@ -22,14 +22,15 @@ def content_digest(rows: pa.Table) -> str:
 
 
 def _add_values(digest: "hashlib._Hash", column: pa.Array, kind: pa.DataType) -> None:
+    if not len(column):
+        return
     if pa.types.is_large_string(kind) or pa.types.is_string(kind):
         filled = pc.fill_null(column, "").cast(pa.large_string())
         digest.update(np.asarray(pc.binary_length(filled)).tobytes())
         offsets = np.frombuffer(filled.buffers()[1], np.int64)[
             filled.offset : filled.offset + len(filled) + 1
         ]
-        if len(filled) and filled.buffers()[2] is not None:
-            digest.update(memoryview(filled.buffers()[2])[int(offsets[0]) : int(offsets[-1])])
+        digest.update(memoryview(filled.buffers()[2] or b"")[int(offsets[0]) : int(offsets[-1])])
         return
     if pa.types.is_boolean(kind):
         digest.update(np.packbits(np.asarray(pc.fill_null(column, False))).tobytes())

@@ -20,7 +20,7 @@ class Month(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> "Month":
         """From `2026-11`."""
-        year, _, month = text.partition("-")
+        year, month = text.split("-")
         return cls(int(year), int(month))
 
     def __str__(self) -> str:

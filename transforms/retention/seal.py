@@ -120,5 +120,5 @@ def _seal(generation: int, cipher: AESSIV, value: str, associated: list[bytes]) 
 
 
 def _parts(value: str) -> tuple[int, bytes]:
-    generation, _, sealed = value.removeprefix(_SEALED).partition(".")
+    generation, sealed = value.removeprefix(_SEALED).split(".")
     return int(generation), base64.urlsafe_b64decode(sealed)

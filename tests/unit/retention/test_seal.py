@@ -60,6 +60,21 @@ def test_of_a_protected_column_every_value_is_sealed_and_of_another_tokens_alone
     assert "Ada" not in str(found)
 
 
+def test_only_texts_are_sealed_and_never_the_subject() -> None:
+    rows = table(["Ada", None], [None, None])
+    columns = rows.column_names
+    for subject in (ADA, SEALED_ONCE):
+        given = rows.set_column(1, "record_id", pa.array([subject, subject], pa.large_string()))
+        keys = {subject: KEYS[ADA]}
+        found = seal_table(given, subjects="record_id", protected=columns, keys=keys, context="c")
+        for name in ("version", "record_id", "open"):
+            assert found[name] == given[name]
+        assert open_table(found, subjects="record_id", keys={(subject, 1): KEYS[ADA].key}, context="c") == (
+            given,
+            set(),
+        )
+
+
 def test_a_sealed_value_names_the_generation_of_its_key() -> None:
     found = sealed(table(["Ada", "Ada"], [None, None]))["name"].to_pylist()
     assert [value.rpartition(".")[0] for value in found] == ["tgs1.1", "tgs1.2"]
