@@ -63,7 +63,7 @@ class TokenForms:
                 continue
             if seal.is_bound and salts is None:
                 salts = _salts(rows["record_id"])
-            odd = self._odd(column, rows[column], salts)
+            odd = self._odd(column, rows[column], salts if seal.is_bound else None)
             if not odd.any():
                 continue
             chosen = pa.array(odd)
@@ -108,16 +108,12 @@ class TokenForms:
     def _odd(self, column: str, values: pa.ChunkedArray, salts: pa.Array | None) -> NDArray[np.bool_]:
         """By row, whether a token is not in this form: most batches have none, and looking costs
         some nanoseconds a value.
+
+        `salts`: of each record, where the column's tokens are bound; None = they are not.
         """
-        seal, (prefixes, has_index) = self._seals[column], self.shape(column)
-        good = pc.starts_with(values, prefixes[0])
-        for prefix in prefixes:
-            begins = pc.starts_with(values, prefix)
-            if seal.is_bound and salts is not None:
-                end = len(prefix) + SALT_CHARACTERS
-                begins = pc.and_(begins, pc.equal(pc.utf8_slice_codeunits(values, len(prefix), end), salts))
-            good = begins if prefix == prefixes[0] else pc.or_(good, begins)
-        if seal.is_bound:
+        prefixes, has_index = self.shape(column)
+        good = pc.or_(*(_begins(values, prefix, salts) for prefix in prefixes))
+        if salts is not None:
             good = pc.and_(good, pc.equal(pc.count_substring(values, "."), _DOTS + has_index))
         odd: NDArray[np.bool_] = pc.fill_null(pc.invert(good), False).to_numpy(zero_copy_only=False)
         return odd
@@ -125,6 +121,15 @@ class TokenForms:
 
 _DOTS = 2
 """Of a token without an index."""
+
+
+def _begins(values: pa.ChunkedArray, prefix: str, salts: pa.Array | None) -> pa.ChunkedArray:
+    """By row, whether a text begins so, and with the row's salt behind it; None = without one."""
+    begins = pc.starts_with(values, prefix)
+    if salts is None:
+        return begins
+    found = pc.utf8_slice_codeunits(values, len(prefix), len(prefix) + SALT_CHARACTERS)
+    return pc.and_(begins, pc.equal(found, salts))
 
 
 def _salts(record_ids: pa.ChunkedArray) -> pa.Array:

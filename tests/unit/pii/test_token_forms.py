@@ -1,9 +1,11 @@
 """Rows are brought to one form before they are applied or compared."""
 
+from typing import Any
+
 import pyarrow as pa
 
 from schemas.catalogue import Catalogue
-from transforms.pii import DataKey, KeyRing, Protector, seal_of
+from transforms.pii import DataKey, KeyRing, Protector, Seal, seal_of
 from transforms.pii.token_forms import TokenForms
 
 FIELDS = {
@@ -27,11 +29,11 @@ def table(emails: list[str | None], births: list[str | None]) -> pa.Table:
     return pa.table({name: pa.array(values, text) for name, values in columns.items()})
 
 
-def email(key_id: str, value: str = "a@b.example") -> str:
+def email(key_id: str, value: Any = "a@b.example") -> str:
     return PROTECTOR.seal(EMAIL, value, None, key_id=key_id)
 
 
-def birth(key_id: str, place: int, value: str = "1990-04-01") -> str:
+def birth(key_id: str, place: int, value: Any = "1990-04-01") -> str:
     return PROTECTOR.seal(BIRTH, value, IDS[place], key_id=key_id)
 
 
@@ -72,3 +74,63 @@ def test_a_shape_tells_what_needs_no_re_encryption() -> None:
     assert forms.shape("email") == (("tg1.2.", "tg1x.2."), False)
     assert forms.shape("birth") == (("tg2.2.", "tg2x.2."), False)
     assert (forms.compared, forms.bound) == (("email",), ("birth",))
+
+
+def test_a_column_that_the_rows_lack_or_that_is_in_its_form_leaves_the_others_to_be_reformed() -> None:
+    forms, wanted = TokenForms(PROTECTOR, SPEC, "2"), [birth("2", place) for place in range(3)]
+    rows = table([email("2")] * 3, [birth("1", place) for place in range(3)])
+    for each in (
+        rows,
+        rows.drop_columns(["email"]),
+        rows.set_column(1, "email", pa.nulls(3, pa.large_string())),
+    ):
+        found = forms.table(each)
+        assert found["birth"].to_pylist() == wanted
+        assert found.drop_columns(["birth"]) == each.drop_columns(["birth"])
+
+
+def test_a_value_that_is_no_text_keeps_that_in_its_form() -> None:
+    forms = TokenForms(PROTECTOR, SPEC, "2")
+    rows = table(
+        [email("1", value) for value in (7, ["a"], True)], [birth("1", 0, value) for value in (7, "a", {})]
+    )
+    found = forms.table(rows)
+    assert found["email"].to_pylist() == [email("2", value) for value in (7, ["a"], True)]
+    assert found["birth"].to_pylist() == [
+        birth("2", place, value) for place, value in enumerate((7, "a", {}))
+    ]
+    assert forms.table(found) is found
+
+
+def test_a_clear_text_among_tokens_stays_as_it_is() -> None:
+    rows = table(["clear", email("1"), None], ["clear", birth("1", 1), None])
+    found = TokenForms(PROTECTOR, SPEC, "2").table(rows)
+    assert found["email"].to_pylist() == ["clear", email("2"), None]
+    assert found["birth"].to_pylist() == ["clear", birth("2", 1), None]
+
+
+def test_a_text_is_opened_and_sealed_under_the_forms_own_key() -> None:
+    forms = TokenForms(PROTECTOR, SPEC, "1")
+    assert forms.seal_text("birth", "1990-04-01", IDS[0]) == birth("1", 0)
+    assert forms.open_text("birth", birth("2", 0)) == "1990-04-01"
+    assert forms.columns == ("email", "birth")
+
+
+def test_an_index_is_part_of_the_form() -> None:
+    fields = {"Number__c": {"type": "string", "pii": "sensitive", "blind_index": "number"}}
+    entry = {"label": "Things", "key_prefix": "a0x", "fields": fields}
+    spec = Catalogue.model_validate({"objects": {"Thing__c": entry}}).object("Thing__c")
+    forms, seal = TokenForms(PROTECTOR, spec, "2"), seal_of(spec, "Number__c")
+    assert (seal.group, forms.shape("number")) == ("number", (("tg2.2.", "tg2x.2."), True))
+    plain = Seal("Thing__c.Number__c", is_bound=True)
+    tokens = [PROTECTOR.seal(each, "a", IDS[n], key_id="2") for n, each in enumerate((seal, plain, seal))]
+    rows = pa.table(
+        {"record_id": pa.array(IDS, pa.large_string()), "number": pa.array(tokens, pa.large_string())}
+    )
+    found = forms.table(rows)["number"].to_pylist()
+    assert found == [PROTECTOR.seal(seal, "a", each, key_id="2") for each in IDS]
+
+
+def test_a_field_that_the_catalogue_lacks_is_sealed_as_a_personal_one() -> None:
+    assert seal_of(SPEC, "Nickname__c") == Seal("Thing__c.Nickname__c")
+    assert (Seal("Thing__c.Email__c"), Seal("Thing__c.Birth__c", is_bound=True)) == (EMAIL, BIRTH)
