@@ -231,7 +231,7 @@ def _datetime(value: object) -> datetime:
     if moment.tzinfo is None:
         raise MisfitError(Rule.WRONG_TYPE, "expected a datetime with a zone")
     try:
-        return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+        return moment.astimezone(UTC)
     except OverflowError as error:
         raise MisfitError(Rule.OUT_OF_RANGE, "the datetime is outside the years 1 to 9999 in UTC") from error
 
@@ -265,5 +265,6 @@ def _kind(value: object) -> str:
         Decimal: "a number",
         dict: "an object",
         list: "a list",
+        type(None): "null",
     }
-    return names.get(type(value), "null" if value is None else type(value).__name__)
+    return names.get(type(value), type(value).__name__)

@@ -15,7 +15,8 @@ from schemas.quality import Rule
 from schemas.tables import field_column
 from tests.unit.pii.test_protector import JSON, PROTECTOR
 from transforms.convert_values import converter
-from transforms.misfits import MISFIT, MisfitError, NotedError, landed
+from transforms.misfits import MISFIT, MisfitError, NotedError, landed, with_misfits
+from transforms.pii import longest_token
 
 CONTEXT = "Contact.Email"
 
@@ -36,6 +37,12 @@ GOOD = [
     pytest.param("reference", "001000000000001AAA", "001000000000001AAA", id="a reference"),
     pytest.param("multipicklist", "a;b", "a;b", id="choices stay one text"),
     pytest.param("boolean", False, False, id="false is a value"),
+    pytest.param("int", -(2**63), -(2**63), id="the smallest whole number"),
+    pytest.param("double", 2**54, 2.0**54, id="a large whole number that a double holds"),
+    pytest.param("currency", 10**16 - 1, Decimal("9999999999999999.00"), id="an amount of sixteen digits"),
+    pytest.param("currency", 90071992547409.9, Decimal("90071992547409.90"), id="a double that holds cents"),
+    pytest.param("time", "17:30:00.123456Z", "17:30:00.123", id="a time of day to the microsecond"),
+    pytest.param("anyType", False, "false", id="an untruth as a text"),
     pytest.param("int", 0, 0, id="zero is a value"),
     pytest.param("int", 10.0, 10, id="a whole number printed with a point"),
     pytest.param("int", 2**63 - 1, 2**63 - 1, id="the largest whole number"),
@@ -72,6 +79,9 @@ def test_a_value_that_fits_keeps_its_meaning(kind: str, value: Any, expected: An
 
 NOTED = [
     pytest.param("string", "a\x00b", "ab", Rule.NUL_REMOVED, {}, id="no warehouse stores NUL"),
+    pytest.param(
+        "string", 255 * "a" + "\x00", 255 * "a", Rule.NUL_REMOVED, {}, id="without its NUL it is not too long"
+    ),
     pytest.param("string", 300 * "a", 255 * "a", Rule.CUT, {"too_long": "cut"}, id="a text that may be cut"),
     pytest.param("currency", 0.30000000000000004, Decimal("0.30"), Rule.ROUNDED, {}, id="a sum of doubles"),
     pytest.param("currency", 33.333333333333336, Decimal("33.33"), Rule.ROUNDED, {}, id="a third"),
@@ -114,6 +124,7 @@ BAD = [
         for kind in ("int", "double", "currency")
         for value in (10**1_000, Decimal("1e1000"), float("inf"), float("nan"))
     ),
+    pytest.param("currency", 2**53 / 100, Rule.DIGITS_LOST, id="the first double that may not hold cents"),
     pytest.param("currency", 1234567890123456.7, Rule.DIGITS_LOST, id="more digits than a double is sure of"),
     pytest.param("time", "24:00:00.000Z", Rule.WRONG_TYPE, id="an hour that does not exist"),
     pytest.param("time", 1_000, Rule.WRONG_TYPE, id="a time in milliseconds"),
@@ -152,6 +163,18 @@ def test_a_protected_field_takes_encrypted_texts_alone(value: str, reason: Rule)
     assert caught.value.rule == reason
 
 
+def test_a_token_is_as_long_as_its_field_and_the_warehouse_allow() -> None:
+    longest = longest_token(80)
+    token = "tg1.".ljust(longest, "A")
+    take = converter(spec("email", length=80, pii="personal"), most_bytes=longest)
+    assert take(token) == read("email", token, length=80, pii="personal") == token
+    with pytest.raises(MisfitError, match="longer than the 80 characters of the catalogue"):
+        take(token + "A")
+    take = converter(spec("email", length=80, pii="personal"), most_bytes=longest - 1)
+    with pytest.raises(MisfitError, match=f"{longest} bytes encrypted, the warehouse's longest"):
+        take(token)
+
+
 @pytest.mark.parametrize("character", "aß漢🙂")
 def test_a_protected_text_of_the_full_length_fits(character: str) -> None:
     token = PROTECTOR.encrypt(CONTEXT, 80 * character)
@@ -172,6 +195,41 @@ def test_a_text_is_no_longer_than_the_warehouse_takes() -> None:
         take(21_846 * "漢")
     cut = converter(spec("textarea", length=32_000, too_long="cut"), most_bytes=65_535)
     assert landed(cut, 32_000 * "漢") == 21_845 * "漢"
+
+
+def test_an_id_is_never_cut() -> None:
+    with pytest.raises(MisfitError, match="19 characters, the catalogue allows 18"):
+        read("reference", 19 * "0", too_long="cut")
+
+
+def test_a_moment_is_one_of_utc() -> None:
+    for text in ("2026-02-28T01:02:03+02:00", "2026-02-28T01:02:03Z"):
+        assert read("datetime", text).tzinfo is UTC
+
+
+def test_a_row_has_a_misfit_for_each_column_that_its_unknown_fields_name() -> None:
+    values, columns = ("a", None, 7), ("title", "count", "score")
+    assert with_misfits(values, columns, None) == values
+    assert with_misfits(values, columns, "score,title") == [MISFIT, None, MISFIT]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "more", "detail"),
+    [
+        ("boolean", None, {}, "expected true or false, got null"),
+        ("string", b"", {}, "expected a text, got bytes"),
+        ("int", {}, {}, "expected a whole number, got an object"),
+        ("currency", 10**16, {}, "more than 16 digits before the point"),
+        ("email", "clear", {"pii": "personal"}, "expected a text, got a text"),
+        ("email", "tg1x.1.A", {"pii": "personal"}, "expected a text, got an encrypted value of another type"),
+        ("int", "tg1.1.A", {"pii": "personal"}, "expected what is no text, got an encrypted value"),
+    ],
+)
+def test_a_refusal_names_what_was_expected_and_what_came(
+    kind: str, value: Any, more: dict[str, Any], detail: str
+) -> None:
+    with pytest.raises(MisfitError, match=detail):
+        read(kind, value, **more)
 
 
 def test_an_amount_has_the_places_of_the_catalogue() -> None:
