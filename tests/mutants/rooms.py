@@ -58,7 +58,7 @@ ROOMS = {
     "reconcile": _room("transforms/reconcile", "unit/reconcile"),
     "replay": _room(
         "transforms/replay transforms/repair.py transforms/backfill.py",
-        "unit/replay unit/ingest unit/test_parts.py",
+        "unit/replay unit/ingest unit/repair unit/backfill unit/test_parts.py",
     ),
     "pii": _room("transforms/pii", "unit/pii unit/erasure"),
     "values": _room(
