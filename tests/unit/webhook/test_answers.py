@@ -29,6 +29,7 @@ FIRST = timedelta(seconds=5)
         (429, "7", Outcome.BUSY, timedelta(seconds=7)),
         (503, "Mon, 30 Nov 2026 12:01:00 GMT", Outcome.BUSY, timedelta(minutes=1)),
         (503, "Mon, 30 Nov 2026 12:01:00 -0000", Outcome.BUSY, timedelta(minutes=1)),
+        (503, "Mon, 30 Nov 2026 13:01:00 +0100", Outcome.BUSY, timedelta(minutes=1)),
         (503, "Mon, 30 Nov 2026 15:00:00 GMT", Outcome.BUSY, MOST_RETRY_AFTER),
         (503, "Mon, 30 Nov 2026 11:00:00 GMT", Outcome.BUSY, timedelta(0)),
         (503, "999999999999", Outcome.BUSY, MOST_RETRY_AFTER),
