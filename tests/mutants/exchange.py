@@ -35,7 +35,10 @@ def exchange_of(mutant: Mutant, functions: Functions) -> Callable[[], None] | No
         return None
     pairs = [(each, changed) for each in found]
     for before, after in _made_by(unchanged, changed):
-        pairs += [(each, after) for each in functions[file] if each.__code__ == before]
+        made = [each for each in functions[file] if each.__code__ == before]
+        if made and not _fits(before, after):
+            return None
+        pairs += [(each, after) for each in made]
 
     def exchange() -> None:
         for function, code in pairs:
@@ -53,11 +56,11 @@ def _fits(code: CodeType, other: CodeType) -> bool:
 
 
 def _made_by(before: CodeType, after: CodeType) -> list[tuple[CodeType, CodeType]]:
-    """The functions inside a function, before and after, that can be exchanged."""
+    """The functions inside a function that changed: before, and after."""
     ours, theirs = list(_inner(before)), list(_inner(after))
     if [each.co_qualname for each in ours] != [each.co_qualname for each in theirs]:
         return []
-    return [pair for pair in zip(ours, theirs, strict=True) if _fits(*pair)]
+    return [(each, other) for each, other in zip(ours, theirs, strict=True) if each != other]
 
 
 def _inner(code: CodeType) -> Iterator[CodeType]:
