@@ -97,7 +97,7 @@ class Reprotector:
 
     def _clear_text(self, value: str, context: str) -> str | None:
         """The value of a page's cell as Bulk API writes it."""
-        return text_of_json(self._decrypted(value, context) if is_any_token(value) else value)
+        return text_of_json(self._decrypted(value, context))
 
     def _rewritten(self, raw: pa.Table, mask: np.ndarray) -> pa.Table:
         if not mask.any():

@@ -62,6 +62,9 @@ NO_OBJECT = Catalogue.model_validate({"objects": {}})
         pytest.param(catalogue(Name=OPEN), catalogue(Name=SECRET), id="object-in-a-text-and-secret"),
         pytest.param(catalogue(Name=SECRET), catalogue(Name=OPEN), id="object-in-a-secret-and-clear"),
         pytest.param(catalogue(), catalogue(Name=OPEN), id="object-in-an-unknown-text"),
+        pytest.param(
+            catalogue(LastName=PART | SECRET), catalogue(LastName=PART), id="part-personal-and-clear"
+        ),
         pytest.param(catalogue(), catalogue(LastName=PART), id="compound-unknown"),
         pytest.param(catalogue(), catalogue(LastName=PART | SECRET), id="compound-unknown-and-personal"),
         pytest.param(
