@@ -42,6 +42,13 @@ def test_rows_in_their_form_are_the_same_rows() -> None:
     assert TokenForms(PROTECTOR, SPEC, "2").table(rows) is rows
 
 
+def test_a_personal_column_behind_a_sensitive_one_is_bound_to_no_record() -> None:
+    entry = {"label": "Things", "key_prefix": "a0x", "fields": dict(reversed(FIELDS.items()))}
+    spec = Catalogue.model_validate({"objects": {"Thing__c": entry}}).object("Thing__c")
+    rows = table([email("2")] * 3, [birth("2", place) for place in range(3)])
+    assert TokenForms(PROTECTOR, spec, "2").table(rows) is rows
+
+
 def test_equal_values_under_two_keys_become_equal_tokens() -> None:
     rows = table([email("1"), email("2"), None], [None, None, None])
     for key_id in ("1", "2"):
@@ -127,8 +134,9 @@ def test_an_index_is_part_of_the_form() -> None:
     rows = pa.table(
         {"record_id": pa.array(IDS, pa.large_string()), "number": pa.array(tokens, pa.large_string())}
     )
-    found = forms.table(rows)["number"].to_pylist()
-    assert found == [PROTECTOR.seal(seal, "a", each, key_id="2") for each in IDS]
+    formed = forms.table(rows)
+    assert formed["number"].to_pylist() == [PROTECTOR.seal(seal, "a", each, key_id="2") for each in IDS]
+    assert forms.table(formed) is formed
 
 
 def test_a_field_that_the_catalogue_lacks_is_sealed_as_a_personal_one() -> None:
