@@ -68,7 +68,7 @@ def apply_changes(
         recorded = record_quality(transaction, spec, catalogue, foldable, seen.last_orders)
         record_fold_findings(transaction, spec, states)
         for share in shares:
-            share.isolated += recorded.isolated.get(share.batch, 0)
+            share.isolated = recorded.isolated.get(share.batch, 0)
         incomplete = reread_incomplete(transaction, spec, foldable, seen.last_orders)
         shares[0].rereads += recorded.rereads + incomplete
         write_commit(transaction, spec.name, commit, len(new))

@@ -39,10 +39,8 @@ ROOMS = {
     ),
     "applied": _room(
         "activities/apply",
-        "unit/apply laws/test_law_3_a_change_counts_once.py laws/test_law_3_archived_months.py "
-        "laws/test_law_3_whole_transactions.py laws/test_law_4_applied_whole.py laws/test_law_4_turns.py "
-        "laws/test_law_10_one_fields_fault_is_one_fields.py laws/test_law_12_erasure.py "
-        "service/quality/test_quality.py",
+        "unit/apply service/apply service/quality/test_quality.py "
+        "laws/test_law_4_applied_whole.py laws/test_law_10_one_fields_fault_is_one_fields.py",
         with_parts=True,
     ),
     "writeback": _room("transforms/writeback", "unit/writeback unit/salesforce/test_ingest_csv.py"),
