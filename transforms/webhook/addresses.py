@@ -47,7 +47,9 @@ def address_refusal(address: Address, networks: Collection[Network]) -> str:
 
 
 def _is_of_a_site(address: Address) -> bool:
-    """RFC 3879 took fec0::/10 out of use, and old networks may have it: `is_global` is true of it."""
+    """RFC 3879 took fec0::/10 out of use, and old networks may have it: `is_global` is true of
+    it.
+    """
     return isinstance(address, IPv6Address) and address.is_site_local
 
 

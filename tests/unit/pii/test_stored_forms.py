@@ -1,4 +1,4 @@
-"""Forms that are stored: they stay as they are over releases, and each is told by its look."""
+"""Forms that are stored: they stay as they are over releases, and each is known by its look."""
 
 from typing import Any
 
