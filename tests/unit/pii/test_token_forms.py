@@ -98,14 +98,13 @@ def test_a_column_that_the_rows_lack_or_that_is_in_its_form_leaves_the_others_to
 
 def test_a_value_that_is_no_text_keeps_that_in_its_form() -> None:
     forms = TokenForms(PROTECTOR, SPEC, "2")
-    rows = table(
-        [email("1", value) for value in (7, ["a"], True)], [birth("1", 0, value) for value in (7, "a", {})]
+    emails: list[Any] = [7, ["a"], True]
+    births: list[Any] = [7, "a", {}]
+    found = forms.table(
+        table([email("1", each) for each in emails], [birth("1", 0, each) for each in births])
     )
-    found = forms.table(rows)
-    assert found["email"].to_pylist() == [email("2", value) for value in (7, ["a"], True)]
-    assert found["birth"].to_pylist() == [
-        birth("2", place, value) for place, value in enumerate((7, "a", {}))
-    ]
+    assert found["email"].to_pylist() == [email("2", each) for each in emails]
+    assert found["birth"].to_pylist() == [birth("2", place, each) for place, each in enumerate(births)]
     assert forms.table(found) is found
 
 
