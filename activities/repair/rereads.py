@@ -47,8 +47,8 @@ REPAIR_WINDOW = "repair-"
 
 
 class Due(NamedTuple):
-    """Incomplete records are read that asked by a time, or that asked in the future: by a clock that
-    was ahead, and nobody waits until it is right.
+    """Incomplete records are read that asked by a time, or that asked in the future: by a clock
+    that was ahead, and nobody waits until it is right.
     """
 
     asked_by: datetime
