@@ -171,7 +171,7 @@ def _counted_once(world: World) -> Iterator[str]:
                 yield f"a change counts once: {spec.table} has two present versions of {broken[0][0]}"
 
 
-_BENIGN = frozenset({"WorkerDraining", "RPCError"})
+_BENIGN = frozenset({"WorkerDraining", "WorkerShutdown", "RPCError"})
 """The error types of steps that make room for another one, and of calls that the SDK gave up."""
 
 

@@ -18,6 +18,7 @@ import temporalio.api.common.v1 as common
 from temporalio.api.failure.v1 import Failure
 from temporalio.common import MetricMeter, Priority, _CompositeEvent
 from temporalio.converter import DataConverter
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from activities.runtime.error_interceptor import ErrorTranslationInterceptor
@@ -52,6 +53,12 @@ class Attempt:
     cancelled: _CompositeEvent | None = None
     answers: bool = True
     """False means that every report of it is lost."""
+
+    @property
+    def is_shut_down(self) -> bool:
+        """True when its worker has stopped it, and nobody else."""
+        details = self.cancellation.details
+        return details is not None and details.worker_shutdown
 
 
 class EngineProcess(Host):
@@ -133,7 +140,12 @@ class EngineProcess(Host):
         try:
             result = await self._run(attempt)
         except asyncio.CancelledError:
-            self._report(attempt, "cancelled")
+            if attempt.is_shut_down:
+                # Core says so, that another worker tries the step again.
+                stopped = ApplicationError("the worker stopped", type="WorkerShutdown")
+                self._report(attempt, "failed", self._failure(stopped))
+            else:
+                self._report(attempt, "cancelled")
         except Exception as error:
             self._report(attempt, "failed", self._failure(error))
         else:
