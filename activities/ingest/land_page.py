@@ -29,7 +29,7 @@ after an hour.
 
 @dataclass(frozen=True)
 class PagePlan:
-    """What becomes of a page's rows."""
+    """How a page's rows are landed."""
 
     chain: Chain
     protect: Callable[[pa.Table], pa.Table]

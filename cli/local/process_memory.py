@@ -40,7 +40,9 @@ Look = Mapping[str, Held]
 
 
 def held_by(process: psutil.Process) -> Held:
-    """What one process holds. Raises `psutil.Error` when it has ended or is another user's."""
+    """Memory and descriptors of one process. Raises `psutil.Error` when it has ended or is
+    another user's.
+    """
     memory = process.memory_full_info()
     return Held(memory.pss, memory.rss, process.num_fds())
 
@@ -56,7 +58,8 @@ def highest(looks: Iterable[Look]) -> Held:
 
 
 def memory_figures(looks: Sequence[Look], seconds: float) -> dict[str, Any]:
-    """What each name held at the start, in the middle and at the end of `seconds`, and at most.
+    """Memory and descriptors of each name at the start, in the middle and at the end of `seconds`,
+    and the most.
 
     Start, middle and end are medians over a tenth of the looks. `flat`: neither memory nor
     descriptors of any name have grown from the middle to the end, but for a tenth, 10 MB or ten

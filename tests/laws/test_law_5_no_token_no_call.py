@@ -48,6 +48,7 @@ PAID = {
     "clients/doctor/org_pubsub.py": "reads the errors of GetTopic, which is no API call and brings no event",
     "clients/salesforce/http_errors.py": "reads the answers of calls that OrgHttp made",
     "clients/salesforce/request.py": "the form of a call that OrgHttp makes",
+    "clients/salesforce/bulk/query_answers.py": "reads the pages of calls that OrgHttp made",
     "clients/salesforce/bulk/query.py": "reads the status of calls that OrgHttp made",
     "clients/metrics/calls.py": "counts calls that OrgHttp made",
     "clients/fleet.py": "asks the HTTP API of other Tidegates, never Salesforce",

@@ -185,7 +185,8 @@ def _array(field: pa.Field, value: Any, count: int) -> pa.ChunkedArray | pa.Arra
 def _origins(states: pa.ChunkedArray, facts: PageFacts) -> pa.ChunkedArray:
     origin = REFRESH_ORIGIN if facts.is_partial else REPAIR_ORIGIN if facts.reading else None
     usual = pa.scalar(origin, pa.large_string())
-    return pc.if_else(pc.equal(states, GONE), pa.scalar(GONE_ORIGIN, pa.large_string()), usual)
+    is_gone = pc.fill_null(pc.equal(states, GONE), fill_value=False)
+    return pc.if_else(is_gone, pa.scalar(GONE_ORIGIN, pa.large_string()), usual)
 
 
 def _orders(place_ms: np.ndarray, reading: int, sequence: int) -> pa.Array:

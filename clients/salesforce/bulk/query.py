@@ -153,7 +153,7 @@ class BulkQuery:
         """Have `take` read a page of a finished job while it comes, of as many rows as the org
         likes; returns what `take` returns.
 
-        A page that breaks off is fetched again: `take` is called again, and begins anew. Other
+        A page that breaks off is fetched again: `take` is called again, and begins again. Other
         errors of `take` come as they are.
         """
         for left in reversed(range(_PAGE_TRIES)):

@@ -1,4 +1,4 @@
-"""What the org answers about a query job: how far it is, and pages of its result (Bulk API 2.0 and
+"""The org's answers about a query job: how far it is, and pages of its result (Bulk API 2.0 and
 Bulk API Developer Guide, "Query Jobs").
 """
 

@@ -151,7 +151,7 @@ class _Source:
 
 
 def _number(data: bytes, at: int) -> tuple[int, int]:
-    """A number before its sign is told, and where it ends."""
+    """A number in zigzag form, and where it ends."""
     byte = data[at]
     at += 1
     number, shift = byte & 0x7F, 7

@@ -138,8 +138,8 @@ class SchemaChanges:
 
         A conversion that loses nothing tells nothing. One that leaves all values the same is one
         event for all records (`001*`), any other is reported by gap events (Change Data Capture
-        Developer Guide, "Field Conversions"). Records in the recycle bin are converted too, and
-        nothing is told of them.
+        Developer Guide, "Field Conversions"). Records in the recycle bin are converted too,
+        without an event.
         """
         old = self._field_of(object_name, name)
         changed = with_fields(old, {**old.fields, name: spec})

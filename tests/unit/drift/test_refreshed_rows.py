@@ -1,4 +1,4 @@
-"""What becomes of the rows of a refresh: updates of some fields."""
+"""The rows of a refresh become updates of some fields."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""The generated models of objects with and without history: their columns, and what is said of
+"""The generated models of objects with and without history: their columns, and the description of
 each.
 """
 
