@@ -32,7 +32,7 @@ async def record(
             was sent meanwhile.
         outcomes: Record -> outcome. An entry without one stays open.
         batches: The store.
-        now: The org's time.
+        now: The time, by a clock that agrees with the org's.
         calls: API calls that the batch has cost since the last time.
         is_over: The org is done with every call of the batch; a look-up need not wait for it.
     """

@@ -12,6 +12,7 @@ nothing of a batch that it finds sent.
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 
@@ -51,6 +52,9 @@ from schemas.writeback.messages import (
     WritebackBatchInput,
 )
 from transforms.pii import Protector
+
+_CLOCKS_AGREE = timedelta(seconds=5)
+"""By how much our clock may differ from the org's `Date` headers, which are of whole seconds."""
 
 
 @dataclass
@@ -145,7 +149,9 @@ class WritebackSteps:
     async def _record(
         self, batch: OpenBatch, outcomes: Outcomes, count: CallCount, *, is_over: bool = False
     ) -> SentBatch:
-        now = self.org.time()
+        # Ours has parts of a second, which the figures of status need.
+        ours, orgs = datetime.now(UTC), self.org.time()
+        now = ours if abs(ours - orgs) <= _CLOCKS_AGREE else orgs
         return await record(batch, outcomes, self.batches, now=now, calls=count.calls, is_over=is_over)
 
     async def _packed(self, batch: OpenBatch) -> Packed:

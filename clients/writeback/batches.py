@@ -156,8 +156,8 @@ class WritebackBatches:
             calls: That were made since the last time.
             state: In which the outcomes were found. That nothing is to be sent is not true any
                 more of a batch that was sent meanwhile.
-            now: The org's time, by which the next look at a record is judged: another process may
-                make it, and its clock may be wrong. None: this process's.
+            now: The time, by a clock that agrees with the org's: another process judges the next
+                look at a record by it. None: this process's.
 
         A batch that is closed stays as it is, and says what became of it. Raises
         `UnavailableError` when it is in another state.
