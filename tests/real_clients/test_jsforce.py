@@ -113,7 +113,7 @@ def test_bulk_ingest_says_of_each_row_how_it_went(salesforce, call):
     held = salesforce.records("Account")
     made = [held[row["sf__Id"]] for row in found["successfulResults"]]
     assert {row["Name"]: row["Description"] for row in made} == {
-        row["Name"]: row["Description"] for row in records
+        row["Name"]: row["Description"].strip() for row in records
     }
 
 
