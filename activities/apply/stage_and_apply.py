@@ -38,7 +38,7 @@ from transforms.pii import Protector
 from transforms.writeback.echo import batch_of_origin
 
 _PART_BYTES = 8 * 1024**2
-"""Of a page of rows that are staged at a time, as they are in memory."""
+"""Size in memory of the part of a page that is staged at a time."""
 _STAGED_AT_ONCE = (os.cpu_count() or 1) + 1
 """Batches that are decoded at a time. Each holds its events several times over, and the interpreter
 decodes one: more of them take memory and save no time.
@@ -102,7 +102,7 @@ class BatchActivities:
         for name in manifest.landed.keys() - shares.keys():
             raise imbalance(manifest, name, typed=0, refused=0)
         return StageResult(
-            # What is written is not kept beside the rest.
+            # A share is released once it is written.
             objects=tuple(self._write(manifest, name, shares.pop(name)) for name in list(shares))
         )
 

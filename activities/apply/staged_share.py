@@ -1,46 +1,18 @@
-"""One object's share of a batch while it is staged, part by part: what is held is the share's
-files, compressed, and the latest part.
+"""One object's share of a batch, staged part by part. Memory holds its compressed files and the
+latest part.
 """
 
-import io
-
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from clients.storage.growing_file import GrowingFile
 from schemas.catalogue import ObjectSpec
 from transforms.ingest.stage_events import ObjectSlice
 from transforms.quality.personal import marked, sample_of
 
-_COMPRESSION = "lz4"
-"""Staged files live for minutes and are read once: cheap to write beats small."""
 
-
-class StagedFile:
-    """A Parquet file while its tables come."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self._sink = io.BytesIO()
-        self._writer: pq.ParquetWriter | None = None
-
-    def add(self, table: pa.Table) -> None:
-        """Add a table, of the same columns as those before."""
-        if self._writer is None:
-            self._writer = pq.ParquetWriter(
-                self._sink,
-                table.schema,
-                compression=_COMPRESSION,
-                use_dictionary=False,
-                write_statistics=False,
-            )
-        self._writer.write_table(table)
-        self.rows += len(table)
-
-    def body(self) -> bytes:
-        """The whole file; no table can be added after it."""
-        if self._writer is not None:
-            self._writer.close()
-        return self._sink.getvalue()
+def _staged_file() -> GrowingFile:
+    # Staged files live for minutes and are read once: cheap to write beats small.
+    return GrowingFile(compression="lz4", use_dictionary=False, write_statistics=False)
 
 
 class StagedShare:
@@ -51,16 +23,16 @@ class StagedShare:
         """Changes in the raw file."""
         self.typed = 0
         """Of these, in the file of changes."""
-        self.refused = StagedFile()
+        self.refused = _staged_file()
         """The rest."""
-        self._changes = StagedFile()
+        self._changes = _staged_file()
         self._latest: pa.Table | None = None
         """The one part that is not in the file yet."""
         self._sample = sample
         self._samples: list[pa.Table] = []
 
     def add(self, part: ObjectSlice) -> None:
-        """Take what was staged of the next part of the raw file."""
+        """Add the staged rows of the next part of the raw file."""
         self.landed += part.landed
         if len(part.refused):
             self.refused.add(part.refused)

@@ -1,5 +1,5 @@
-"""Memory for pages: a process reads several parts at once, and holds of each page what is on its
-way to a raw file.
+"""Memory for pages: a process reads several parts at once, and holds the rows of each page that are
+not in a raw file yet.
 """
 
 import asyncio

@@ -3,7 +3,7 @@ landed and applied.
 
 Records are read in the order of their SystemModstamp, so where a stretch ended is a position;
 those that change meanwhile are read at the end, as they are then. What is landed is an update
-that carries these fields alone, at the latest time of which the row tells for sure.
+that carries these fields alone, at the latest time for which the row is known to be right.
 """
 
 import asyncio
@@ -184,8 +184,8 @@ class _Reader:
             datetime.now(UTC),
             settled,
             self._request.reading,
-            # Above what was read before the catalogue had the fields: a record read again then may
-            # stand long after its modstamp, without them.
+            # A record that was read again before the catalogue had the fields has no values of
+            # them, and may stand long after its modstamp. These values must stand above it.
             stands_at=settled - timedelta(seconds=1),
             is_partial=True,
         )

@@ -1,4 +1,4 @@
-"""A page of rows on its way to raw: what is held is a part of it, whatever its size.
+"""Land a page of rows while it comes. Memory holds a part of it, and no more for a larger page.
 
 Rows are encrypted and written to raw files while they come. A file is put into S3 when it has its
 rows or its bytes, and no manifest names it yet. Manifests follow when the whole page has come and

@@ -20,5 +20,5 @@ async def wait_until_settled(
         return
     await org.ask_time(lease_class)
     ready = after.astimezone(UTC).replace(microsecond=0) + timedelta(seconds=2) + delay
-    while (left := (ready - (org.time())).total_seconds()) > 0:  # noqa: ASYNC110 -- the org sets no event
+    while (left := (ready - org.time()).total_seconds()) > 0:  # noqa: ASYNC110 -- the org sets no event
         await asyncio.sleep(min(left, _MOST_SECONDS))

@@ -92,7 +92,7 @@ class BucketQuery:
         calls = SoqlCalls(self.org, self.lease_class, with_deleted=False, is_long=True)
         records = (await calls.ask(self._text(ranges, grain)))["records"]
         # Its clock tells whole seconds, and never more than it is.
-        after = (self.org.time()) + timedelta(seconds=1)
+        after = self.org.time() + timedelta(seconds=1)
         buckets = dict(self._bucket(record, grain) for record in records)
         return BucketAnswer(ranges, before, after, tuple(self.numbers), buckets)
 

@@ -16,11 +16,13 @@ from sandbox.org.auth.sessions import Sessions
 from sandbox.org.data.identity import load_identity
 from sandbox.org.data.store import DATABASE_FILE, Store
 from sandbox.org.rest.service import RestService
+from sandbox.org.server.app import build_app
 from sandbox.org.server.rest_routes import routes as rest_routes
 from sandbox.org.state.org import Org
 from sandbox.ports import free_port
 from sandbox.processes import ProcessGroup, wait_until
 from schemas.catalogue import default_catalogue
+from tests.sandbox.org_in_process import http_client
 from tests.support.builders.waiting import SLOWNESS
 
 
@@ -172,4 +174,11 @@ async def client(org: Org) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"Authorization": f"Bearer {token}", "X-PrettyPrint": "1"}
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://org", headers=headers) as found:
+        yield found
+
+
+@pytest.fixture
+async def http(org: Org) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of everything that `org` serves, logged in."""
+    async with http_client(build_app(org), org) as found:
         yield found

@@ -205,7 +205,7 @@ def _is_due(draft: BatchDraft, now: datetime, terms: BatchingConfig, formed_at: 
     """
     if draft.room <= 0:
         return True
-    members = [each for entry in draft.entries for each in entry.members]
+    members = (each for entry in draft.entries for each in entry.members)
     return any(_has_waited(each, now, terms, formed_at) for each in members)
 
 

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from clients.salesforce.bulk.query_answers import BulkPage, JobInfo, PageStream
+from clients.salesforce.bulk.query_answers import BulkPage, JobInfo, PageStream, told_rows
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.request import Call
 from clients.salesforce.safe_words import safe_words
@@ -218,8 +218,7 @@ class BulkQuery:
         response = await self._org.read(self._page_call(job, locator, most_rows))
         self._settle(len(response.content))
         following = response.headers.get("Sforce-Locator", _LAST)
-        rows = int(response.headers.get("Sforce-NumberOfRecords", -1))
-        return BulkPage(response.content, None if following == _LAST else following, rows)
+        return BulkPage(response.content, None if following == _LAST else following, told_rows(response))
 
     async def _stream(
         self,

@@ -22,11 +22,16 @@ class BulkPage(NamedTuple):
     """As the org counts them."""
 
 
+def told_rows(response: httpx.Response) -> int:
+    """Rows of a page by its header; -1 = it does not say."""
+    return int(response.headers.get("Sforce-NumberOfRecords", -1))
+
+
 class PageStream:
     """One page of results on its way."""
 
     def __init__(self, response: httpx.Response, pieces: AsyncIterator[bytes]) -> None:
-        self.rows = int(response.headers.get("Sforce-NumberOfRecords", -1))
+        self.rows = told_rows(response)
         """As the org counts them; -1 = it does not say."""
         self.bytes = 0
         """That have come so far."""

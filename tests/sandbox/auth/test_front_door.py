@@ -6,8 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from sandbox.org.server.app import build_app
-from tests.sandbox.org_in_process import http_client, new_org
+from tests.sandbox.org_in_process import new_org
 from tests.sandbox.rest_client import V
 
 CLI = "PlatformCLI"
@@ -18,12 +17,6 @@ def org(tmp_path):
     opened = new_org(tmp_path)
     yield opened
     opened.store.close()
-
-
-@pytest.fixture
-async def http(org):
-    async with http_client(build_app(org), org) as client:
-        yield client
 
 
 async def test_the_command_line_logs_in_by_code_and_refreshes(http):

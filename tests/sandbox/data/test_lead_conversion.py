@@ -9,8 +9,7 @@ import orjson
 import pytest
 
 from sandbox.org.schema.ids import eighteen
-from sandbox.org.server.app import build_app
-from tests.sandbox.org_in_process import http_client, new_org
+from tests.sandbox.org_in_process import new_org
 from tests.sandbox.rest.test_soap_records import NIL, P, fault, results
 from tests.sandbox.rest_client import V
 
@@ -27,12 +26,6 @@ def org(tmp_path):
     opened = new_org(tmp_path)
     yield opened
     opened.store.close()
-
-
-@pytest.fixture
-async def http(org):
-    async with http_client(build_app(org), org) as client:
-        yield client
 
 
 async def select_leads(http) -> None:

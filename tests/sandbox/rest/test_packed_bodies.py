@@ -7,8 +7,7 @@ import orjson
 import pytest
 
 from sandbox.org.server import packed_bodies
-from sandbox.org.server.app import build_app
-from tests.sandbox.org_in_process import http_client, new_org
+from tests.sandbox.org_in_process import new_org
 from tests.sandbox.rest.test_soap import envelope
 from tests.sandbox.rest_client import V
 
@@ -30,12 +29,6 @@ def org(tmp_path):
     opened = new_org(tmp_path)
     yield opened
     opened.store.close()
-
-
-@pytest.fixture
-async def http(org):
-    async with http_client(build_app(org), org) as client:
-        yield client
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,7 @@ from xml.sax.saxutils import escape
 
 import pytest
 
-from sandbox.org.server.app import build_app
-from tests.sandbox.org_in_process import http_client, new_org
+from tests.sandbox.org_in_process import new_org
 
 PARTNER = "urn:partner.soap.sforce.com"
 ENTERPRISE = "urn:enterprise.soap.sforce.com"
@@ -28,12 +27,6 @@ def org(tmp_path):
     opened = new_org(tmp_path)
     yield opened
     opened.store.close()
-
-
-@pytest.fixture
-async def http(org):
-    async with http_client(build_app(org), org) as client:
-        yield client
 
 
 def envelope(operation: str, session: str = "", content: str = "", namespace: str = PARTNER) -> str:

@@ -5,8 +5,7 @@ optional, in the WSDL's order (SOAP API Developer Guide, "DescribeSObjectResult"
 
 import pytest
 
-from sandbox.org.server.app import build_app
-from tests.sandbox.org_in_process import http_client, new_org
+from tests.sandbox.org_in_process import new_org
 from tests.sandbox.rest.test_soap import call, names, result
 
 LISTED = [
@@ -37,12 +36,6 @@ def org(tmp_path):
     opened = new_org(tmp_path)
     yield opened
     opened.store.close()
-
-
-@pytest.fixture
-async def http(org):
-    async with http_client(build_app(org), org) as client:
-        yield client
 
 
 def once(found):

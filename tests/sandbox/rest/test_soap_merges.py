@@ -4,8 +4,7 @@
 
 import pytest
 
-from sandbox.org.server.app import build_app
-from tests.sandbox.org_in_process import http_client, new_org
+from tests.sandbox.org_in_process import new_org
 from tests.sandbox.rest.test_soap_records import NIL, P, fault, results
 
 
@@ -14,12 +13,6 @@ def org(tmp_path):
     opened = new_org(tmp_path)
     yield opened
     opened.store.close()
-
-
-@pytest.fixture
-async def http(org):
-    async with http_client(build_app(org), org) as client:
-        yield client
 
 
 def request(winner, *losers, kind="Account", fields=""):

@@ -5,9 +5,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from sandbox.org.server.app import build_app
 from sandbox.org.soap.call import APIS
-from tests.sandbox.org_in_process import http_client, new_org
+from tests.sandbox.org_in_process import new_org
 from tests.sandbox.rest.test_soap import PARTNER, envelope
 from tests.sandbox.rest_client import make_accounts
 
@@ -20,12 +19,6 @@ def org(tmp_path):
     opened = new_org(tmp_path)
     yield opened
     opened.store.close()
-
-
-@pytest.fixture
-async def http(org):
-    async with http_client(build_app(org), org) as client:
-        yield client
 
 
 async def results(http, operation, content="", *, header="", api="u", ns=PARTNER):
